@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pki - keys and certificates (OpenSSL): our own CA, serving and client
+ * certificates, signing of requests, RS256 tokens. PEM texts in and out.
+ * Thread: any; making an RSA key takes 50-300 ms, an EC key under 1 ms.
+ * Tests: tests/unit/http/test_pki.c
+ */
+#ifndef HTTP_PKI_H
+#define HTTP_PKI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+int pki_ec_key(struct buf *ret_key_pem, struct err *reterr);    /* P-256, PKCS#8 */
+int pki_rsa_key(struct buf *ret_key_pem, struct err *reterr);   /* 2048 bits */
+
+struct pki_request {
+	const char *cn;
+	const char *const *orgs;       /* NULL-terminated or NULL */
+	const char *const *dns, *const *ips;   /* subject alternative names */
+	bool server, client, ca;       /* usages */
+	int64_t now_s, valid_s;
+};
+/* A certificate for the public part of key_pem, signed by the CA (NULL, NULL: self-signed). */
+int pki_issue(struct buf *ret_cert_pem, const struct pki_request *q, const char *key_pem,
+	const char *ca_cert_pem, const char *ca_key_pem, struct err *reterr);
+/* A PKCS#10 request: made, and signed with its own subject. */
+int pki_csr(struct buf *ret_csr_pem, const struct pki_request *q, const char *key_pem, struct err *reterr);
+int pki_sign_csr(struct buf *ret_cert_pem, const char *csr_pem, const struct pki_request *usages,
+	const char *ca_cert_pem, const char *ca_key_pem, struct err *reterr);
+/* When a certificate ends, and whether it names all of dns and ips. */
+int pki_not_after(const char *cert_pem, int64_t *ret_s);
+bool pki_names_all(const char *cert_pem, const char *const *dns, const char *const *ips);
+/* sha256 of the certificate's public key, "sha256:<hex>". */
+int pki_pin(const char *cert_pem, char ret[80]);
+
+/* RS256 over signing_input; kid as upstream: base64url(sha256(DER public key)). */
+struct pki_signer;
+int pki_signer_open(struct pki_signer **ret, const char *rsa_key_pem, struct err *reterr);
+void pki_signer_close(struct pki_signer *s);
+const char *pki_signer_kid(const struct pki_signer *s);
+int pki_sign(struct pki_signer *s, const void *p, size_t n, struct buf *ret_sig, struct err *reterr);
+bool pki_verify(struct pki_signer *s, const void *p, size_t n, const void *sig, size_t sig_n);
+/* n and e of the public key, base64url, for JWKS. */
+int pki_signer_jwk(struct pki_signer *s, struct buf *ret_n, struct buf *ret_e);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store - the revisioned log; the only module that writes cluster state.
+ *
+ * In:      api (writes), cache (follows).   Out: sqlite.c, mem.c.
+ * Knows:   keys, bytes, revisions.          Never: kinds, users, JSON.
+ * Thread:  loop thread; the commit runs on a worker, completion on the loop.
+ * Promises (numbered; tests refer to them):
+ *   1. One sequence: a write's revision is above all earlier ones, of all keys.
+ *   2. A write completed with 0 survives kill -9 and power loss.
+ *   3. The follower sees every durable write once, in revision order, and before
+ *      that write's done runs.
+ *   4. Compare-and-swap: at most one of several writes expecting one revision wins.
+ *   5. A range at a kept revision shows exactly the state of that revision.
+ *   6. After a crash the state is that of some prefix of the log that holds every
+ *      acknowledged write.
+ * Tests: tests/contract/test_store.c, the same suite over every backend; tests/crash/.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct loop;
+struct store;
+
+#define STORE_KEY_MAX   1024u
+#define STORE_VALUE_MAX (2u << 20)
+#define STORE_QUEUE_MAX 16384u
+
+/* uri: "sqlite:/path/to/file" or "mem:". Opens (creates) and checks it; blocking,
+ * at start only. -ERR_CORRUPT with the way out in the message, -ERR_IO. */
+int store_open(struct store **ret, struct loop *l, const char *uri, struct err *reterr);
+/* Waits for queued writes to be durable, runs their done, checkpoints. */
+void store_close(struct store *s);
+
+struct store_event {
+	int64_t rev;
+	int64_t create_rev;    /* revision at which this life of the key began */
+	int64_t prev_rev;      /* 0: the key was absent */
+	const char *key;       /* valid during the call */
+	struct blob *value;    /* NULL: deleted; ref it to keep it */
+};
+typedef void store_follow_fn(void *arg, const struct store_event *ev);
+/* The one follower: first, before this returns, every live key in key order (its
+ * newest event), then every write as it becomes durable. */
+int store_follow(struct store *s, store_follow_fn *fn, void *arg, struct err *reterr);
+
+/* rev: the write's revision on 0; the key's current one on -ERR_CONFLICT (0: absent). */
+typedef void store_done_fn(void *arg, int rc, int64_t rev);
+/*
+ * store_put - write value at key if its revision is still expect_rev.
+ *   key          copied; at most STORE_KEY_MAX bytes
+ *   value        referenced; at most STORE_VALUE_MAX bytes
+ *   expect_rev   0: the key must be absent; > 0: the revision last read
+ *   done         runs once, on the loop, never before store_put returns
+ * Returns 0 when queued, else done never runs: -ERR_FULL, -ERR_SIZE.
+ * done gets 0, -ERR_CONFLICT, or -ERR_IO (not written, the message was logged).
+ * Source: etcd rpc.proto, Txn with a Compare on mod_revision.
+ */
+int store_put(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
+	store_done_fn *done, void *arg);
+/* Remove; value NULL, or the object's last state to be followed with it. */
+int store_del(struct store *s, const char *key, int64_t expect_rev,
+	store_done_fn *done, void *arg);
+
+struct store_item { const char *key; int64_t rev, create_rev; struct blob *value; };
+/* items are valid during the call; more: keys after the last one remain. */
+typedef void store_range_fn(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining);
+/* The live keys >= start with this prefix as they were at rev (0: now), at most
+ * limit, on a worker. done gets -ERR_EXPIRED below the compacted revision,
+ * -ERR_BAD_REQUEST above the newest. */
+int store_range(struct store *s, const char *prefix, const char *start, unsigned limit,
+	int64_t rev, store_range_fn *done, void *arg);
+
+int64_t store_rev(const struct store *s);            /* newest durable revision */
+int64_t store_compacted_rev(const struct store *s);
+/* Forget superseded values at or below rev, in small steps in the background. */
+int store_compact(struct store *s, int64_t rev);
+
+struct store_stats { uint64_t writes, groups, conflicts, queue, queue_max; int64_t size_bytes; };
+void store_stats(const struct store *s, struct store_stats *ret);
+
+#endif
