@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * entry - the API as those inside the process see it: opened over a store and its
+ * cache, called by the HTTP server or by an in-process client.
+ *
+ * Thread:  loop thread.
+ * Promise: a call from inside passes every stage from authz on, as a call over the
+ *          network does; done runs after the cache shows the write.
+ * Tests:   tests/unit/api/, tests/flow/
+ */
+#ifndef API_ENTRY_H
+#define API_ENTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct loop;
+struct store;
+struct cache;
+struct http_req;
+struct api;
+
+struct user {                          /* who asks */
+	const char *name, *uid;
+	const char *const *groups;     /* NULL-terminated */
+	const char *extra_json;        /* object of lists of strings, or NULL */
+};
+
+struct api_config {
+	const char *ca_cert_pem, *ca_key_pem;  /* signs CSRs; kube-root-ca.crt */
+	const char *sa_key_pem;                /* RSA, signs service-account tokens */
+	const char *issuer;                    /* "https://kubernetes.default.svc.cluster.local" */
+	const char *token_file;                /* static tokens, lines "token,user,uid,\"group1,group2\"", or NULL */
+	const char *service_cidr;              /* "10.96.0.0/16" */
+	const char *advertise;                 /* "ADDR:PORT" clients inside use for the kubernetes Service */
+	const char *agent_ca_pem;              /* checks agents' serving certificates when proxying */
+	const char *proxy_cert_pem, *proxy_key_pem;  /* the server's own client certificate towards agents */
+};
+int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
+	const struct api_config *cfg, struct err *reterr);
+void api_close(struct api *a);
+/* Put what every cloud starts with into the store (namespaces, bootstrap RBAC, the
+ * kubernetes Service, priority classes), then readyz turns 200; done runs once. */
+void api_bootstrap(struct api *a, void (*done)(void *arg, int rc), void *arg);
+bool api_ready(const struct api *a);
+/* Shutting down: readyz fails, watches end cleanly, new writes get 503 with Retry-After. */
+void api_drain(struct api *a);
+/* http_handler_fn; arg is the struct api. */
+void api_handle_http(void *api, struct http_req *r);
+
+struct api_call {
+	const char *method;            /* "POST" */
+	const char *path;              /* "/api/v1/namespaces/default/pods" */
+	const char *query;             /* "fieldManager=x", or NULL */
+	const char *content_type;      /* NULL: application/json */
+	const void *body;              /* copied */
+	size_t body_len;
+	const struct user *user;       /* copied */
+};
+/* done runs once, on the loop, never before this returns; body is the answer's JSON,
+ * borrowed. Not for watches: those inside observe the cache. */
+typedef void api_done_fn(void *arg, int status, const struct blob *body);
+int api_call(struct api *a, const struct api_call *call, api_done_fn *done, void *arg);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net - one node's network: the pod bridge and addresses, Services by nftables,
+ * cluster DNS. plan.c computes the whole desired state, apply.c makes it so.
+ *
+ * In:      agent, with plain structs.   Out: netlink, nftables, UDP and TCP port 53.
+ * Never:   API objects.
+ * Thread:  loop thread; nftables and netlink work on a worker, completion on the loop.
+ * Promise: a ruleset is applied in one transaction or not at all; net_down leaves no
+ *          link, address, rule, set or route of ours.
+ * Tests:   tests/unit/net/ (plans are text), tests/node/
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct loop;
+struct net;
+
+struct net_config {
+	const char *name;              /* prefix of links and of the nftables table: "sampan" */
+	const char *pod_cidr;          /* this node's, "10.244.0.0/24" */
+	const char *cluster_cidr, *service_cidr;
+	const char *dns_ip;            /* Service address of the cluster DNS, "10.96.0.10" */
+	const char *cluster_domain;    /* "cluster.local" */
+	const char *upstream_resolv;   /* "/etc/resolv.conf" */
+	const char *state_dir;         /* address leases, persistent */
+};
+int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, struct err *reterr);
+void net_close(struct net *n);         /* leaves the network as it is */
+/* Remove everything of ours; blocking; needs no open net. */
+int net_down(const char *name, const char *state_dir, struct err *reterr);
+
+typedef void net_pod_fn(void *arg, int rc, const char *ip, const char *message);
+/* veth into the namespace, address, routes; the same pod_id gets the same address again. */
+int net_pod_add(struct net *n, const char *pod_id, const char *netns_path, net_pod_fn *done, void *arg);
+void net_pod_del(struct net *n, const char *pod_id);   /* in the background */
+/* After a restart: addresses of pods that live on; others' are freed. */
+void net_pods_keep(struct net *n, const char *const *pod_ids);
+void net_hostport(struct net *n, const char *pod_id, const char *ip, const char *proto, int host_port, int port);
+
+struct net_port { const char *name, *proto; int port, node_port; };
+struct net_endpoint { const char *ip, *hostname; const char *port_name; int port; bool ready, local; };
+struct net_service {
+	const char *ns, *name;
+	const char *const *ips;        /* cluster addresses, NULL-terminated; empty: headless */
+	const char *const *external_ips;
+	const char *external_name;     /* CNAME, or NULL */
+	bool node_local_external, publish_not_ready;
+	int affinity_s;                /* 0: none */
+	const struct net_port *ports; unsigned port_count;
+	const struct net_endpoint *eps; unsigned ep_count;
+};
+/* Tell (or with gone: forget) one Service; changes gather for a few ms and go out as one transaction. */
+void net_service_set(struct net *n, const struct net_service *s, bool gone);
+/* Pod names for DNS are answered from endpoints' hostnames and by address. */
+void net_sync(struct net *n, void (*done)(void *arg, int rc, const char *message), void *arg);   /* everything told is applied */
+
+struct net_stats { uint64_t dns_queries, applies, apply_errors; int64_t apply_us_last; };
+void net_stats(const struct net *n, struct net_stats *ret);
+
+#endif
