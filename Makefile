@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# A short front for Meson. `make` gives build/sampan.
+SHELL := /bin/bash
+BUILD ?= build
+TEST  ?= build-test
+TSAN  ?= build-tsan
+FUZZ  ?= build-fuzz
+FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
+
+.PHONY: all deps up down test test-long bench fuzz tidy install clean
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) -Dbuildtype=release -Dprefix=$(PREFIX)
+
+$(TEST)/build.ninja:
+	meson setup $(TEST) -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+
+$(TSAN)/build.ninja:
+	meson setup $(TSAN) -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
+
+$(FUZZ)/build.ninja:
+	CC=clang-14 meson setup $(FUZZ) -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+
+deps:
+	tools/deps.sh
+
+up: deps all
+	tools/up.sh
+
+down:
+	tools/down.sh
+
+test: deps all $(TEST)/build.ninja $(TSAN)/build.ninja
+	BUILD=$(BUILD) TEST=$(TEST) TSAN=$(TSAN) FUZZ=$(FUZZ) tools/test.sh
+
+test-long: deps all $(TEST)/build.ninja
+	BUILD=$(BUILD) TEST=$(TEST) tools/test.sh --long
+
+bench: deps all
+	BUILD=$(BUILD) bench/run.sh
+
+fuzz: deps $(FUZZ)/build.ninja
+	ninja -C $(FUZZ) fuzzers
+	tools/fuzz.sh $(FUZZ) $(FUZZ_SECONDS)
+
+tidy:
+	tools/tidy.py
+
+install: all
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) $(TEST) $(TSAN) $(FUZZ)
