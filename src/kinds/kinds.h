@@ -43,7 +43,8 @@ struct kinds_field {
 	uint8_t value, card, ptr, omit, list, flags;
 	uint16_t pbnum;                /* in the innermost message; 0: not in protobuf */
 	uint16_t embed[2];             /* member numbers of the messages it is inside of, 0: none */
-	const struct kinds_type *type; /* KV_OBJECT only */
+	uint8_t name_len;              /* bytes of name */
+	const struct kinds_type *type; /* KV_OBJECT; JSONSchemaProps of KV_PROPS_* */
 	const char *merge_key;         /* strategic merge */
 	const char *const *list_keys;  /* KL_MAP, NULL-terminated */
 	const char *const *enum_values;/* NULL-terminated, or NULL */
@@ -58,7 +59,8 @@ struct kinds_type {
 	bool atomic;                   /* struct-level x-kubernetes-map-type: atomic */
 	bool keep_unknown;             /* preserve unknown fields (CRDs) */
 	bool embedded;                 /* x-kubernetes-embedded-resource */
-	const uint16_t *by_pbnum;      /* field indexes, ascending embed/pbnum */
+	const uint16_t *by_pbnum;      /* field indexes as protobuf writes them: ascending number */
+	uint16_t pb_count;             /* how many; JSON-only members are not among them */
 	const struct kinds_field *items;   /* CRD: value of unknown keys, additionalProperties */
 };
 
@@ -83,12 +85,14 @@ struct kinds_kind {
 	                              "apps/deployments"; NULL: nothing is stored (reviews) */
 	bool custom;               /* from a CRD */
 	uint16_t id;               /* dense index of built-in kinds, UINT16_MAX for custom ones */
+	const char *api_version;   /* "apps/v1" or "v1" */
 };
 
 /* ---- finding (registry.c) ---- */
 /* Built-in GA kinds and registered custom ones. group "" is core. NULL: none. */
 const struct kinds_kind *kinds_by_resource(const char *group, const char *version, const char *plural);
 const struct kinds_kind *kinds_by_kind(const char *group, const char *version, const char *kind);
+/* The kind in whose version objects under this prefix are stored. */
 const struct kinds_kind *kinds_by_store(const char *store);
 const struct kinds_sub *kinds_sub(const struct kinds_kind *k, const char *name);
 /* apiVersion "apps/v1" or "v1" split in place of a caller's buffer of 320 bytes. */
@@ -97,6 +101,9 @@ const char *kinds_api_version(const struct kinds_kind *k);   /* "apps/v1", stati
 /* All kinds, grouped by group in priority order, then version, then plural. */
 bool kinds_next(size_t *it, const struct kinds_kind **ret);
 const struct kinds_type *kinds_type_by_name(const char *name);   /* built-in types */
+/* Whatever has an apiVersion and a kind: kinds, their lists, Scale, Eviction,
+ * Status ... Options of meta/v1 are found under every group. NULL: none. */
+const struct kinds_type *kinds_type_by_gvk(const char *group, const char *version, const char *kind);
 /* Changes whenever a custom kind comes or goes (for discovery ETags). */
 uint64_t kinds_generation(void);
 
