@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * remote - calls over HTTPS: libcurl's multi interface driven by the loop's fds
+ * and one timer. All calls to the server share HTTP/2 connections.
+ */
+#define LOG_MODULE "client"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/log.h"
+#include "client/client_priv.h"
+
+struct call {
+	struct list link;
+	struct transfer t;
+	client_done_fn *done;
+	void *arg;
+};
+
+/* ---- curl on the loop ---- */
+static void multi_check(struct client *c)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(c->multi, &left))) {
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		struct transfer *t = NULL;
+		long status = 0;
+		CURLcode rc = m->data.result;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		curl_easy_getinfo(m->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+		t->ended(t, rc, rc == CURLE_OK ? (int)status : 0);
+	}
+}
+
+struct sock { struct client *client; struct loop_fd *fd; curl_socket_t s; };
+
+static void on_fd(void *arg, uint32_t events)
+{
+	struct sock *k = arg;
+	struct client *c = k->client;
+	int running, mask = 0;
+
+	if (events & EPOLLIN)
+		mask |= CURL_CSELECT_IN;
+	if (events & EPOLLOUT)
+		mask |= CURL_CSELECT_OUT;
+	if (events & (EPOLLERR | EPOLLHUP))
+		mask |= CURL_CSELECT_ERR;
+	curl_multi_socket_action(c->multi, k->s, mask, &running);
+	multi_check(c);
+}
+
+static void on_timer(void *arg)
+{
+	struct client *c = arg;
+	int running;
+
+	curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	multi_check(c);
+}
+
+static int set_timer(CURLM *m, long timeout_ms, void *arg)
+{
+	struct client *c = arg;
+
+	if (timeout_ms < 0)
+		loop_timer_stop(&c->timer);
+	else
+		loop_timer_set(&c->timer, timeout_ms);
+	return 0;
+}
+
+static int set_socket(CURL *e, curl_socket_t s, int what, void *arg, void *sockp)
+{
+	struct client *c = arg;
+	struct sock *k = sockp;
+	uint32_t events = 0;
+
+	if (what == CURL_POLL_REMOVE) {
+		if (k) {
+			loop_fd_del(k->fd);
+			free(k);
+			curl_multi_assign(c->multi, s, NULL);
+		}
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		events |= EPOLLOUT;
+	if (k) {
+		loop_fd_set(k->fd, events);
+		return 0;
+	}
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return -1;
+	*k = (struct sock){ .client = c, .s = s };
+	k->fd = loop_fd_add(c->loop, s, events, on_fd, k);
+	if (!k->fd) {
+		free(k);
+		return -1;
+	}
+	curl_multi_assign(c->multi, s, k);
+	return 0;
+}
+
+/* ---- one transfer ---- */
+static size_t on_data(char *p, size_t size, size_t count, void *arg)
+{
+	struct transfer *t = arg;
+	size_t n = size * count;
+
+	if (t->data)
+		return t->data(t, p, n) ? n : 0;
+	if (t->body.len + n > CLIENT_REPLY_MAX)
+		return 0;
+	buf_add(&t->body, p, n);
+	return t->body.failed ? 0 : n;
+}
+
+static void set_blob(CURL *e, CURLoption opt, const char *text)
+{
+	struct curl_blob b = { .data = (void *)(uintptr_t)text, .len = strlen(text), .flags = CURL_BLOB_NOCOPY };
+
+	curl_easy_setopt(e, opt, &b);
+}
+
+int transfer_start(struct transfer *t, struct client *c, const struct client_req *q)
+{
+	BUF_AUTO struct buf url = { 0 };
+	char type[200];
+
+	t->client = c;
+	t->easy = curl_easy_init();
+	buf_printf(&url, "%s%s%s%s", c->server, q->path, q->query && *q->query ? "?" : "", q->query ? q->query : "");
+	if (!t->easy || url.failed) {
+		transfer_finish(t);
+		return -ERR_NOMEM;
+	}
+	CURL *e = t->easy;
+	curl_easy_setopt(e, CURLOPT_URL, url.p);
+	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https,http");
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, q->method);
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
+	curl_easy_setopt(e, CURLOPT_USERAGENT, "sampan/0.1");
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	/* 0 as "default", negative as "none": a watch runs until it ends. */
+	if (q->timeout_ms >= 0)
+		curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(q->timeout_ms ? q->timeout_ms : CLIENT_TIMEOUT_MS));
+	if (c->ca)
+		set_blob(e, CURLOPT_CAINFO_BLOB, c->ca);
+	if (c->cert && c->key) {
+		set_blob(e, CURLOPT_SSLCERT_BLOB, c->cert);
+		set_blob(e, CURLOPT_SSLKEY_BLOB, c->key);
+	}
+	if (q->body) {
+		snprintf(type, sizeof(type), "Content-Type: %s", q->content_type ? q->content_type : "application/json");
+		t->headers = curl_slist_append(t->headers, type);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_len);
+		curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, q->body);
+	}
+	for (struct curl_slist *h = c->auth; h; h = h->next)
+		t->headers = curl_slist_append(t->headers, h->data);
+	t->headers = curl_slist_append(t->headers, "Accept: application/json");
+	t->headers = curl_slist_append(t->headers, "Expect:");
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
+	if (curl_multi_add_handle(c->multi, e) != CURLM_OK) {
+		transfer_finish(t);
+		return -ERR_NOMEM;
+	}
+	return 0;
+}
+
+void transfer_finish(struct transfer *t)
+{
+	if (t->easy) {
+		curl_multi_remove_handle(t->client->multi, t->easy);
+		curl_easy_cleanup(t->easy);
+	}
+	curl_slist_free_all(t->headers);
+	t->easy = NULL;
+	t->headers = NULL;
+	buf_finish(&t->body);
+}
+
+/* ---- calls ---- */
+static void call_ended(struct transfer *t, CURLcode rc, int status)
+{
+	struct call *k = list_entry(t, struct call, t);
+	struct buf body = t->body;
+	const char *why = t->error[0] ? t->error : curl_easy_strerror(rc);
+
+	t->body = (struct buf){ 0 };
+	list_del(&k->link);
+	t->client->call_count--;
+	transfer_finish(t);
+	reply_tell(status, body.p, body.len, why, k->done, k->arg);
+	buf_finish(&body);
+	free(k);
+}
+
+int remote_call(struct client *c, const struct client_req *q, client_done_fn *done, void *arg)
+{
+	struct call *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return -ERR_NOMEM;
+	k->done = done;
+	k->arg = arg;
+	k->t.ended = call_ended;
+	int rc = transfer_start(&k->t, c, q);
+	if (rc) {
+		free(k);
+		return rc;
+	}
+	list_add_tail(&c->calls, &k->link);
+	c->call_count++;
+	return 0;
+}
+
+static int dup_or_null(char **ret, const char *s)
+{
+	*ret = s ? strdup(s) : NULL;
+	return s && !*ret ? -ERR_NOMEM : 0;
+}
+
+int client_open_remote(struct client **ret, struct loop *l, const struct client_config *cfg, struct err *reterr)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	c->loop = l;
+	list_init(&c->calls);
+	list_init(&c->watches);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	c->multi = curl_multi_init();
+	loop_timer_init(&c->timer, l, on_timer, c);
+	if (cfg->token) {
+		BUF_AUTO struct buf h = { 0 };
+		buf_printf(&h, "Authorization: Bearer %s", cfg->token);
+		c->auth = h.failed ? NULL : curl_slist_append(NULL, h.p);
+	}
+	if (!c->multi || (cfg->token && !c->auth) || dup_or_null(&c->server, cfg->server) ||
+	    dup_or_null(&c->ca, cfg->ca_pem) || dup_or_null(&c->cert, cfg->cert_pem) ||
+	    dup_or_null(&c->key, cfg->key_pem)) {
+		client_close(c);
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	}
+	for (size_t n = strlen(c->server); n && c->server[n - 1] == '/'; n--)
+		c->server[n - 1] = '\0';
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	*ret = c;
+	return 0;
+}
+
+void remote_finish(struct client *c)
+{
+	static const struct client_reply canceled = { .rc = -ERR_CANCELED, .message = "canceled" };
+
+	list_each(&c->calls, it) {
+		struct call *k = list_entry(it, struct call, link);
+		list_del(&k->link);
+		transfer_finish(&k->t);
+		k->done(k->arg, &canceled);
+		free(k);
+	}
+	if (c->multi)
+		curl_multi_cleanup(c->multi);
+	loop_timer_stop(&c->timer);
+	curl_slist_free_all(c->auth);
+	free(c->server);
+	free(c->ca);
+	free(c->cert);
+	if (c->key)
+		explicit_bzero(c->key, strlen(c->key));
+	free(c->key);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * yaml - YAML documents read as JSON (libyaml), with the scalar rules that
+ * Kubernetes' tools have: YAML 1.1 booleans, numbers, null; keys are strings.
+ *
+ * Limits: DOC_DEPTH_MAX levels, YAML_NODES_MAX nodes after aliases are expanded.
+ * Tests: tests/unit/doc/test_yaml.c
+ */
+#ifndef DOC_YAML_H
+#define DOC_YAML_H
+
+#include "doc/doc.h"
+
+#define YAML_NODES_MAX 1000000u
+
+/* The first document of p; *ret is NULL for an empty one. d's arena caps the size.
+ * -ERR_BAD_REQUEST with line and column, -ERR_SIZE. Duplicate keys are kept. */
+int yaml_parse(yyjson_mut_doc *d, const char *p, size_t n, yyjson_mut_val **ret, struct err *reterr);
+/* True when s written bare would not read back as this string. */
+bool yaml_needs_quotes(const char *s);
+
+#endif
