@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The defaults that are computed from other members. Each is named in
+ * data/defaults.tsv, runs on the object the walk is at, and leaves alone what
+ * somebody set.
+ * Source: kubernetes pkg/apis/<group>/v1/defaults.go and conversion.go.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "doc/doc.h"
+#include "doc/quantity.h"
+#include "kinds/default_table.h"
+#include "kinds/normal.h"
+
+static void put(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
+	const char *name, yyjson_mut_val *v)
+{
+	if (!normal_put(r->d, t, obj, name, v))
+		r->full = true;
+}
+
+static void set(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
+	const char *path, yyjson_mut_val *v)
+{
+	if (!v || !normal_set(r->d, t, obj, path, v))
+		r->full = true;
+}
+
+static yyjson_mut_val *copy(struct default_run *r, yyjson_mut_val *v)
+{
+	yyjson_mut_val *c = yyjson_mut_val_mut_copy(r->d, v);
+
+	if (!c)
+		r->full = true;
+	return c;
+}
+
+static const struct kinds_type *type_at(const struct kinds_type *t, const char *path)
+{
+	for (size_t len; t && *path; path += len + (path[len] == '.')) {
+		len = strcspn(path, ".");
+		const struct kinds_field *f = normal_field(t, path, len);
+		t = f ? f->type : NULL;
+	}
+	return t;
+}
+
+/* Keys of from that to lacks. */
+static void fill_map(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
+	const char *name, yyjson_mut_val *from)
+{
+	yyjson_mut_obj_iter it;
+	yyjson_mut_val *key, *to = yyjson_mut_obj_get(obj, name);
+
+	if (!yyjson_mut_obj_size(from))
+		return;
+	if (!yyjson_mut_is_obj(to)) {
+		put(r, t, obj, name, copy(r, from));
+		return;
+	}
+	yyjson_mut_obj_iter_init(from, &it);
+	while ((key = yyjson_mut_obj_iter_next(&it)) && !r->full) {
+		const char *k = yyjson_mut_get_str(key);
+		if (!yyjson_mut_obj_get(to, k))
+			put(r, NULL, to, k, copy(r, yyjson_mut_obj_iter_get_val(key)));
+	}
+}
+
+/* Amounts finer than 1/1000 round up. Only those print with n, u or a negative exponent. */
+DEFAULT_CALL(resource_list)
+{
+	yyjson_mut_obj_iter it;
+	yyjson_mut_val *key;
+
+	yyjson_mut_obj_iter_init(v, &it);
+	while ((key = yyjson_mut_obj_iter_next(&it))) {
+		yyjson_mut_val *m = yyjson_mut_obj_iter_get_val(key);
+		size_t len = yyjson_mut_get_len(m);
+		const char *s = yyjson_mut_get_str(m);
+		if (!s || !len || (s[len - 1] != 'n' && s[len - 1] != 'u' && !strstr(s, "e-")))
+			continue;
+		struct quantity q;
+		char text[QUANTITY_MAX];
+		if (quantity_parse(s, len, &q))
+			continue;
+		quantity_ceil_milli(&q);
+		quantity_print(text, &q);
+		yyjson_mut_val *n = yyjson_mut_strcpy(r->d, text);
+		if (!n) {
+			r->full = true;
+			return;
+		}
+		yyjson_mut_set_strn(m, yyjson_mut_get_str(n), yyjson_mut_get_len(n));
+	}
+}
+
+DEFAULT_CALL(replication_controller)
+{
+	yyjson_mut_val *labels = doc_mget(v, "spec.template.metadata.labels");
+
+	if (!yyjson_mut_obj_size(labels))
+		return;
+	if (!doc_mlen(v, "spec.selector"))
+		set(r, t, v, "spec.selector", copy(r, labels));
+	if (!doc_mlen(v, "metadata.labels"))
+		set(r, t, v, "metadata.labels", copy(r, labels));
+}
+
+/* The tag of an image reference, "" when there is none; *ret_digest: named by digest. */
+static size_t image_tag(const char *image, const char **ret_tag, bool *ret_digest)
+{
+	const char *at = strchr(image, '@');
+	size_t len = at ? (size_t)(at - image) : strlen(image);
+	size_t start = len;
+
+	*ret_digest = at != NULL;
+	*ret_tag = "";
+	while (start && image[start - 1] != '/' && image[start - 1] != ':')
+		start--;
+	if (!start || image[start - 1] != ':')
+		return 0;
+	*ret_tag = image + start;
+	return len - start;
+}
+
+static const char *pull_policy(const char *image)
+{
+	const char *tag;
+	bool digest;
+
+	if (!image || !*image)
+		return "IfNotPresent";
+	size_t len = image_tag(image, &tag, &digest);
+	bool latest = len == 6 && !memcmp(tag, "latest", 6);
+	return latest || (!len && !digest) ? "Always" : "IfNotPresent";
+}
+
+DEFAULT_CALL(container)
+{
+	if (!doc_mstr(v, "imagePullPolicy") || !*doc_mstr(v, "imagePullPolicy"))
+		put(r, t, v, "imagePullPolicy",
+			yyjson_mut_str(r->d, pull_policy(doc_mstr(v, "image"))));
+}
+
+DEFAULT_CALL(volume)
+{
+	yyjson_mut_obj_iter it;
+	yyjson_mut_val *key, *image = yyjson_mut_obj_get(v, "image");
+	bool source = false;
+
+	yyjson_mut_obj_iter_init(v, &it);
+	while ((key = yyjson_mut_obj_iter_next(&it)))
+		source |= !yyjson_mut_equals_str(key, "name");
+	if (!source)
+		put(r, t, v, "emptyDir", yyjson_mut_obj(r->d));
+	if (image && !doc_mstr(image, "pullPolicy"))
+		put(r, type_at(t, "image"), image, "pullPolicy",
+			yyjson_mut_str(r->d, pull_policy(doc_mstr(image, "reference"))));
+}
+
+DEFAULT_CALL(service)
+{
+	yyjson_mut_val *spec = doc_mget(v, "spec"), *ports = doc_mget(spec, "ports"), *port;
+	const struct kinds_type *port_type = type_at(t, "spec.ports");
+	const char *affinity = doc_mstr(spec, "sessionAffinity");
+	yyjson_mut_arr_iter it;
+
+	if (affinity && !strcmp(affinity, "None"))
+		doc_mdel(spec, "sessionAffinityConfig");
+	yyjson_mut_arr_iter_init(ports, &it);
+	while ((port = yyjson_mut_arr_iter_next(&it))) {
+		yyjson_mut_val *target = yyjson_mut_obj_get(port, "targetPort");
+		yyjson_mut_val *number = yyjson_mut_obj_get(port, "port");
+		bool unset = !target || (yyjson_mut_is_int(target) && !yyjson_mut_get_sint(target)) ||
+			(yyjson_mut_is_str(target) && !yyjson_mut_get_len(target));
+		if (unset && yyjson_mut_is_int(number))
+			put(r, port_type, port, "targetPort",
+				yyjson_mut_int(r->d, yyjson_mut_get_sint(number)));
+	}
+	const char *type = doc_mstr(spec, "type");
+	if (!type || strcmp(type, "LoadBalancer"))
+		return;
+	yyjson_mut_val *ingress = doc_mget(v, "status.loadBalancer.ingress"), *point;
+	yyjson_mut_arr_iter_init(ingress, &it);
+	while ((point = yyjson_mut_arr_iter_next(&it)))
+		if (doc_mstr(point, "ip") && !doc_mstr(point, "ipMode"))
+			put(r, type_at(t, "status.loadBalancer.ingress"), point, "ipMode",
+				yyjson_mut_str(r->d, "VIP"));
+}
+
+static void container_resources(struct default_run *r, const struct kinds_type *spec_type,
+	yyjson_mut_val *spec, const char *list, bool host_network)
+{
+	const struct kinds_type *ct = type_at(spec_type, list);
+	yyjson_mut_val *c, *p;
+	yyjson_mut_arr_iter it, pit;
+
+	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, list), &it);
+	while ((c = yyjson_mut_arr_iter_next(&it)) && !r->full) {
+		yyjson_mut_val *resources = yyjson_mut_obj_get(c, "resources");
+		fill_map(r, type_at(ct, "resources"), resources, "requests",
+			yyjson_mut_obj_get(resources, "limits"));
+		if (!host_network)
+			continue;
+		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(c, "ports"), &pit);
+		while ((p = yyjson_mut_arr_iter_next(&pit))) {
+			int64_t port = doc_mint(p, "containerPort", 0);
+			if (port && !doc_mint(p, "hostPort", 0))
+				put(r, type_at(ct, "ports"), p, "hostPort",
+					yyjson_mut_int(r->d, port));
+		}
+	}
+}
+
+/* The sum over containers, or one init container's when that is more. False: nobody has it. */
+static bool sum_requests(yyjson_mut_val *spec, const char *resource, struct quantity *ret)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	bool found = false;
+
+	*ret = (struct quantity){ 0 };
+	for (int l = 0; l < 2; l++) {
+		yyjson_mut_val *c;
+		yyjson_mut_arr_iter it;
+		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, lists[l]), &it);
+		while ((c = yyjson_mut_arr_iter_next(&it))) {
+			yyjson_mut_val *m = yyjson_mut_obj_get(doc_mget(c, "resources.requests"), resource);
+			struct quantity q;
+			if (!m || quantity_parse(yyjson_mut_get_str(m), yyjson_mut_get_len(m), &q))
+				continue;
+			if (!found)
+				ret->format = q.format;
+			found = true;
+			if (!l)
+				quantity_add(ret, &q);
+			else if (quantity_cmp(&q, ret) > 0)
+				*ret = q;
+		}
+	}
+	return found;
+}
+
+/* Pod-level limits imply pod-level requests: what the containers ask for, else the limit. */
+static void pod_resources(struct default_run *r, const struct kinds_type *spec_type, yyjson_mut_val *spec)
+{
+	yyjson_mut_val *resources = yyjson_mut_obj_get(spec, "resources");
+	yyjson_mut_val *limits = yyjson_mut_obj_get(resources, "limits"), *key, *requests;
+	yyjson_mut_obj_iter it;
+
+	if (!yyjson_mut_obj_size(limits))
+		return;
+	if (!yyjson_mut_obj_get(resources, "requests"))
+		put(r, type_at(spec_type, "resources"), resources, "requests", yyjson_mut_obj(r->d));
+	requests = yyjson_mut_obj_get(resources, "requests");
+	yyjson_mut_obj_iter_init(limits, &it);
+	while (!r->full && (key = yyjson_mut_obj_iter_next(&it))) {
+		const char *k = yyjson_mut_get_str(key);
+		struct quantity sum;
+		char text[QUANTITY_MAX];
+		if (yyjson_mut_obj_get(requests, k))
+			continue;
+		if (strncmp(k, "hugepages-", 10) && sum_requests(spec, k, &sum)) {
+			quantity_print(text, &sum);
+			put(r, NULL, requests, k, yyjson_mut_strcpy(r->d, text));
+		} else {
+			put(r, NULL, requests, k, copy(r, yyjson_mut_obj_iter_get_val(key)));
+		}
+	}
+}
+
+DEFAULT_CALL(pod)
+{
+	yyjson_mut_val *spec = yyjson_mut_obj_get(v, "spec");
+	const struct kinds_type *st = type_at(t, "spec");
+	bool host_network = doc_mbool(spec, "hostNetwork", false);
+
+	container_resources(r, st, spec, "containers", host_network);
+	container_resources(r, st, spec, "initContainers", host_network);
+	pod_resources(r, st, spec);
+	if (doc_mint(spec, "terminationGracePeriodSeconds", 0) < 0)
+		put(r, st, spec, "terminationGracePeriodSeconds", yyjson_mut_int(r->d, 1));
+}
+
+/* serviceAccount is the old name of serviceAccountName; both are always written. */
+DEFAULT_CALL(pod_spec)
+{
+	const char *name = doc_mstr(v, "serviceAccountName");
+	const char *old = doc_mstr(v, "serviceAccount");
+
+	if (name && *name)
+		put(r, t, v, "serviceAccount", yyjson_mut_strcpy(r->d, name));
+	else if (old && *old)
+		put(r, t, v, "serviceAccountName", yyjson_mut_strcpy(r->d, old));
+}
+
+DEFAULT_CALL(namespace)
+{
+	const char *name = doc_mstr(v, "metadata.name");
+
+	if (!name || !*name)
+		return;
+	yyjson_mut_val *meta = yyjson_mut_obj_get(v, "metadata");
+	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(meta, "labels")))
+		put(r, type_at(t, "metadata"), meta, "labels", yyjson_mut_obj(r->d));
+	put(r, NULL, yyjson_mut_obj_get(meta, "labels"), "kubernetes.io/metadata.name",
+		yyjson_mut_strcpy(r->d, name));
+}
+
+DEFAULT_CALL(node_status)
+{
+	yyjson_mut_val *capacity = yyjson_mut_obj_get(v, "capacity");
+
+	if (capacity && !yyjson_mut_obj_get(v, "allocatable"))
+		put(r, t, v, "allocatable", copy(r, capacity));
+}
+
+DEFAULT_CALL(limit_range_item)
+{
+	const char *type = doc_mstr(v, "type");
+
+	if (!type || strcmp(type, "Container"))
+		return;
+	fill_map(r, t, v, "default", yyjson_mut_obj_get(v, "max"));
+	fill_map(r, t, v, "defaultRequest", yyjson_mut_obj_get(v, "default"));
+	fill_map(r, t, v, "defaultRequest", yyjson_mut_obj_get(v, "min"));
+}
+
+DEFAULT_CALL(job)
+{
+	yyjson_mut_val *labels = doc_mget(v, "spec.template.metadata.labels");
+
+	if (yyjson_mut_obj_size(labels) && !doc_mlen(v, "metadata.labels"))
+		set(r, t, v, "metadata.labels", copy(r, labels));
+}
+
+/* What version 1 cannot say is kept in an annotation; then there is a metric already. */
+DEFAULT_CALL(hpa_v1)
+{
+	if (!doc_mget(v, "spec.targetCPUUtilizationPercentage") &&
+	    !yyjson_mut_obj_get(doc_mget(v, "metadata.annotations"), "autoscaling.alpha.kubernetes.io/metrics"))
+		set(r, t, v, "spec.targetCPUUtilizationPercentage", yyjson_mut_int(r->d, 80));
+}
+
+DEFAULT_CALL(network_policy)
+{
+	if (doc_mlen(v, "spec.policyTypes"))
+		return;
+	yyjson_mut_val *types = yyjson_mut_arr(r->d);
+	bool ok = types && yyjson_mut_arr_add_str(r->d, types, "Ingress");
+	if (ok && doc_mlen(v, "spec.egress"))
+		ok = yyjson_mut_arr_add_str(r->d, types, "Egress");
+	set(r, t, v, "spec.policyTypes", ok ? types : NULL);
+}
+
+DEFAULT_CALL(custom_resource_definition)
+{
+	const char *kind = doc_mstr(v, "spec.names.kind"), *s;
+
+	if (kind && *kind) {
+		if (!(s = doc_mstr(v, "spec.names.singular")) || !*s) {
+			char *lower = arena_strdup(r->a, kind);
+			for (char *p = lower; p && *p; p++)
+				*p = tolower((unsigned char)*p);
+			set(r, t, v, "spec.names.singular", lower ? yyjson_mut_str(r->d, lower) : NULL);
+		}
+		if (!(s = doc_mstr(v, "spec.names.listKind")) || !*s) {
+			const char *list = arena_printf(r->a, "%sList", kind);
+			set(r, t, v, "spec.names.listKind", list ? yyjson_mut_str(r->d, list) : NULL);
+		}
+	}
+	if (doc_mlen(v, "status.storedVersions"))
+		return;
+	yyjson_mut_val *stored = yyjson_mut_arr(r->d), *version;
+	yyjson_mut_arr_iter it;
+	yyjson_mut_arr_iter_init(doc_mget(v, "spec.versions"), &it);
+	while (stored && (version = yyjson_mut_arr_iter_next(&it)))
+		if (doc_mbool(version, "storage", false) && doc_mstr(version, "name"))
+			yyjson_mut_arr_add_strcpy(r->d, stored, doc_mstr(version, "name"));
+	set(r, t, v, "status.storedVersions", stored);
+}

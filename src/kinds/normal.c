@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Members of a normal object are in table order, so the place of a new one is
+ * found by walking object and table once, side by side.
+ */
+#include <string.h>
+
+#include "kinds/normal.h"
+
+const struct kinds_field *normal_field(const struct kinds_type *t, const char *name, size_t len)
+{
+	if (!t)
+		return NULL;
+	for (size_t i = 0; i < t->field_count; i++) {
+		const struct kinds_field *f = &t->fields[i];
+		if (!(f->flags & KF_PROTO_ONLY) && !strncmp(f->name, name, len) && !f->name[len])
+			return f;
+	}
+	return NULL;
+}
+
+bool normal_put(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *obj,
+	const char *name, yyjson_mut_val *v)
+{
+	size_t len = strlen(name), place = 0, at = 0, count = yyjson_mut_obj_size(obj);
+	const struct kinds_field *f = normal_field(t, name, len);
+	yyjson_mut_obj_iter it;
+	yyjson_mut_val *key;
+
+	if (!v)
+		return false;
+	yyjson_mut_obj_iter_init(obj, &it);
+	place = count;
+	for (size_t n = 0; (key = yyjson_mut_obj_iter_next(&it)); n++) {
+		if (yyjson_mut_equals_strn(key, name, len)) {
+			key->next->tag = v->tag;
+			key->next->uni = v->uni;
+			return true;
+		}
+		if (!f || place < count)
+			continue;
+		const char *k = yyjson_mut_get_str(key);
+		for (size_t i = at; i < t->field_count; i++) {
+			if (!strcmp(t->fields[i].name, k)) {
+				at = i;
+				if (&t->fields[i] > f)
+					place = n;
+				break;
+			}
+		}
+	}
+	/* A custom type may be replaced before the document is written. */
+	key = yyjson_mut_strncpy(d, name, len);
+	return key && yyjson_mut_obj_insert(obj, key, v, place);
+}
+
+bool normal_put_str(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *obj,
+	const char *name, const char *s)
+{
+	return normal_put(d, t, obj, name, yyjson_mut_strcpy(d, s));
+}
+
+bool normal_set(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *obj,
+	const char *path, yyjson_mut_val *v)
+{
+	const char *dot;
+
+	while ((dot = strchr(path, '.'))) {
+		char name[128];
+		size_t len = dot - path;
+		if (len >= sizeof(name))
+			return false;
+		memcpy(name, path, len);
+		name[len] = 0;
+		const struct kinds_field *f = normal_field(t, name, len);
+		yyjson_mut_val *m = yyjson_mut_obj_getn(obj, name, len);
+		if (!yyjson_mut_is_obj(m)) {
+			m = yyjson_mut_obj(d);
+			if (!normal_put(d, t, obj, name, m))
+				return false;
+			m = yyjson_mut_obj_getn(obj, name, len);
+		}
+		obj = m;
+		t = f && f->value == KV_OBJECT && f->card == KC_ONE ? f->type : NULL;
+		path = dot + 1;
+	}
+	return normal_put(d, t, obj, path, v);
+}
+
+static yyjson_mut_val *zero_value(yyjson_mut_doc *d, const struct kinds_field *f)
+{
+	if (f->card == KC_LIST)
+		return yyjson_mut_arr(d);
+	if (f->card != KC_ONE)
+		return yyjson_mut_obj(d);
+	switch ((enum kinds_value)f->value) {
+	case KV_STRING: case KV_BYTES:
+		return yyjson_mut_str(d, "");
+	case KV_QUANTITY:
+		return yyjson_mut_str(d, "0");
+	case KV_DURATION:
+		return yyjson_mut_str(d, "0s");
+	case KV_INT32: case KV_INT64: case KV_UINT32: case KV_INT_OR_STRING:
+		return yyjson_mut_int(d, 0);
+	case KV_DOUBLE:
+		return yyjson_mut_real(d, 0);
+	case KV_BOOL:
+		return yyjson_mut_bool(d, false);
+	case KV_OBJECT:
+		return normal_zero(d, f->type);
+	default:
+		return NULL;
+	}
+}
+
+yyjson_mut_val *normal_zero(yyjson_mut_doc *d, const struct kinds_type *t)
+{
+	yyjson_mut_val *obj = yyjson_mut_obj(d);
+
+	for (size_t i = 0; obj && t && i < t->field_count; i++) {
+		const struct kinds_field *f = &t->fields[i];
+		if (f->flags & (KF_TYPEMETA | KF_PROTO_ONLY) || f->ptr == KP_POINTER)
+			continue;
+		bool inner = f->value == KV_OBJECT && f->card == KC_ONE && f->omit != KO_OMITZERO;
+		if (f->omit != KO_NEVER && !inner)
+			continue;
+		yyjson_mut_val *v = zero_value(d, f);
+		if (v && !yyjson_mut_obj_add(obj, yyjson_mut_strcpy(d, f->name), v))
+			return NULL;
+	}
+	return obj;
+}
+
+bool normal_unset(const struct kinds_field *f, yyjson_mut_val *v)
+{
+	if (!v || yyjson_mut_is_null(v))
+		return true;
+	if (f->ptr == KP_POINTER)
+		return false;
+	if (yyjson_mut_is_str(v))
+		return !yyjson_mut_get_len(v);
+	if (yyjson_mut_is_int(v))
+		return !yyjson_mut_get_sint(v);
+	if (yyjson_mut_is_real(v))
+		return yyjson_mut_get_real(v) == 0;
+	if (yyjson_mut_is_bool(v))
+		return !yyjson_mut_get_bool(v);
+	return yyjson_mut_is_ctn(v) && !yyjson_mut_get_len(v);
+}
+
+bool normal_take(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *to,
+	yyjson_mut_val *from, const char *name)
+{
+	yyjson_mut_val *v = yyjson_mut_obj_get(from, name);
+
+	if (!v) {
+		yyjson_mut_obj_remove_key(to, name);
+		return true;
+	}
+	return normal_put(d, t, to, name, yyjson_mut_val_mut_copy(d, v));
+}
