@@ -42,6 +42,11 @@ void cache_obj_unref(struct cache_obj *o);             /* accepts NULL */
  * while the caller holds o (loop thread) and does not return to the loop. */
 yyjson_val *cache_tree(struct cache_obj *o);
 
+/* The store key of an object: "core/pods/NS/NAME", or "core/nodes/NAME" when ns is
+ * "" or NULL. Lists and cache_each go in the byte order of these keys. 0, or
+ * -ERR_SIZE when it does not fit size (STORE_KEY_MAX + 1 always suffices). */
+int cache_key(char *out, size_t size, const char *store, const char *ns, const char *name);
+
 struct store;
 int cache_open(struct cache **ret, struct store *s, struct err *reterr);   /* follows s */
 void cache_close(struct cache *c);

@@ -76,6 +76,7 @@ typedef void store_range_fn(void *arg, int rc, const struct store_item *items, s
 int store_range(struct store *s, const char *prefix, const char *start, unsigned limit,
 	int64_t rev, store_range_fn *done, void *arg);
 
+struct loop *store_loop(const struct store *s);
 int64_t store_rev(const struct store *s);            /* newest durable revision */
 int64_t store_compacted_rev(const struct store *s);
 /* Forget superseded values at or below rev, in small steps in the background. */
