@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control - every controller and the scheduler of one server: opened together over
+ * the cache, writing through a client.
+ *
+ * In:      cache events and snapshot.   Out: client calls.
+ * Knows:   kinds.    Never: store, sockets.
+ * Thread:  loop thread.
+ * Promise: level-driven: a controller stopped at any instruction and opened again
+ *          converges to the same state. Nothing runs when nothing changes.
+ * Tests:   tests/unit/control/, tests/flow/
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct loop;
+struct cache;
+struct client;
+struct control;
+
+struct control_config {
+	const char *ca_cert_pem;           /* kube-root-ca.crt in each namespace */
+	const char *const *controllers;    /* only these names, NULL-terminated; NULL: all */
+	/* A client acting as user NAME with these groups, made once per controller:
+	 * "system:serviceaccount:kube-system:<controller>" has the bootstrap role it needs. */
+	int (*client_as)(void *arg, const char *user, const char *const *groups, struct client **ret);
+	void *arg;
+};
+int control_open(struct control **ret, struct loop *l, struct cache *c, const struct control_config *cfg,
+	struct err *reterr);
+void control_close(struct control *c);
+/* Prometheus text of queues: depth, adds, retries, longest run. */
+void control_metrics(const struct control *c, struct buf *out);
+
+#endif

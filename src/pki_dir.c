@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pki_dir - see pki_dir.h.
+ *
+ * Keys are EC P-256, made in under a millisecond; only the one that signs tokens
+ * is RSA, because clients of the API expect RS256. It is made on a thread of its
+ * own while everything else is prepared.
+ */
+#include "pki_dir.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "http/pki.h"
+
+#define PEM_MAX (64u << 10)
+#define DAY_S 86400
+#define CA_VALID_S (3650LL * DAY_S)
+#define CERT_VALID_S (365LL * DAY_S)
+#define RENEW_BEFORE_S (90LL * DAY_S)  /* made again when less is left */
+
+struct place { const char *dir; char path[4096]; };
+
+static const char *at(struct place *p, const char *name)
+{
+	snprintf(p->path, sizeof(p->path), "%s/%s", p->dir, name);
+	return p->path;
+}
+
+static int64_t now_s(void)
+{
+	return env_wall_us() / 1000000;
+}
+
+/* A key file read, or made when it is missing. */
+static int key(struct place *p, const char *name, bool rsa, struct buf *out, struct err *reterr)
+{
+	int rc = file_read(at(p, name), PEM_MAX, out, reterr);
+
+	if (rc != -ERR_NOT_FOUND)
+		return rc;
+	rc = rsa ? pki_rsa_key(out, reterr) : pki_ec_key(out, reterr);
+	return rc ? rc : file_replace(at(p, name), out->p, out->len, 0600, reterr);
+}
+
+struct cert_row {
+	const char *name;              /* NAME.crt, NAME.key */
+	const char *cn;
+	const char *orgs[3];
+	bool server, client;
+};
+
+/* A certificate of ours read, or made when missing, ending soon or naming too little. */
+static int cert(struct place *p, const struct pki_dir *d, const struct cert_row *row, const char *const *dns,
+	const char *const *ips, struct buf *out, struct buf *out_key, struct err *reterr)
+{
+	char file[80];
+	int64_t until;
+
+	snprintf(file, sizeof(file), "%s.key", row->name);
+	int rc = key(p, file, false, out_key, reterr);
+	if (rc)
+		return rc;
+	snprintf(file, sizeof(file), "%s.crt", row->name);
+	rc = file_read(at(p, file), PEM_MAX, out, reterr);
+	if (!rc && !pki_not_after(out->p, &until) && until - now_s() > RENEW_BEFORE_S &&
+	    (!dns || pki_names_all(out->p, dns, ips)))
+		return 0;
+	if (rc && rc != -ERR_NOT_FOUND)
+		return rc;
+	buf_clear(out);
+	struct pki_request q = { .cn = row->cn, .orgs = row->orgs, .dns = dns, .ips = ips, .server = row->server,
+		.client = row->client, .now_s = now_s(), .valid_s = CERT_VALID_S };
+	rc = pki_issue(out, &q, out_key->p, d->ca_cert.p, d->ca_key.p, reterr);
+	return rc ? rc : file_replace(at(p, file), out->p, out->len, 0600, reterr);
+}
+
+static int authority(struct place *p, struct pki_dir *d, struct err *reterr)
+{
+	int rc = key(p, "ca.key", false, &d->ca_key, reterr);
+
+	if (rc)
+		return rc;
+	rc = file_read(at(p, "ca.crt"), PEM_MAX, &d->ca_cert, reterr);
+	if (rc != -ERR_NOT_FOUND)
+		return rc;
+	struct pki_request q = { .cn = "sampan-ca", .ca = true, .now_s = now_s(), .valid_s = CA_VALID_S };
+	rc = pki_issue(&d->ca_cert, &q, d->ca_key.p, NULL, NULL, reterr);
+	return rc ? rc : file_replace(at(p, "ca.crt"), d->ca_cert.p, d->ca_cert.len, 0644, reterr);
+}
+
+/* Written only when it would change: people copy these files. */
+static int kubeconfig(const char *path, const struct pki_dir *d, const char *server, const char *user,
+	const struct buf *crt, const struct buf *k, struct err *reterr)
+{
+	BUF_AUTO struct buf b = { 0 };
+	BUF_AUTO struct buf old = { 0 };
+
+	buf_printf(&b, "apiVersion: v1\nkind: Config\nclusters:\n- name: sampan\n  cluster:\n    server: %s\n"
+		"    certificate-authority-data: ", server);
+	text_base64(&b, d->ca_cert.p, d->ca_cert.len);
+	buf_printf(&b, "\nusers:\n- name: %s\n  user:\n    client-certificate-data: ", user);
+	text_base64(&b, crt->p, crt->len);
+	buf_adds(&b, "\n    client-key-data: ");
+	text_base64(&b, k->p, k->len);
+	buf_printf(&b, "\ncontexts:\n- name: sampan\n  context:\n    cluster: sampan\n    user: %s\n"
+		"current-context: sampan\n", user);
+	if (b.failed)
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	if (!file_read(path, PEM_MAX, &old, NULL) && old.len == b.len && !memcmp(old.p, b.p, b.len))
+		return 0;
+	return file_replace(path, b.p, b.len, 0600, reterr);
+}
+
+struct rsa_job { struct place place; struct buf *out; int rc; struct err err; };
+
+static void *make_rsa(void *arg)
+{
+	struct rsa_job *j = arg;
+
+	j->rc = key(&j->place, "sa.key", true, j->out, &j->err);
+	return NULL;
+}
+
+static int certificates(struct place *p, struct pki_dir *d, const char *dir, const char *host, unsigned port,
+	const char *service_ip, const char *node_name, struct err *reterr)
+{
+	BUF_AUTO struct buf admin = { 0 };
+	BUF_AUTO struct buf admin_key = { 0 };
+	BUF_AUTO struct buf agent = { 0 };
+	BUF_AUTO struct buf agent_key = { 0 };
+	BUF_AUTO struct buf serving = { 0 };
+	BUF_AUTO struct buf serving_key = { 0 };
+	char node_cn[300], url[300], path[4096], machine[256] = "localhost";
+	uint8_t addr[16];
+	int family, rc;
+	bool is_ip = !text_parse_ip(host, &family, addr);
+
+	gethostname(machine, sizeof(machine) - 1);
+	const char *dns[] = { "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+		"kubernetes.default.svc.cluster.local", "localhost", machine, is_ip ? NULL : host, NULL };
+	const char *ips[] = { "127.0.0.1", "::1", service_ip, is_ip ? host : NULL, NULL };
+	const char *node_dns[] = { node_name, "localhost", NULL };
+	const char *node_ips[] = { "127.0.0.1", "::1", is_ip ? host : NULL, NULL };
+	const struct cert_row row_server = { "server", "sampan-server", { NULL }, true, false };
+	const struct cert_row row_proxy = { "proxy", "sampan-proxy", { "system:masters", NULL }, false, true };
+	const struct cert_row row_admin = { "admin", "admin", { "system:masters", NULL }, false, true };
+	const struct cert_row row_agent = { "agent", node_cn, { "system:nodes", NULL }, false, true };
+	const struct cert_row row_serving = { "agent-serving", node_cn, { "system:nodes", NULL }, true, false };
+
+	snprintf(node_cn, sizeof(node_cn), "system:node:%s", node_name);
+	if ((rc = cert(p, d, &row_server, dns, ips, &d->server_cert, &d->server_key, reterr)) ||
+	    (rc = cert(p, d, &row_proxy, NULL, NULL, &d->proxy_cert, &d->proxy_key, reterr)) ||
+	    (rc = cert(p, d, &row_admin, NULL, NULL, &admin, &admin_key, reterr)) ||
+	    (rc = cert(p, d, &row_agent, NULL, NULL, &agent, &agent_key, reterr)) ||
+	    (rc = cert(p, d, &row_serving, node_dns, node_ips, &serving, &serving_key, reterr)))
+		return rc;
+	snprintf(url, sizeof(url), strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host, port);
+	snprintf(path, sizeof(path), "%s/admin.kubeconfig", dir);
+	if ((rc = kubeconfig(path, d, url, "admin", &admin, &admin_key, reterr)))
+		return rc;
+	return kubeconfig(at(p, "agent.kubeconfig"), d, url, "agent", &agent, &agent_key, reterr);
+}
+
+int pki_dir_open(struct pki_dir *d, const char *dir, const char *host, unsigned port, const char *service_ip,
+	const char *node_name, struct err *reterr)
+{
+	char pki[4000];
+	struct place p = { .dir = pki };
+	struct rsa_job job = { .place = p, .out = &d->sa_key };
+	pthread_t thread;
+	int rc;
+
+	memset(d, 0, sizeof(*d));
+	snprintf(pki, sizeof(pki), "%s/pki", dir);
+	rc = file_mkdirs(pki, 0700, reterr);
+	if (rc)
+		return rc;
+	bool threaded = !pthread_create(&thread, NULL, make_rsa, &job);
+	rc = authority(&p, d, reterr);
+	if (!rc)
+		rc = certificates(&p, d, dir, host, port, service_ip, node_name, reterr);
+	if (threaded)
+		pthread_join(thread, NULL);
+	else
+		make_rsa(&job);
+	if (!rc && job.rc)
+		rc = err_set(reterr, -job.rc, "%s", job.err.msg);
+	return rc;
+}
+
+static void wipe(struct buf *b)
+{
+	if (b->p)
+		explicit_bzero(b->p, b->cap);
+	buf_finish(b);
+}
+
+void pki_dir_finish(struct pki_dir *d)
+{
+	buf_finish(&d->ca_cert);
+	buf_finish(&d->server_cert);
+	buf_finish(&d->proxy_cert);
+	wipe(&d->ca_key);
+	wipe(&d->server_key);
+	wipe(&d->proxy_key);
+	wipe(&d->sa_key);
+}

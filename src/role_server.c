@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * role_server - the API, store, cache, controllers and scheduler of one server.
+ *
+ *   start:  lock, keys, store, cache, API, listen, bootstrap, controllers, READY
+ *   stop:   drain the API (watches end, new writes are refused), close the
+ *           controllers, then the store, which waits for queued writes
+ */
+#define LOG_MODULE "server"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/entry.h"
+#include "base/env.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/text.h"
+#include "cache/cache.h"
+#include "client/client.h"
+#include "control/control.h"
+#include "http/http.h"
+#include "pki_dir.h"
+#include "roles.h"
+#include "roles_priv.h"
+#include "store/store.h"
+
+#define DRAIN_MAX_MS 5000
+#define COMPACT_EVERY_MS 60000
+#define HISTORY_REVS 10000         /* older superseded values may be forgotten */
+
+struct server {
+	struct loop *loop;
+	struct store *store;
+	struct cache *cache;
+	struct api *api;
+	struct http_server *http;
+	struct control *control;
+	struct pki_dir pki;
+	struct loop_timer drain_timer, compact_timer;
+	const char *listen;
+	int64_t started_ms;
+	bool stopping;
+	int exit_code;
+};
+
+static void stop_now(void *arg)
+{
+	struct server *s = arg;
+
+	loop_stop(s->loop);
+}
+
+static void stop(struct server *s)
+{
+	if (s->stopping) {
+		loop_stop(s->loop);    /* asked twice: at once */
+		return;
+	}
+	s->stopping = true;
+	log_info("stopping");
+	role_notify("STOPPING=1");
+	control_close(s->control);
+	s->control = NULL;
+	api_drain(s->api);
+	loop_timer_set(&s->drain_timer, DRAIN_MAX_MS);
+	http_server_drain(s->http, stop_now, s);
+}
+
+static void on_signal(void *arg, int signo)
+{
+	(void)signo;
+	stop(arg);
+}
+
+static int client_as(void *arg, const char *user, const char *const *groups, struct client **ret)
+{
+	struct server *s = arg;
+
+	return client_open_local(ret, s->loop, s->api, user, groups);
+}
+
+static void on_bootstrap(void *arg, int rc)
+{
+	struct server *s = arg;
+	struct err e = { 0 };
+	struct control_config cfg = { .ca_cert_pem = s->pki.ca_cert.p, .client_as = client_as, .arg = s };
+
+	if (!rc && !s->stopping)
+		rc = control_open(&s->control, s->loop, s->cache, &cfg, &e);
+	if (rc) {
+		log_error("cannot start: %s", e.msg[0] ? e.msg : err_text(rc));
+		s->exit_code = 1;
+		loop_stop(s->loop);
+		return;
+	}
+	log_info("ready on %s after %lld ms, revision %lld", s->listen,
+		(long long)(env_now_ms() - s->started_ms), (long long)store_rev(s->store));
+	role_notify("READY=1");
+}
+
+/* History is bounded: superseded values beyond the newest HISTORY_REVS go. The timer
+ * is set by writes only, so that an idle server does not wake up for it. */
+static void compact(void *arg)
+{
+	struct server *s = arg;
+	int64_t rev = store_rev(s->store) - HISTORY_REVS;
+
+	if (rev > store_compacted_rev(s->store))
+		store_compact(s->store, rev);
+}
+
+static void on_event(void *arg, const struct cache_event *ev)
+{
+	struct server *s = arg;
+
+	if (!loop_timer_is_set(&s->compact_timer) && ev->rev - HISTORY_REVS > store_compacted_rev(s->store))
+		loop_timer_set(&s->compact_timer, COMPACT_EVERY_MS);
+}
+
+static int service_first_ip(const char *cidr, char ret[46], struct err *reterr)
+{
+	uint8_t addr[16];
+	int family, prefix;
+
+	if (text_parse_cidr(cidr, &family, addr, &prefix) || prefix > (family == 4 ? 24 : 120))
+		return err_set(reterr, ERR_BAD_REQUEST, "--service-cidr %s is not a network of at least 256 addresses, like 10.96.0.0/16", cidr);
+	addr[family == 4 ? 3 : 15] |= 1;
+	text_ip(ret, family, addr);
+	return 0;
+}
+
+struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *tokens, *node_name, *store; };
+
+static int open_all(struct server *s, const struct server_flags *f, struct err *reterr)
+{
+	char host[256], reach[256], advertise[300], service_ip[46], uri[4200], node[256];
+	unsigned port;
+	int rc;
+
+	role_split_listen(&cmd_server, f->listen, host, &port);
+	role_advertise(f->advertise ? f->advertise : host, reach);
+	role_node_name(node);
+	snprintf(uri, sizeof(uri), "sqlite:%s/server/state.db", f->data_dir);
+	char dir[4200];
+	snprintf(dir, sizeof(dir), "%s/server", f->data_dir);
+	if ((rc = service_first_ip(f->service_cidr, service_ip, reterr)) ||
+	    (rc = role_lock(dir, "server", reterr)) ||
+	    (rc = pki_dir_open(&s->pki, f->data_dir, reach, port, service_ip, f->node_name ? f->node_name : node, reterr)) ||
+	    (rc = store_open(&s->store, s->loop, f->store ? f->store : uri, reterr)) ||
+	    (rc = cache_open(&s->cache, s->store, reterr)))
+		return rc;
+	snprintf(advertise, sizeof(advertise), strchr(reach, ':') ? "[%s]:%u" : "%s:%u", reach, port);
+	struct api_config cfg = {
+		.ca_cert_pem = s->pki.ca_cert.p, .ca_key_pem = s->pki.ca_key.p, .sa_key_pem = s->pki.sa_key.p,
+		.issuer = "https://kubernetes.default.svc.cluster.local", .token_file = f->tokens,
+		.service_cidr = f->service_cidr, .advertise = advertise, .agent_ca_pem = s->pki.ca_cert.p,
+		.proxy_cert_pem = s->pki.proxy_cert.p, .proxy_key_pem = s->pki.proxy_key.p,
+	};
+	if ((rc = api_open(&s->api, s->loop, s->store, s->cache, &cfg, reterr)))
+		return rc;
+	struct http_config hcfg = { .listen = f->listen, .cert_pem = s->pki.server_cert.p,
+		.key_pem = s->pki.server_key.p, .client_ca_pem = s->pki.ca_cert.p,
+		.handler = api_handle_http, .arg = s->api };
+	return http_server_open(&s->http, s->loop, &hcfg, reterr);
+}
+
+static void close_all(struct server *s)
+{
+	control_close(s->control);
+	http_server_close(s->http);
+	store_close(s->store);         /* runs every pending done, which the API waits for */
+	api_close(s->api);
+	cache_close(s->cache);
+	pki_dir_finish(&s->pki);
+	loop_timer_stop(&s->drain_timer);
+	loop_timer_stop(&s->compact_timer);
+	loop_close(s->loop);
+}
+
+static int run(int argc, char **argv)
+{
+	struct server s = { .started_ms = env_now_ms() };
+	struct server_flags f = { .data_dir = DEFAULT_DATA_DIR, .listen = DEFAULT_LISTEN, .service_cidr = "10.96.0.0/16" };
+	struct err e = { 0 };
+	const struct cli_option opts[] = {
+		{ "data-dir", "DIR", "where state, keys and admin.kubeconfig are kept", &f.data_dir, NULL },
+		{ "listen", "ADDR:PORT", "where the API is served", &f.listen, NULL },
+		{ "advertise", "ADDR", "the address others reach this server at", &f.advertise, NULL },
+		{ "service-cidr", "CIDR", "addresses of Services", &f.service_cidr, NULL },
+		{ "token-file", "FILE", "static tokens, lines of token,user,uid,\"group1,group2\"", &f.tokens, NULL },
+		{ "node-name", "NAME", "the agent's node that certificates are made for", &f.node_name, NULL },
+		{ "store", "URI", "sqlite:FILE or mem: (nothing is kept)", &f.store, NULL },
+		{ NULL, NULL, NULL, NULL, NULL },
+	};
+
+	cli_parse(&cmd_server, opts, argc, argv);
+	log_init("server", -1);
+	role_raise_files();
+	signal(SIGPIPE, SIG_IGN);
+	if (loop_open(&s.loop))
+		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_server, &e);
+	loop_timer_init(&s.drain_timer, s.loop, stop_now, &s);
+	loop_timer_init(&s.compact_timer, s.loop, compact, &s);
+	loop_signal(s.loop, SIGTERM, on_signal, &s);
+	loop_signal(s.loop, SIGINT, on_signal, &s);
+	s.listen = f.listen;
+	int rc = open_all(&s, &f, &e);
+	if (!rc) {
+		cache_observe(s.cache, NULL, false, on_event, &s);
+		api_bootstrap(s.api, on_bootstrap, &s);
+		loop_run(s.loop);
+	} else {
+		s.exit_code = role_fail(&cmd_server, &e);
+	}
+	close_all(&s);
+	return s.exit_code;
+}
+
+const struct cli_command cmd_server = { .name = "server",
+	.help = "run the API, the store, the controllers and the scheduler", .run = run };

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * roles - what the one program can be. The role_*.c files beside this wire the
+ * modules together; only they may include all of them.
+ */
+#ifndef ROLES_H
+#define ROLES_H
+
+#include "cli/options.h"
+
+
+extern const struct cli_command cmd_server, cmd_agent, cmd_up, cmd_down, cmd_status, cmd_version,
+	cmd_image_ls, cmd_image_pull, cmd_image_import, cmd_image_rm;
+
+#define SAMPAN_VERSION "0.1.0"
+#define DEFAULT_DATA_DIR "/var/lib/sampan"
+#define DEFAULT_LISTEN "0.0.0.0:6443"
+
+#endif
