@@ -20,7 +20,7 @@ VALUES = {
     'jsonschemapropsorarray': 'KV_PROPS_OR_ARRAY', 'jsonschemapropsorbool': 'KV_PROPS_OR_BOOL',
     'jsonschemapropsorstringarray': 'KV_PROPS_OR_STRINGS',
 }
-CARDS = {'one': 'KC_ONE', 'list': 'KC_LIST', 'map': 'KC_MAP', 'map<list>': 'KC_MAP_OF_LIST'}
+CARDS = {'one': 'KC_ONE', 'list': 'KC_LIST', 'map': 'KC_MAP'}
 PTRS = {'val': 'KP_VALUE', 'ptr': 'KP_POINTER', 'slice': 'KP_SLICE', 'map': 'KP_MAP'}
 OMITS = {'omitempty': 'KO_OMITEMPTY', 'omitzero': 'KO_OMITZERO', 'no': 'KO_NEVER'}
 LISTS = {'': 'KL_NONE', 'atomic': 'KL_ATOMIC', 'set': 'KL_SET', 'map': 'KL_MAP'}

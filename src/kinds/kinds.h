@@ -27,7 +27,7 @@ enum kinds_value {          /* what one value of a field is */
 	KV_PROPS_OR_ARRAY, KV_PROPS_OR_BOOL, KV_PROPS_OR_STRINGS,
 	KV_OBJECT,          /* of .type */
 };
-enum kinds_card { KC_ONE, KC_LIST, KC_MAP, KC_MAP_OF_LIST };
+enum kinds_card { KC_ONE, KC_LIST, KC_MAP };
 enum kinds_ptr { KP_VALUE, KP_POINTER, KP_SLICE, KP_MAP };
 enum kinds_omit { KO_OMITEMPTY, KO_OMITZERO, KO_NEVER };
 enum kinds_list { KL_NONE, KL_ATOMIC, KL_SET, KL_MAP };
@@ -150,9 +150,12 @@ int kinds_warnings(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *
 /* What a write may touch: on create drop status, set generation 1; on update of
  * the main resource put old's status back, raise generation when spec changed;
  * on status keep all of old but status (and metadata as upstream). metadata
- * set by the server is taken from old. v is changed in place. */
+ * set by the server is taken from old. On create metadata.uid is already there (a
+ * job's selector names it). v is changed in place. */
 int kinds_prepare(yyjson_mut_doc *d, struct arena *a, const struct kinds_kind *k, const char *sub,
 	yyjson_mut_val *v, yyjson_mut_val *old);
+/* "Guaranteed", "Burstable" or "BestEffort" of a PodSpec. */
+const char *kinds_qos_class(yyjson_mut_val *spec);
 bool kinds_allows_create_on_update(const struct kinds_kind *k);
 bool kinds_allows_unconditional_update(const struct kinds_kind *k);
 
