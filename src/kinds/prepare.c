@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a write may touch. Each kind is a row: which parts count as a new
+ * generation, whose status a create may set, what of the metadata a status
+ * write may set. Everything else follows from the kind's subresources.
+ *
+ * Source: the strategy.go beside each kind in kubernetes pkg/registry, and
+ * apiserver pkg/registry/rest (create.go, update.go, meta.go).
+ */
+#include <string.h>
+
+#include "base/text.h"
+#include "doc/doc.h"
+#include "kinds/normal.h"
+#include "kinds/prepare.h"
+
+enum generation {
+	GEN_NONE,
+	GEN_SPEC,        /* rises with spec */
+	GEN_SPEC_NOTES,  /* rises with spec or annotations */
+	GEN_BODY,        /* rises with anything but metadata and status */
+	GEN_FIXED,       /* 1 for good: nothing that counts may change */
+};
+enum status_meta {       /* metadata of a status write */
+	META_FREE,       /* as sent */
+	META_LABELS,     /* labels stay */
+	META_OWNERS,     /* owner references stay */
+	META_RESET,      /* labels, annotations, finalizers, owners stay */
+};
+enum {
+	KEEP_STATUS = 1,        /* the creator sets status: nodes register themselves */
+	CREATE_BY_UPDATE = 2,   /* PUT makes what does not exist */
+	NEEDS_VERSION = 4,      /* an update must name the resourceVersion it read */
+};
+
+static const struct strategy {
+	const char *type;
+	uint8_t generation, meta, flags;
+	const char *phase;      /* status.phase of a new object */
+} strategies[] = {              /* ascending type */
+	{ "admissionregistration/v1.MutatingAdmissionPolicy", GEN_SPEC, META_FREE, NEEDS_VERSION },
+	{ "admissionregistration/v1.MutatingAdmissionPolicyBinding", GEN_SPEC, META_FREE, NEEDS_VERSION },
+	{ "admissionregistration/v1.MutatingWebhookConfiguration", GEN_BODY, META_FREE, NEEDS_VERSION },
+	{ "admissionregistration/v1.ValidatingAdmissionPolicy", GEN_SPEC, META_RESET, NEEDS_VERSION },
+	{ "admissionregistration/v1.ValidatingAdmissionPolicyBinding", GEN_SPEC, META_FREE, NEEDS_VERSION },
+	{ "admissionregistration/v1.ValidatingWebhookConfiguration", GEN_BODY, META_FREE, NEEDS_VERSION },
+	{ "apiextensions/v1.CustomResourceDefinition", GEN_SPEC, META_RESET, NEEDS_VERSION },
+	{ "apiregistration/v1.APIService", GEN_NONE, META_RESET, NEEDS_VERSION },
+	{ "apps/v1.DaemonSet", GEN_SPEC },
+	{ "apps/v1.Deployment", GEN_SPEC_NOTES, META_LABELS },
+	{ "apps/v1.ReplicaSet", GEN_SPEC },
+	{ "apps/v1.StatefulSet", GEN_SPEC },
+	{ "batch/v1.CronJob", GEN_SPEC },
+	{ "batch/v1.Job", GEN_SPEC },
+	{ "coordination/v1.Lease", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "core/v1.Endpoints", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "core/v1.Event", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "core/v1.LimitRange", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "core/v1.Namespace", GEN_NONE, META_FREE, 0, "Active" },
+	{ "core/v1.Node", GEN_NONE, META_FREE, KEEP_STATUS },
+	{ "core/v1.PersistentVolume", GEN_NONE, META_FREE, 0, "Pending" },
+	{ "core/v1.PersistentVolumeClaim", GEN_NONE, META_FREE, 0, "Pending" },
+	{ "core/v1.Pod", GEN_SPEC, META_OWNERS, 0, "Pending" },
+	{ "core/v1.ReplicationController", GEN_SPEC },
+	{ "core/v1.Service", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "discovery/v1.EndpointSlice", GEN_BODY },
+	{ "events/v1.Event", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "flowcontrol/v1.FlowSchema", GEN_SPEC, META_RESET },
+	{ "flowcontrol/v1.PriorityLevelConfiguration", GEN_SPEC, META_RESET },
+	{ "networking/v1.Ingress", GEN_SPEC },
+	{ "networking/v1.IngressClass", GEN_SPEC },
+	{ "networking/v1.NetworkPolicy", GEN_SPEC },
+	{ "node/v1.RuntimeClass", GEN_NONE, META_FREE, NEEDS_VERSION },
+	{ "policy/v1.PodDisruptionBudget", GEN_SPEC, META_FREE, NEEDS_VERSION },
+	{ "rbac/v1.ClusterRole", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "rbac/v1.ClusterRoleBinding", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "rbac/v1.Role", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "rbac/v1.RoleBinding", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "resource/v1.DeviceClass", GEN_SPEC },
+	{ "resource/v1.ResourceClaim", GEN_NONE, META_RESET },
+	{ "resource/v1.ResourceSlice", GEN_SPEC },
+	{ "scheduling/v1.PriorityClass", GEN_FIXED },
+	{ "storage/v1.CSIDriver", GEN_SPEC, META_FREE, NEEDS_VERSION },
+	{ "storage/v1.CSINode", GEN_NONE, META_FREE, NEEDS_VERSION },
+	{ "storage/v1.CSIStorageCapacity", GEN_NONE, META_FREE, NEEDS_VERSION },
+	{ "storage/v1.VolumeAttachment", GEN_NONE, META_RESET, NEEDS_VERSION },
+};
+static const struct strategy plain = { "", GEN_NONE, META_FREE, 0 };
+static const struct strategy custom = { "", GEN_BODY, META_RESET, NEEDS_VERSION };
+
+static const struct strategy *strategy_of(const struct kinds_kind *k)
+{
+	size_t lo = 0, hi = sizeof(strategies) / sizeof(strategies[0]);
+
+	if (k->custom)
+		return &custom;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int c = strcmp(k->type->name, strategies[mid].type);
+		if (!c)
+			return &strategies[mid];
+		if (c < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return &plain;
+}
+
+bool kinds_allows_create_on_update(const struct kinds_kind *k)
+{
+	return strategy_of(k)->flags & CREATE_BY_UPDATE;
+}
+
+bool kinds_allows_unconditional_update(const struct kinds_kind *k)
+{
+	return !(strategy_of(k)->flags & NEEDS_VERSION);
+}
+
+static bool is_type(const struct kinds_kind *k, const char *type)
+{
+	return !k->custom && !strcmp(k->type->name, type);
+}
+
+static const struct kinds_type *member_type(const struct kinds_type *t, const char *name)
+{
+	const struct kinds_field *f = normal_field(t, name, strlen(name));
+	return f ? f->type : NULL;
+}
+
+/* An empty status as the kind writes one. Custom kinds have none. */
+static bool reset_status(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+{
+	const struct kinds_field *f = normal_field(k->type, "status", 6);
+
+	doc_mdel(v, "status");
+	if (k->custom || !f || f->ptr != KP_VALUE)
+		return true;
+	return normal_put(d, k->type, v, "status", normal_zero(d, f->type));
+}
+
+static bool same(yyjson_mut_val *a, yyjson_mut_val *b)
+{
+	if (!a || !b)
+		return (!a || !yyjson_mut_get_len(a)) && (!b || !yyjson_mut_get_len(b));
+	return doc_mequal(a, b);
+}
+
+/* Equal apart from metadata, status and the type's name. */
+static bool same_body(yyjson_mut_val *a, yyjson_mut_val *b)
+{
+	yyjson_mut_val *pair[] = { a, b };
+
+	for (int i = 0; i < 2; i++) {
+		yyjson_mut_obj_iter it;
+		yyjson_mut_val *key;
+		yyjson_mut_obj_iter_init(pair[i], &it);
+		while ((key = yyjson_mut_obj_iter_next(&it))) {
+			const char *name = yyjson_mut_get_str(key);
+			if (!strcmp(name, "metadata") || !strcmp(name, "status") ||
+			    !strcmp(name, "kind") || !strcmp(name, "apiVersion"))
+				continue;
+			if (!same(yyjson_mut_obj_get(a, name), yyjson_mut_obj_get(b, name)))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool counts_as_new(const struct strategy *s, yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	switch (s->generation) {
+	case GEN_SPEC:
+		return !same(doc_mget(v, "spec"), doc_mget(old, "spec"));
+	case GEN_SPEC_NOTES:
+		return !same(doc_mget(v, "spec"), doc_mget(old, "spec")) ||
+			!same(doc_mget(v, "metadata.annotations"), doc_mget(old, "metadata.annotations"));
+	case GEN_BODY:
+		return !same_body(v, old);
+	default:
+		return false;
+	}
+}
+
+static bool set_generation(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, int64_t n)
+{
+	yyjson_mut_val *meta = yyjson_mut_obj_get(v, "metadata");
+
+	if (n <= 0)
+		return doc_mdel(meta, "generation") || true;
+	return normal_put(d, member_type(k->type, "metadata"), meta, "generation", yyjson_mut_int(d, n));
+}
+
+/* stringData is how people write data; it is never stored. */
+static bool merge_string_data(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+{
+	yyjson_mut_val *text = yyjson_mut_obj_get(v, "stringData"), *key, *data;
+	yyjson_mut_obj_iter it;
+
+	if (!text)
+		return true;
+	if (yyjson_mut_obj_size(text) && !yyjson_mut_is_obj(yyjson_mut_obj_get(v, "data")) &&
+	    !normal_put(d, k->type, v, "data", yyjson_mut_obj(d)))
+		return false;
+	data = yyjson_mut_obj_get(v, "data");
+	yyjson_mut_obj_iter_init(text, &it);
+	while ((key = yyjson_mut_obj_iter_next(&it))) {
+		BUF_AUTO struct buf b = { 0 };
+		yyjson_mut_val *m = yyjson_mut_obj_iter_get_val(key);
+		text_base64(&b, yyjson_mut_get_str(m), yyjson_mut_get_len(m));
+		if (b.failed || !normal_put(d, NULL, data, yyjson_mut_get_str(key),
+				yyjson_mut_strncpy(d, b.p ? b.p : "", b.len)))
+			return false;
+	}
+	doc_mdel(v, "stringData");
+	return true;
+}
+
+static bool new_namespace(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+{
+	yyjson_mut_val *list = doc_mget(v, "spec.finalizers"), *item;
+	yyjson_mut_arr_iter it;
+
+	yyjson_mut_arr_iter_init(list, &it);
+	while ((item = yyjson_mut_arr_iter_next(&it)))
+		if (yyjson_mut_equals_str(item, "kubernetes"))
+			return true;
+	if (list)
+		return yyjson_mut_arr_add_str(d, list, "kubernetes");
+	list = yyjson_mut_arr(d);
+	return list && yyjson_mut_arr_add_str(d, list, "kubernetes") &&
+		normal_set(d, k->type, v, "spec.finalizers", list);
+}
+
+static int prepare_create(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+{
+	const struct strategy *s = strategy_of(k);
+	bool ok = true;
+
+	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(v, "metadata")))
+		ok = normal_put(d, k->type, v, "metadata", yyjson_mut_obj(d));
+	if (ok && kinds_sub(k, "status") && !(s->flags & KEEP_STATUS))
+		ok = reset_status(d, k, v);
+	if (ok && s->phase)
+		ok = normal_set(d, k->type, v, "status.phase", yyjson_mut_str(d, s->phase));
+	if (ok)
+		ok = set_generation(d, k, v, s->generation == GEN_NONE ? 0 : 1);
+	if (ok && is_type(k, "core/v1.Pod"))
+		ok = prepare_pod(d, k, v);
+	else if (ok && is_type(k, "core/v1.Secret"))
+		ok = merge_string_data(d, k, v);
+	else if (ok && is_type(k, "core/v1.Namespace"))
+		ok = new_namespace(d, k, v);
+	else if (ok && is_type(k, "batch/v1.Job"))
+		ok = prepare_job(d, k, v);
+	else if (ok && is_type(k, "apps/v1.DaemonSet"))
+		ok = prepare_daemon_set(d, k, v, NULL);
+	else if (ok && is_type(k, "core/v1.PersistentVolumeClaim"))
+		ok = prepare_claim(d, k, v);
+	return ok ? 0 : -ERR_SIZE;
+}
+
+/* What the server set once: filled in when the client left it out, so that a
+ * client that sends something else is told so by validation. */
+static bool keep_metadata(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old)
+{
+	static const char *const once[] = { "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp",
+		"deletionGracePeriodSeconds" };
+	const struct kinds_type *t = member_type(k->type, "metadata");
+	yyjson_mut_val *was = yyjson_mut_obj_get(old, "metadata"), *meta;
+
+	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(v, "metadata")) &&
+	    !normal_put(d, k->type, v, "metadata", yyjson_mut_obj(d)))
+		return false;
+	meta = yyjson_mut_obj_get(v, "metadata");
+	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+		yyjson_mut_val *m = yyjson_mut_obj_get(meta, once[i]);
+		bool unset = !m || yyjson_mut_is_null(m) || (yyjson_mut_is_str(m) && !yyjson_mut_get_len(m));
+		bool deletion = yyjson_mut_obj_get(was, once[i]) && !strncmp(once[i], "deletionT", 9);
+		if ((unset || deletion) && !normal_take(d, t, meta, was, once[i]))
+			return false;
+	}
+	doc_mdel(meta, "selfLink");
+	return set_generation(d, k, v, doc_mint(was, "generation", 0));
+}
+
+/* Make v what old is but for the members named, and metadata. */
+static bool keep_all_but(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old, const char *name)
+{
+	yyjson_mut_val *fresh = yyjson_mut_val_mut_copy(d, old), *key;
+	yyjson_mut_obj_iter it;
+
+	if (!fresh || !normal_take(d, k->type, fresh, v, "metadata") ||
+	    (name && !normal_take(d, k->type, fresh, v, name)))
+		return false;
+	yyjson_mut_obj_iter_init(fresh, &it);
+	while ((key = yyjson_mut_obj_iter_next(&it)))
+		if (yyjson_mut_equals_str(key, "kind") || yyjson_mut_equals_str(key, "apiVersion")) {
+			yyjson_mut_val *m = yyjson_mut_obj_get(v, yyjson_mut_get_str(key));
+			if (m)
+				yyjson_mut_set_strn(yyjson_mut_obj_iter_get_val(key),
+					yyjson_mut_get_str(m), yyjson_mut_get_len(m));
+		}
+	*v = (yyjson_mut_val){ .tag = fresh->tag, .uni = fresh->uni, .next = v->next };
+	return true;
+}
+
+static bool keep_meta_members(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old, int how)
+{
+	static const struct { const char *name; uint8_t how; } members[] = {
+		{ "labels", META_LABELS }, { "ownerReferences", META_OWNERS },
+		{ "annotations", 0 }, { "finalizers", 0 },
+	};
+	const struct kinds_type *t = member_type(k->type, "metadata");
+	yyjson_mut_val *meta = yyjson_mut_obj_get(v, "metadata"), *was = yyjson_mut_obj_get(old, "metadata");
+
+	for (size_t i = 0; how != META_FREE && i < sizeof(members) / sizeof(members[0]); i++)
+		if ((how == META_RESET || how == members[i].how) &&
+		    !normal_take(d, t, meta, was, members[i].name))
+			return false;
+	return true;
+}
+
+/* Of a pod only what a resize may change, container by container. */
+static bool resize(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	yyjson_mut_val *sent = yyjson_mut_val_mut_copy(d, yyjson_mut_obj_get(v, "spec"));
+	const struct kinds_type *spec_type = member_type(k->type, "spec");
+
+	if (!sent || !keep_all_but(d, k, v, old, NULL))
+		return false;
+	for (int l = 0; l < 2; l++) {
+		const struct kinds_type *t = member_type(spec_type, lists[l]);
+		yyjson_mut_val *c, *s;
+		yyjson_mut_arr_iter it, sit;
+		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(yyjson_mut_obj_get(v, "spec"), lists[l]), &it);
+		while ((c = yyjson_mut_arr_iter_next(&it))) {
+			yyjson_mut_arr_iter_init(yyjson_mut_obj_get(sent, lists[l]), &sit);
+			while ((s = yyjson_mut_arr_iter_next(&sit)))
+				if (yyjson_mut_equals(yyjson_mut_obj_get(s, "name"), yyjson_mut_obj_get(c, "name")))
+					break;
+			if (s && (!normal_take(d, t, c, s, "resources") ||
+					!normal_take(d, t, c, s, "resizePolicy")))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* One member of what old has at path comes from the client, all else stays. */
+static bool only(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old, const char *path)
+{
+	yyjson_mut_val *sent = yyjson_mut_val_mut_copy(d, doc_mget(v, path));
+
+	if (!keep_all_but(d, k, v, old, NULL))
+		return false;
+	if (sent)
+		return normal_set(d, k->type, v, path, sent);
+	doc_mdel(v, path);
+	return true;
+}
+
+static bool update_main(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old)
+{
+	if (kinds_sub(k, "status") && !normal_take(d, k->type, v, old, "status"))
+		return false;
+	if (is_type(k, "core/v1.Namespace"))        /* finalizers: by finalize only */
+		return normal_take(d, k->type, v, old, "spec");
+	if (is_type(k, "certificates/v1.CertificateSigningRequest"))
+		return normal_take(d, k->type, v, old, "spec");
+	if (is_type(k, "core/v1.Secret"))
+		return merge_string_data(d, k, v);
+	if (is_type(k, "core/v1.Service"))
+		return prepare_service(d, k, v, old);
+	if (is_type(k, "apps/v1.DaemonSet"))
+		return prepare_daemon_set(d, k, v, old);
+	return true;
+}
+
+static int prepare_update(yyjson_mut_doc *d, const struct kinds_kind *k, const char *sub,
+	yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	const struct strategy *s = strategy_of(k);
+	bool ok;
+
+	if (!keep_metadata(d, k, v, old))
+		return -ERR_SIZE;
+	if (!sub || !strcmp(sub, "scale") || !strcmp(sub, "binding"))
+		ok = update_main(d, k, v, old);
+	else if (!strcmp(sub, "status"))
+		ok = keep_all_but(d, k, v, old, "status") && keep_meta_members(d, k, v, old, s->meta);
+	else if (!strcmp(sub, "approval"))
+		ok = only(d, k, v, old, "status.conditions");
+	else if (!strcmp(sub, "finalize"))
+		ok = only(d, k, v, old, "spec.finalizers");
+	else if (!strcmp(sub, "ephemeralcontainers"))
+		ok = only(d, k, v, old, "spec.ephemeralContainers");
+	else if (!strcmp(sub, "resize"))
+		ok = resize(d, k, v, old);
+	else
+		ok = true;
+	/* A binding is the scheduler's word on where, not a new wish. */
+	if (ok && (!sub || (strcmp(sub, "status") && strcmp(sub, "binding"))) && counts_as_new(s, v, old))
+		ok = set_generation(d, k, v, doc_mint(old, "metadata.generation", 0) + 1);
+	return ok ? 0 : -ERR_SIZE;
+}
+
+int kinds_prepare(yyjson_mut_doc *d, struct arena *a, const struct kinds_kind *k, const char *sub,
+	yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	int rc = old ? prepare_update(d, k, sub, v, old) : prepare_create(d, k, v);
+
+	return arena_over(a) ? -ERR_SIZE : rc;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * prepare - what single kinds add to prepare.c. For siblings only. False: over
+ * the arena's cap.
+ */
+#ifndef KINDS_PREPARE_H
+#define KINDS_PREPARE_H
+
+#include "kinds/kinds.h"
+
+bool prepare_pod(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
+bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
+bool prepare_claim(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
+/* old NULL: create. */
+bool prepare_daemon_set(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old);
+bool prepare_service(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old);
+
+#endif

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What pods, jobs, claims, daemon sets and services add to a write: members that
+ * follow from others or are kept from the stored object.
+ *
+ * Source: kubernetes pkg/registry/{core/pod,batch/job,core/service}/strategy.go,
+ * pkg/apis/core/v1/helper/qos.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doc/doc.h"
+#include "doc/quantity.h"
+#include "kinds/normal.h"
+#include "kinds/prepare.h"
+
+static bool positive(yyjson_mut_val *v, struct quantity *ret)
+{
+	return yyjson_mut_is_str(v) &&
+		!quantity_parse(yyjson_mut_get_str(v), yyjson_mut_get_len(v), ret) && ret->nano > 0;
+}
+
+/* One set of resources: counts what is asked for, and whether requests equal limits. */
+static void qos_of(yyjson_mut_val *resources, bool *any, bool *guaranteed)
+{
+	static const char *const names[] = { "cpu", "memory" };
+	yyjson_mut_val *requests = yyjson_mut_obj_get(resources, "requests");
+	yyjson_mut_val *limits = yyjson_mut_obj_get(resources, "limits");
+
+	for (int i = 0; i < 2; i++) {
+		struct quantity r, l;
+		yyjson_mut_val *request = yyjson_mut_obj_get(requests, names[i]);
+		bool has_limit = positive(yyjson_mut_obj_get(limits, names[i]), &l);
+		bool has_request = positive(request, &r);
+		*any |= has_limit || has_request;
+		if (!has_limit || (request && (!has_request || quantity_cmp(&r, &l))))
+			*guaranteed = false;
+	}
+}
+
+const char *kinds_qos_class(yyjson_mut_val *spec)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	bool any = false, guaranteed = true;
+	yyjson_mut_val *pod = yyjson_mut_obj_get(spec, "resources");
+
+	if (yyjson_mut_obj_size(yyjson_mut_obj_get(pod, "limits")) ||
+	    yyjson_mut_obj_size(yyjson_mut_obj_get(pod, "requests"))) {
+		qos_of(pod, &any, &guaranteed);
+	} else {
+		for (int i = 0; i < 2; i++) {
+			yyjson_mut_val *c;
+			yyjson_mut_arr_iter it;
+			yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, lists[i]), &it);
+			while ((c = yyjson_mut_arr_iter_next(&it)))
+				qos_of(yyjson_mut_obj_get(c, "resources"), &any, &guaranteed);
+		}
+	}
+	return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
+}
+
+bool prepare_pod(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+{
+	yyjson_mut_val *spec = yyjson_mut_obj_get(v, "spec");
+
+	if (doc_mlen(spec, "schedulingGates")) {
+		yyjson_mut_val *list = yyjson_mut_arr(d), *c = list ? yyjson_mut_arr_add_obj(d, list) : NULL;
+		if (!c || !yyjson_mut_obj_add_str(d, c, "type", "PodScheduled") ||
+		    !yyjson_mut_obj_add_str(d, c, "status", "False") ||
+		    !yyjson_mut_obj_add_null(d, c, "lastProbeTime") ||
+		    !yyjson_mut_obj_add_null(d, c, "lastTransitionTime") ||
+		    !yyjson_mut_obj_add_str(d, c, "reason", "SchedulingGated") ||
+		    !yyjson_mut_obj_add_str(d, c, "message",
+				"Scheduling is blocked due to non-empty scheduling gates") ||
+		    !normal_set(d, k->type, v, "status.conditions", list))
+			return false;
+	}
+	return normal_set(d, k->type, v, "status.qosClass", yyjson_mut_str(d, kinds_qos_class(spec)));
+}
+
+/* A job without a selector of its own selects by its uid. */
+bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+{
+	const char *uid = doc_mstr(v, "metadata.uid"), *name = doc_mstr(v, "metadata.name");
+	const struct { const char *key, *value; } labels[] = {
+		{ "batch.kubernetes.io/controller-uid", uid }, { "batch.kubernetes.io/job-name", name },
+		{ "controller-uid", uid }, { "job-name", name },
+	};
+
+	if (doc_mbool(v, "spec.manualSelector", false) || !uid || !name)
+		return true;
+	if (!yyjson_mut_is_obj(doc_mget(v, "spec.template.metadata.labels")) &&
+	    !normal_set(d, k->type, v, "spec.template.metadata.labels", yyjson_mut_obj(d)))
+		return false;
+	yyjson_mut_val *map = doc_mget(v, "spec.template.metadata.labels");
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (!normal_put_str(d, NULL, map, labels[i].key, labels[i].value))
+			return false;
+	if (!yyjson_mut_is_obj(doc_mget(v, "spec.selector")) &&
+	    !normal_set(d, k->type, v, "spec.selector", yyjson_mut_obj(d)))
+		return false;
+	if (!yyjson_mut_is_obj(doc_mget(v, "spec.selector.matchLabels")) &&
+	    !normal_set(d, k->type, v, "spec.selector.matchLabels", yyjson_mut_obj(d)))
+		return false;
+	return normal_put_str(d, NULL, doc_mget(v, "spec.selector.matchLabels"), labels[0].key, uid);
+}
+
+/* dataSource is the old name of dataSourceRef. */
+bool prepare_claim(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+{
+	yyjson_mut_val *old = doc_mget(v, "spec.dataSource"), *ref = doc_mget(v, "spec.dataSourceRef");
+
+	if (old && !ref)
+		return normal_set(d, k->type, v, "spec.dataSourceRef", yyjson_mut_val_mut_copy(d, old));
+	if (ref && !old && !doc_mstr(ref, "namespace"))
+		return normal_set(d, k->type, v, "spec.dataSource", yyjson_mut_val_mut_copy(d, ref));
+	return true;
+}
+
+#define TEMPLATE_GENERATION "deprecated.daemonset.template.generation"
+
+/* Counts the templates a daemon set had; only the server writes it. */
+bool prepare_daemon_set(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old)
+{
+	yyjson_mut_val *notes = doc_mget(old, "metadata.annotations");
+	const char *was = doc_mstr(yyjson_mut_obj_get(notes, TEMPLATE_GENERATION), NULL);
+	long long n = was ? strtoll(was, NULL, 10) : 0;
+	char text[24];
+
+	if (!old || !doc_mequal(doc_mget(v, "spec.template"), doc_mget(old, "spec.template")))
+		n++;
+	snprintf(text, sizeof(text), "%lld", n);
+	if (!yyjson_mut_is_obj(doc_mget(v, "metadata.annotations")) &&
+	    !normal_set(d, k->type, v, "metadata.annotations", yyjson_mut_obj(d)))
+		return false;
+	return normal_put_str(d, NULL, doc_mget(v, "metadata.annotations"), TEMPLATE_GENERATION, text);
+}
+
+static bool is(yyjson_mut_val *spec, const char *member, const char *value)
+{
+	const char *s = doc_mstr(spec, member);
+	return s && !strcmp(s, value);
+}
+
+static bool needs_ip(yyjson_mut_val *spec)
+{
+	return !is(spec, "type", "ExternalName");
+}
+
+static bool needs_node_port(yyjson_mut_val *spec)
+{
+	return is(spec, "type", "NodePort") || (is(spec, "type", "LoadBalancer") &&
+		doc_mbool(spec, "allocateLoadBalancerNodePorts", true));
+}
+
+static bool needs_health_port(yyjson_mut_val *spec)
+{
+	return is(spec, "type", "LoadBalancer") && is(spec, "externalTrafficPolicy", "Local");
+}
+
+static bool same_port(yyjson_mut_val *a, yyjson_mut_val *b)
+{
+	return doc_mint(a, "port", 0) == doc_mint(b, "port", 0) &&
+		yyjson_mut_equals(yyjson_mut_obj_get(a, "protocol"), yyjson_mut_obj_get(b, "protocol"));
+}
+
+/* The old port with the same number and protocol. */
+static yyjson_mut_val *old_port(yyjson_mut_val *old, yyjson_mut_val *port)
+{
+	yyjson_mut_val *p;
+	yyjson_mut_arr_iter it;
+
+	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(old, "ports"), &it);
+	while ((p = yyjson_mut_arr_iter_next(&it)))
+		if (same_port(p, port))
+			return p;
+	return NULL;
+}
+
+static bool node_port_used(yyjson_mut_val *spec, int64_t node_port)
+{
+	yyjson_mut_val *p;
+	yyjson_mut_arr_iter it;
+
+	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
+	while ((p = yyjson_mut_arr_iter_next(&it)))
+		if (doc_mint(p, "nodePort", 0) == node_port)
+			return true;
+	return false;
+}
+
+/* What was allocated stays allocated when an update leaves it out. */
+static bool keep_allocated(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *spec,
+	yyjson_mut_val *old)
+{
+	static const char *const families[] = { "ipFamilies", "ipFamilyPolicy" };
+	yyjson_mut_arr_iter it;
+	yyjson_mut_val *p, *o;
+
+	if (needs_ip(spec) && needs_ip(old)) {
+		const char *ip = doc_mstr(spec, "clusterIP");
+		if ((!ip || !*ip) && !normal_take(d, t, spec, old, "clusterIP"))
+			return false;
+		if (!doc_mlen(spec, "clusterIPs") && yyjson_mut_equals(yyjson_mut_obj_get(spec, "clusterIP"),
+				yyjson_mut_obj_get(old, "clusterIP")) &&
+		    !normal_take(d, t, spec, old, "clusterIPs"))
+			return false;
+		for (int i = 0; i < 2; i++)
+			if (!yyjson_mut_obj_get(spec, families[i]) && !normal_take(d, t, spec, old, families[i]))
+				return false;
+	}
+	if (needs_node_port(spec) && needs_node_port(old)) {
+		const struct kinds_field *f = normal_field(t, "ports", 5);
+		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
+		while ((p = yyjson_mut_arr_iter_next(&it))) {
+			if (doc_mint(p, "nodePort", 0) || !(o = old_port(old, p)))
+				continue;
+			int64_t n = doc_mint(o, "nodePort", 0);
+			if (n && !node_port_used(spec, n) &&
+			    !normal_take(d, f ? f->type : NULL, p, o, "nodePort"))
+				return false;
+		}
+	}
+	if (needs_health_port(spec) && needs_health_port(old) && !doc_mint(spec, "healthCheckNodePort", 0))
+		return normal_take(d, t, spec, old, "healthCheckNodePort");
+	return true;
+}
+
+static void drop_unchanged(yyjson_mut_val *spec, yyjson_mut_val *old, const char *name)
+{
+	yyjson_mut_val *now = yyjson_mut_obj_get(spec, name), *was = yyjson_mut_obj_get(old, name);
+
+	if (now && was && doc_mequal(now, was))
+		doc_mdel(spec, name);
+}
+
+/* A change of type releases what the new type has no use for, unless the
+ * client changed that member too: then validation says so. */
+static void drop_unused(yyjson_mut_val *spec, yyjson_mut_val *old)
+{
+	static const char *const of_ip[] = { "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy",
+		"internalTrafficPolicy" };
+	bool outside = is(spec, "type", "LoadBalancer") || is(spec, "type", "NodePort") ||
+		(is(spec, "type", "ClusterIP") && doc_mlen(spec, "externalIPs"));
+	yyjson_mut_arr_iter it;
+	yyjson_mut_val *p, *o;
+
+	if (needs_ip(old) && !needs_ip(spec))
+		for (size_t i = 0; i < sizeof(of_ip) / sizeof(of_ip[0]); i++)
+			drop_unchanged(spec, old, of_ip[i]);
+	if (needs_node_port(old) && !needs_node_port(spec)) {
+		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
+		while ((p = yyjson_mut_arr_iter_next(&it)))
+			if ((o = old_port(old, p)))
+				drop_unchanged(p, o, "nodePort");
+	}
+	if (needs_health_port(old) && !needs_health_port(spec))
+		drop_unchanged(spec, old, "healthCheckNodePort");
+	if (!outside)
+		drop_unchanged(spec, old, "externalTrafficPolicy");
+	if (is(old, "type", "LoadBalancer") && !is(spec, "type", "LoadBalancer")) {
+		drop_unchanged(spec, old, "allocateLoadBalancerNodePorts");
+		drop_unchanged(spec, old, "loadBalancerClass");
+	}
+}
+
+bool prepare_service(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old)
+{
+	yyjson_mut_val *spec = yyjson_mut_obj_get(v, "spec"), *was = yyjson_mut_obj_get(old, "spec");
+	const struct kinds_field *f = normal_field(k->type, "spec", 4);
+
+	if (!yyjson_mut_is_obj(spec) || !f || !keep_allocated(d, f->type, spec, was))
+		return false;
+	drop_unused(spec, was);
+	return true;
+}
