@@ -63,7 +63,7 @@ typedef void store_done_fn(void *arg, int rc, int64_t rev);
  */
 int store_put(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
 	store_done_fn *done, void *arg);
-/* Remove; value NULL, or the object's last state to be followed with it. */
+/* Remove what store_put wrote; expect_rev as there, and never 0. Followed with value NULL. */
 int store_del(struct store *s, const char *key, int64_t expect_rev,
 	store_done_fn *done, void *arg);
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sqlite_priv - the SQLite backend's parts: file, log, and (sqlite.c) threads. */
+#ifndef STORE_SQLITE_PRIV_H
+#define STORE_SQLITE_PRIV_H
+
+#include <sqlite3.h>
+
+#include "store/store_priv.h"
+
+/* ---- sqlite_file.c: open, check, create ---- */
+
+struct sqlite_meta { int64_t rev, compacted_rev, swept_rev; };
+/* The writing connection; makes an empty file into a store and checks any other.
+ * -ERR_CORRUPT with the way out, -ERR_IO. */
+int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_meta,
+	struct err *reterr);
+int sqlite_file_open_reader(sqlite3 **ret, const char *path, struct err *reterr);
+/* "disk full", "damaged" ...: what a failed call means to a person. Returns -ERR_*. */
+int sqlite_failed(sqlite3 *db, const char *path, const char *doing, struct err *reterr);
+
+/* ---- sqlite_log.c: one thread's prepared statements over the log ---- */
+
+struct sqlite_log {
+	sqlite3 *db;
+	const char *path;
+	sqlite3_stmt *begin, *commit, *find, *created, *insert; /* writer */
+	sqlite3_stmt *next, *drop, *set_meta;                   /* compaction */
+	sqlite3_stmt *live, *range, *count, *compacted, *newest;/* reader */
+};
+int sqlite_log_open_writer(struct sqlite_log *g, sqlite3 *db, const char *path, struct err *reterr);
+int sqlite_log_open_reader(struct sqlite_log *g, sqlite3 *db, const char *path, struct err *reterr);
+void sqlite_log_close(struct sqlite_log *g);   /* finalizes, closes db */
+
+/* Decide and write a whole group in one durable transaction. *rev is the newest
+ * revision before and after. 0, or -ERR_* and then nothing of it was written. */
+int sqlite_log_commit(struct sqlite_log *g, struct store_write *group, int64_t *rev,
+	struct err *reterr);
+/* Begin to forget what is superseded at or below rev: durable at once. */
+int sqlite_log_forget(struct sqlite_log *g, int64_t rev, struct err *reterr);
+/* One step of the sweep from *swept towards rev, about budget_us long. */
+int sqlite_log_sweep(struct sqlite_log *g, int64_t *swept, int64_t rev, int64_t budget_us,
+	struct err *reterr);
+/* Give free pages back to the file system, at most pages; *ret_more: some are left. */
+int sqlite_log_shrink(struct sqlite_log *g, int pages, bool *ret_more, struct err *reterr);
+
+int sqlite_log_load(struct sqlite_log *g, store_load_fn *fn, void *arg, int64_t *ret_rev,
+	struct err *reterr);
+struct sqlite_items { struct store_item *v; size_t n; int64_t remaining; };
+/* rev 0: the newest of the file. -ERR_EXPIRED, -ERR_IO ... */
+int sqlite_log_range(struct sqlite_log *g, const char *prefix, const char *start,
+	unsigned limit, int64_t rev, struct sqlite_items *ret, struct err *reterr);
+void sqlite_items_finish(struct sqlite_items *items);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store - limits, completion and following: what all backends have in common. */
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_priv.h"
+
+int store_open(struct store **ret, struct loop *l, const char *uri, struct err *reterr)
+{
+	if (strcmp(uri, "mem:") == 0)
+		return store_mem_open(ret, l, reterr);
+	if (strncmp(uri, "sqlite:", 7) == 0 && uri[7])
+		return store_sqlite_open(ret, l, uri + 7, reterr);
+	return err_set(reterr, ERR_INVALID,
+		"store \"%s\" is neither sqlite:/path/to/file nor mem:", uri);
+}
+
+void store_close(struct store *s)
+{
+	if (s)
+		s->ops->close(s);
+}
+
+bool store_decide(struct store_write *w, int64_t now_rev, int64_t now_create_rev,
+	int64_t next_rev)
+{
+	if (w->expect_rev != now_rev || (w->del && !now_rev)) {
+		w->rc = -ERR_CONFLICT;
+		w->rev = now_rev;
+		return false;
+	}
+	w->rc = 0;
+	w->rev = next_rev;
+	w->prev_rev = now_rev;
+	w->create_rev = now_rev ? now_create_rev : next_rev;
+	return true;
+}
+
+void store_complete(struct store *s, struct store_write *w)
+{
+	if (w->rc == 0) {
+		s->rev = w->rev;
+		s->writes++;
+		if (s->follow && w->rev > s->follow_rev) {
+			struct store_event ev = {
+				.rev = w->rev, .create_rev = w->create_rev,
+				.prev_rev = w->prev_rev, .key = w->key,
+				.value = w->value,
+			};
+
+			s->follow_rev = w->rev;
+			s->follow(s->follow_arg, &ev);
+		}
+	} else if (w->rc == -ERR_CONFLICT) {
+		s->conflicts++;
+	}
+	w->done(w->arg, w->rc, w->rev);
+	blob_unref(w->value);
+	free(w);
+}
+
+static int submit(struct store *s, const char *key, struct blob *value, bool del,
+	int64_t expect_rev, store_done_fn *done, void *arg)
+{
+	size_t n = strlen(key);
+	struct store_write *w;
+	int r;
+
+	if (!n || n > STORE_KEY_MAX || (value && value->len > STORE_VALUE_MAX))
+		return -ERR_SIZE;
+	w = malloc(sizeof(*w) + n + 1);
+	if (!w)
+		return -ERR_NOMEM;
+	*w = (struct store_write){
+		.value = value ? blob_ref(value) : NULL, .expect_rev = expect_rev, .del = del,
+		.done = done, .arg = arg, .key_len = (uint16_t)n,
+	};
+	memcpy(w->key, key, n + 1);
+	r = s->ops->write(s, w);
+	if (r < 0) {
+		blob_unref(w->value);
+		free(w);
+	}
+	return r;
+}
+
+int store_put(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
+	store_done_fn *done, void *arg)
+{
+	return submit(s, key, value, false, expect_rev, done, arg);
+}
+
+int store_del(struct store *s, const char *key, int64_t expect_rev,
+	store_done_fn *done, void *arg)
+{
+	return submit(s, key, NULL, true, expect_rev, done, arg);
+}
+
+int store_follow(struct store *s, store_follow_fn *fn, void *arg, struct err *reterr)
+{
+	int64_t rev;
+	int r = s->ops->load(s, fn, arg, &rev, reterr);
+
+	if (r < 0)
+		return r;
+	/* Writes already durable but not completed yet were part of the load. */
+	s->follow = fn;
+	s->follow_arg = arg;
+	s->follow_rev = rev;
+	if (rev > s->rev)
+		s->rev = rev;
+	return 0;
+}
+
+int store_range(struct store *s, const char *prefix, const char *start, unsigned limit,
+	int64_t rev, store_range_fn *done, void *arg)
+{
+	if (strlen(prefix) > STORE_KEY_MAX || (start && strlen(start) > STORE_KEY_MAX))
+		return -ERR_SIZE;
+	return s->ops->range(s, prefix, start ? start : "", limit, rev, done, arg);
+}
+
+int store_compact(struct store *s, int64_t rev)
+{
+	if (rev > s->rev)
+		return -ERR_BAD_REQUEST;
+	return rev <= s->compacted_rev ? 0 : s->ops->compact(s, rev);
+}
+
+struct loop *store_loop(const struct store *s) { return s->loop; }
+int64_t store_rev(const struct store *s) { return s->rev; }
+int64_t store_compacted_rev(const struct store *s) { return s->compacted_rev; }
+
+void store_stats(const struct store *s, struct store_stats *ret)
+{
+	*ret = (struct store_stats){ .writes = s->writes, .conflicts = s->conflicts };
+	s->ops->stats(s, ret);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_priv - what store.c and its backends share. */
+#ifndef STORE_STORE_PRIV_H
+#define STORE_STORE_PRIV_H
+
+#include <stdbool.h>
+
+#include "store/store.h"
+
+/* One write on its way: filled by store.c, decided by the backend, and handed
+ * back to store_complete(), which frees it. */
+struct store_write {
+	struct store_write *next;
+	struct blob *value;
+	int64_t expect_rev;
+	bool del;
+	store_done_fn *done;
+	void *arg;
+	/* decided: */
+	int rc;
+	int64_t rev, create_rev, prev_rev;   /* rev: also a conflict's current one */
+	uint16_t key_len;
+	char key[];
+};
+
+/* Newest durable state of a key, for the follower's start. */
+typedef void store_load_fn(void *arg, const struct store_event *ev);
+
+struct store_ops {
+	/* Every accepted write was completed when this returns. */
+	void (*close)(struct store *s);
+	/* Takes over w; 0 or -ERR_FULL (then w stays the caller's). */
+	int (*write)(struct store *s, struct store_write *w);
+	int (*load)(struct store *s, store_load_fn *fn, void *arg, int64_t *ret_rev,
+		struct err *reterr);
+	int (*range)(struct store *s, const char *prefix, const char *start, unsigned limit,
+		int64_t rev, store_range_fn *done, void *arg);
+	int (*compact)(struct store *s, int64_t rev);
+	void (*stats)(const struct store *s, struct store_stats *ret);
+};
+
+/* The first member of every backend's struct; loop thread. */
+struct store {
+	const struct store_ops *ops;
+	struct loop *loop;
+	store_follow_fn *follow;
+	void *follow_arg;
+	int64_t follow_rev;    /* the follower has seen everything up to it */
+	int64_t rev;           /* newest durable revision known to the loop */
+	int64_t compacted_rev;
+	uint64_t writes, conflicts;
+};
+
+int store_mem_open(struct store **ret, struct loop *l, struct err *reterr);
+int store_sqlite_open(struct store **ret, struct loop *l, const char *path, struct err *reterr);
+
+/* Tell follower and writer about a decided write, and free it. */
+void store_complete(struct store *s, struct store_write *w);
+/* Create, update or remove, given the key's present state (rev 0: absent)? Sets w's
+ * rc and, when it may go on as revision next_rev, its revisions. */
+bool store_decide(struct store_write *w, int64_t now_rev, int64_t now_create_rev,
+	int64_t next_rev);
+
+#endif
