@@ -145,7 +145,7 @@ char *buf_take(struct buf *b, size_t *ret_len)
 	return p;
 }
 
-struct blob *blob_new(const void *p, size_t len)
+struct blob *blob_alloc(size_t len)
 {
 	struct blob *b = len < UINT32_MAX ? malloc(sizeof(*b) + len + 1) : NULL;
 
@@ -153,9 +153,16 @@ struct blob *blob_new(const void *p, size_t len)
 		return NULL;
 	atomic_init(&b->refs, 1);
 	b->len = (uint32_t)len;
-	if (len)
-		memcpy(b->p, p, len);
 	b->p[len] = 0;
+	return b;
+}
+
+struct blob *blob_new(const void *p, size_t len)
+{
+	struct blob *b = blob_alloc(len);
+
+	if (b && len)
+		memcpy(b->p, p, len);
 	return b;
 }
 

@@ -45,6 +45,8 @@ struct blob {
 };
 
 struct blob *blob_new(const void *p, size_t len);  /* copies; NULL: no memory */
+/* len bytes for the caller to fill before anybody else sees them; the NUL is set. */
+struct blob *blob_alloc(size_t len);
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b);                    /* accepts NULL */
 static inline void blob_unrefp(struct blob **b) { blob_unref(*b); }

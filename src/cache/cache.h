@@ -88,8 +88,8 @@ void cache_unobserve(struct cache_observer *o);
 
 /* A watcher is a cursor that pulls: nothing is queued per watcher. ready runs (as a
  * loop task, coalesced) when there may be more; it is armed again by a next() that
- * returned -ERR_AGAIN. ns, name, node narrow what wakes it (NULL: any); the caller
- * still filters by selector. from_rev: events strictly after it; 0: from now. */
+ * returned -ERR_AGAIN. It runs once after open too. ns, name, node narrow what
+ * it sees (NULL: any); the caller still filters by selector. from_rev: events strictly after it; 0: from now. */
 struct cache_watch;
 int cache_watch_open(struct cache_watch **ret, struct cache *c, const char *store,
 	const char *ns, const char *name, const char *node, int64_t from_rev,

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cache - the snapshot: applying the store's events, finding, walking, indexes. */
+#include "cache/cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/cache_priv.h"
+
+#define LOG_MODULE "cache"
+#include "base/log.h"
+
+int cache_key(char *out, size_t size, const char *store, const char *ns, const char *name)
+{
+	int n = ns && *ns ? snprintf(out, size, "%s/%s/%s", store, ns, name)
+		: snprintf(out, size, "%s/%s", store, name);
+
+	return n >= 0 && (size_t)n < size ? 0 : -ERR_SIZE;
+}
+
+/* Out of memory while following the log: going on would show a false state. */
+static void must(bool ok)
+{
+	if (!ok) {
+		log_error("out of memory while following the store");
+		abort();
+	}
+}
+
+/* ---- indexes: name -> list ---- */
+
+static struct list *bucket_of(struct map *m, const char *name)
+{
+	struct list *head = map_get(m, name);
+
+	if (!head) {
+		head = malloc(sizeof(*head));
+		must(head && map_put(m, name, head, NULL) == 0);
+		list_init(head);
+	}
+	return head;
+}
+
+static void unlink_from(struct map *m, const char *name, struct list *node)
+{
+	struct list *head = map_get(m, name);
+
+	list_del(node);
+	if (head && list_empty(head))
+		free(map_del(m, name));
+}
+
+static void index_add(struct cache *c, struct obj *o)
+{
+	if (*o->pub.uid)
+		must(map_put(&c->uids, o->pub.uid, o, NULL) == 0);
+	if (*o->pub.node)
+		list_add_tail(bucket_of(&c->nodes, o->pub.node), &o->on_node);
+	for (uint32_t i = 0; i < o->owner_count; i++)
+		list_add_tail(bucket_of(&c->owners, o->pub.owners[i]), &o->links[i].node);
+	c->object_bytes += o->pub.json->len;
+}
+
+static void index_del(struct cache *c, struct obj *o)
+{
+	if (map_get(&c->uids, o->pub.uid) == o)
+		map_del(&c->uids, o->pub.uid);
+	if (*o->pub.node)
+		unlink_from(&c->nodes, o->pub.node, &o->on_node);
+	for (uint32_t i = 0; i < o->owner_count; i++)
+		unlink_from(&c->owners, o->pub.owners[i], &o->links[i].node);
+	c->object_bytes -= o->pub.json->len;
+}
+
+static void count(struct cache *c, struct resource *r, const char *ns, int by)
+{
+	uintptr_t n = (uintptr_t)map_get(&r->namespaces, ns) + (uintptr_t)(intptr_t)by;
+
+	if (n)
+		must(map_put(&r->namespaces, ns, (void *)n, NULL) == 0);
+	else
+		map_del(&r->namespaces, ns);
+	r->count += (size_t)(intptr_t)by;
+	c->object_count += (size_t)(intptr_t)by;
+}
+
+/* ---- following ---- */
+
+struct resource *resource_of(struct cache *c, const char *store)
+{
+	struct resource *r = map_get(&c->resources, store);
+
+	if (r)
+		return r;
+	r = calloc(1, sizeof(*r));
+	must(r && (r->name = shared_intern(c->shared, store)) &&
+		map_put(&c->resources, store, r, NULL) == 0);
+	r->cache = c;
+	r->floor_rev = c->open_rev;
+	list_init(&r->observers);
+	list_init(&r->every);
+	return r;
+}
+
+/* The first two segments of a key. NULL when it has not three. */
+static struct resource *resource_of_key(struct cache *c, const char *key)
+{
+	const char *s = strchr(key, '/'), *t = s ? strchr(s + 1, '/') : NULL;
+	char store[STORE_KEY_MAX + 1];
+
+	if (!t || (size_t)(t - key) >= sizeof(store))
+		return NULL;
+	memcpy(store, key, (size_t)(t - key));
+	store[t - key] = 0;
+	return resource_of(c, store);
+}
+
+static void insert(struct cache *c, struct resource *r, struct obj *o, struct obj *old)
+{
+	must(map_put(&c->objects, o->key, o, NULL) == 0);
+	if (old) {
+		order_replace(&r->root, old, o);
+		index_del(c, old);
+	} else {
+		order_insert(&r->root, o);
+		count(c, r, o->pub.ns, 1);
+	}
+	index_add(c, o);
+}
+
+static void erase(struct cache *c, struct resource *r, struct obj *old)
+{
+	map_del(&c->objects, old->key);
+	order_remove(&r->root, old);
+	count(c, r, old->pub.ns, -1);
+	index_del(c, old);
+}
+
+static void follow(void *arg, const struct store_event *ev)
+{
+	struct cache *c = arg;
+	bool live = c->open_rev >= 0;   /* not the state found at the start */
+	struct resource *r = resource_of_key(c, ev->key);
+	struct obj *old, *o;
+
+	if (ev->rev > c->rev)
+		c->rev = ev->rev;
+	if (!r) {
+		log_error("store key %s is no object's", ev->key);
+		return;
+	}
+	old = map_get(&c->objects, ev->key);
+	if (!ev->value) {
+		if (!old)
+			return;
+		o = obj_deleted(old, ev->rev);
+		must(o);
+		erase(c, r, old);
+		events_apply(c, r, ev->rev, CACHE_DELETED, o, NULL);
+		cache_obj_unref(&o->pub);
+		cache_obj_unref(&old->pub);
+		return;
+	}
+	o = obj_new(c->shared, r->name, ev->key, ev->value, ev->create_rev, ev->rev, live);
+	if (!o)
+		return;
+	insert(c, r, o, old);
+	if (live)
+		events_apply(c, r, ev->rev, old ? CACHE_MODIFIED : CACHE_ADDED, o, old);
+	if (old)
+		cache_obj_unref(&old->pub);
+}
+
+int cache_open(struct cache **ret, struct store *s, struct err *reterr)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+	size_t it = 0;
+	void *r;
+	int rc;
+
+	if (!c || !(c->shared = shared_open(store_loop(s)))) {
+		free(c);
+		return err_set(reterr, ERR_NOMEM, "open the cache: out of memory");
+	}
+	c->store = s;
+	c->loop = store_loop(s);
+	list_init(&c->observers);
+	loop_timer_init(&c->forget, c->loop, events_forget, c);
+	c->open_rev = -1;
+	rc = store_follow(s, follow, c, reterr);
+	c->rev = c->open_rev = store_rev(s);
+	if (rc < 0) {
+		cache_close(c);
+		return rc;
+	}
+	while (map_next(&c->resources, &it, NULL, &r))
+		((struct resource *)r)->floor_rev = c->open_rev;
+	*ret = c;
+	return 0;
+}
+
+void cache_close(struct cache *c)
+{
+	size_t it = 0;
+	void *p;
+
+	if (!c)
+		return;
+	loop_timer_stop(&c->forget);
+	shared_detach(c->shared);
+	while (map_next(&c->objects, &it, NULL, &p)) {
+		struct obj *o = p;
+
+		index_del(c, o);
+		cache_obj_unref(&o->pub);
+	}
+	for (it = 0; map_next(&c->resources, &it, NULL, &p); ) {
+		struct resource *r = p;
+
+		events_finish(r);
+		watch_finish(r);
+		observers_finish(&r->observers);
+		map_finish(&r->namespaces);
+		free(r);
+	}
+	observers_finish(&c->observers);
+	map_finish(&c->resources);
+	map_finish(&c->objects);
+	map_finish(&c->uids);
+	map_finish(&c->owners);
+	map_finish(&c->nodes);
+	shared_unref(c->shared);
+	free(c);
+}
+
+/* ---- reading ---- */
+
+int64_t cache_rev(const struct cache *c) { return c->rev; }
+
+struct cache_obj *cache_get(struct cache *c, const char *store, const char *ns, const char *name)
+{
+	char key[STORE_KEY_MAX + 1];
+	struct obj *o;
+
+	if (cache_key(key, sizeof(key), store, ns, name) < 0)
+		return NULL;
+	o = map_get(&c->objects, key);
+	return o ? &o->pub : NULL;
+}
+
+void cache_each(struct cache *c, const char *store, const char *ns,
+	const char *after_ns, const char *after_name, cache_each_fn *fn, void *arg)
+{
+	struct resource *r = map_get(&c->resources, store);
+	char prefix[STORE_KEY_MAX + 2], after[STORE_KEY_MAX + 1];
+	size_t n;
+	struct obj *o;
+
+	n = (size_t)snprintf(prefix, sizeof(prefix), ns && *ns ? "%s/%s/" : "%s/", store, ns);
+	if (!r || n >= sizeof(prefix))
+		return;
+	o = order_find(r->root, prefix, false);
+	if (o && after_name) {
+		if (cache_key(after, sizeof(after), store, after_ns, after_name) < 0)
+			return;
+		if (strcmp(after, o->key) >= 0)
+			o = order_find(r->root, after, true);
+	}
+	while (o && strncmp(o->key, prefix, n) == 0) {
+		struct obj *next = order_next(o);
+
+		if (!fn(arg, &o->pub))
+			return;
+		o = next;
+	}
+}
+
+size_t cache_count(struct cache *c, const char *store, const char *ns)
+{
+	struct resource *r = map_get(&c->resources, store);
+
+	if (!r)
+		return 0;
+	return ns && *ns ? (size_t)(uintptr_t)map_get(&r->namespaces, ns) : r->count;
+}
+
+void cache_each_owned(struct cache *c, const char *owner_uid, cache_each_fn *fn, void *arg)
+{
+	struct list *head = map_get(&c->owners, owner_uid);
+
+	if (!head)
+		return;
+	list_each(head, n)
+		if (!fn(arg, list_entry(n, struct owner_link, node)->obj))
+			return;
+}
+
+void cache_each_on_node(struct cache *c, const char *node, cache_each_fn *fn, void *arg)
+{
+	struct list *head = map_get(&c->nodes, node);
+
+	if (!head)
+		return;
+	list_each(head, n)
+		if (!fn(arg, &list_entry(n, struct obj, on_node)->pub))
+			return;
+}
+
+struct cache_obj *cache_by_uid(struct cache *c, const char *uid)
+{
+	struct obj *o = map_get(&c->uids, uid);
+
+	return o ? &o->pub : NULL;
+}
+
+bool cache_next_store(struct cache *c, size_t *it, const char **ret_store)
+{
+	void *p;
+
+	while (map_next(&c->resources, it, NULL, &p)) {
+		struct resource *r = p;
+
+		if (!r->count)
+			continue;
+		*ret_store = r->name;
+		return true;
+	}
+	return false;
+}
+
+void cache_stats(const struct cache *c, struct cache_stats *ret)
+{
+	*ret = (struct cache_stats){ c->object_count, c->object_bytes, c->event_count,
+		c->watcher_count };
+}
