@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openapi - what versions 2 and 3 share: a JSON writer, schemas of types, paths
+ * of kinds. For siblings only. Output is the same on every run.
+ */
+#ifndef KINDS_OPENAPI_H
+#define KINDS_OPENAPI_H
+
+#include "kinds/table.h"
+
+#define OPENAPI_TYPES_MAX 1024   /* above kinds_type_count */
+
+struct openapi {
+	struct buf *out;
+	bool v2;
+	uint64_t types[OPENAPI_TYPES_MAX / 64];   /* built-in types referred to */
+	uint32_t scalars;                         /* bits of enum kinds_value referred to */
+};
+
+/* ---- writing: commas put themselves ---- */
+void openapi_open(struct openapi *o, const char *key, char bracket);  /* key NULL: an element */
+void openapi_close(struct openapi *o, char bracket);
+void openapi_str(struct openapi *o, const char *key, const char *value);
+void openapi_raw(struct openapi *o, const char *key, const char *json);
+
+/* ---- schemas (openapi_schema.c) ---- */
+/* {"$ref": ...} as the value of key, and what it refers to is noted. */
+void openapi_ref(struct openapi *o, const char *key, const struct kinds_type *t);
+/* Note t and all it reaches. */
+void openapi_reach(struct openapi *o, const struct kinds_type *t);
+/* All schemas noted, as members of the open object. */
+void openapi_schemas(struct openapi *o);
+
+/* ---- paths (openapi_paths.c) ---- */
+/* Every path of a kind, as members of the open object. */
+void openapi_paths(struct openapi *o, const struct kinds_kind *k);
+/* A path that answers GET with one of meta/v1's types. */
+void openapi_get_path(struct openapi *o, const char *path, const char *operation, const char *tag,
+	const char *description, const struct kinds_type *t);
+/* "RbacAuthorizationV1" and "rbacAuthorization_v1" of a group and version. */
+#define OPENAPI_NAME_MAX 320
+void openapi_names(char camel[OPENAPI_NAME_MAX], char tag[OPENAPI_NAME_MAX], const char *group,
+	const char *version);
+
+#endif
