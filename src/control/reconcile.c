@@ -60,6 +60,7 @@ struct ctl {
 	unsigned writes;
 	struct write *newest;
 	struct list in_flight;     /* struct write */
+	struct map orphans;        /* "store/ns/name" of objects without owners */
 	struct map events;         /* what was said -> name of its Event */
 	struct ctl_stats stats;
 	bool closing;
@@ -446,11 +447,46 @@ void ctl_event(struct ctl *c, struct cache_obj *obj, const char *type, const cha
 	send(c, NULL, "POST", path.p, NULL, NULL, e);
 }
 
+/* ---- orphans ---- */
+static void orphan_key(char key[1024], const char *store, const char *ns, const char *name)
+{
+	snprintf(key, 1024, "%s/%s/%s", store, ns, name);
+}
+
+static void note_orphan(struct ctl *c, const struct cache_event *ev)
+{
+	char key[1024];
+
+	orphan_key(key, ev->obj->store, ev->obj->ns, ev->obj->name);
+	if (ev->type == CACHE_DELETED || ev->obj->deleting || ev->obj->owners[0])
+		map_del(&c->orphans, key);
+	else
+		map_put(&c->orphans, key, c, NULL);
+}
+
+void ctl_each_orphan(struct ctl *c, const char *store, const char *ns, const struct selector *sel,
+	cache_each_fn *fn, void *arg)
+{
+	char prefix[1024];
+	const char *key;
+	size_t it = 0;
+
+	orphan_key(prefix, store, ns, "");
+	size_t n = strlen(prefix);
+	while (map_next(&c->orphans, &it, &key, NULL)) {
+		struct cache_obj *o = strncmp(key, prefix, n) ? NULL : cache_get(c->cache, store, ns, key + n);
+		if (o && selector_match(sel, &o->labels) && !fn(arg, o))
+			return;
+	}
+}
+
 /* ---- life ---- */
 static void observed(void *arg, const struct cache_event *ev)
 {
 	struct observed *o = arg;
 
+	if (o->watch->orphans)
+		note_orphan(o->ctl, ev);
 	o->watch->map(o->ctl, ev);
 }
 
@@ -477,7 +513,7 @@ int ctl_open(struct ctl **ret, const struct ctl_def *def, struct loop *l, struct
 	}
 	for (size_t i = 0; i < c->watch_count; i++) {
 		c->observed[i] = (struct observed){ c, &def->watches[i] };
-		c->observers[i] = cache_observe(cache, def->watches[i].store, true, observed, &c->observed[i]);
+		c->observers[i] = cache_observe(cache, strcmp(def->watches[i].store, "*") ? def->watches[i].store : NULL, true, observed, &c->observed[i]);
 		if (!c->observers[i]) {
 			ctl_close(c);
 			return -ERR_NOMEM;
@@ -504,6 +540,7 @@ void ctl_close(struct ctl *c)
 	while (map_next(&c->keys, &it, NULL, &v))
 		key_free(v);
 	map_finish(&c->keys);
+	map_finish(&c->orphans);
 	forget_events(c);
 	if (c->def->close)
 		c->def->close(c);

@@ -33,8 +33,9 @@ struct loop;
 #define CTL_TURN_KEYS      64      /* runs per turn of the loop */
 
 struct ctl_watch {
-	const char *store;         /* "core/pods" */
+	const char *store;         /* "core/pods"; "*": all */
 	void (*map)(struct ctl *c, const struct cache_event *ev);  /* enqueues what ev concerns */
+	bool orphans;              /* remember those without owners, for ctl_claim() */
 };
 struct ctl_def {
 	const char *name;          /* "deployment-controller": service account and queue */
@@ -95,15 +96,37 @@ yyjson_val *ctl_controller_of(yyjson_val *obj);
 bool ctl_is_controlled_by(yyjson_val *obj, const char *owner_uid);
 /* An ownerReference (controller, blockOwnerDeletion) to owner appended to meta. */
 void ctl_set_owner(yyjson_mut_doc *d, yyjson_mut_val *meta, struct cache_obj *owner, const struct kinds_kind *k);
-/* The objects of one resource in owner's namespace that it controls, after adopting orphans that
- * match sel and releasing controlled ones that do not. In the run's arena; *ret_n of them. */
+/* The objects of one resource that owner controls; orphans that match sel are adopted (and
+ * among the result), controlled ones that do not match are released (and not). In the run's
+ * arena, sorted by name; *ret_n of them. The resource's watch needs .orphans. NULL: no memory. */
 struct cache_obj **ctl_claim(struct ctl *c, struct cache_obj *owner, const struct kinds_kind *owner_kind,
 	const struct kinds_kind *k, const struct selector *sel, size_t *ret_n);
 
+/* Walk the orphans of one resource and namespace that sel matches. */
+void ctl_each_orphan(struct ctl *c, const char *store, const char *ns, const struct selector *sel,
+	cache_each_fn *fn, void *arg);
+
 /* ---- conditions (condition.c) ---- */
+/* The entry of that type, or NULL. */
+yyjson_val *ctl_condition_get(yyjson_val *obj, const char *type);
+bool ctl_condition_true(yyjson_val *obj, const char *type);
 /* Set status.conditions[type]; times kept as upstream keeps them. True when it changed. */
 bool ctl_condition(yyjson_mut_doc *d, yyjson_mut_val *status, const char *type, const char *status_text,
 	const char *reason, const char *message, int64_t now_us);
+
+/* ---- pods, as workload controllers see them (pods.c) ---- */
+bool pod_ready(yyjson_val *pod);
+/* Ready for at least min_ready_s; else *ret_wait_ms (may be NULL) until it would be, 0: not ready. */
+bool pod_available(yyjson_val *pod, int64_t min_ready_s, int64_t now_us, int64_t *ret_wait_ms);
+bool pod_finished(yyjson_val *pod);            /* Succeeded or Failed */
+/* Order for killing: those that cost least come first. Source: ActivePodsWithRanks. */
+int pod_kill_order(const void *a, const void *b);   /* struct cache_obj ** for qsort */
+/* A pod from a template: {kind, apiVersion, metadata{labels, annotations, ownerReferences}, spec}. The
+ * caller adds name or generateName. */
+yyjson_mut_val *pod_from_template(struct ctl *c, yyjson_val *template, struct cache_obj *owner,
+	const struct kinds_kind *owner_kind);
+/* Ten characters that name a template, as Deployments put them on ReplicaSets. */
+void pod_template_hash(yyjson_val *template, int64_t collisions, char ret[16]);
 
 /* Kinds used everywhere, found once. */
 const struct kinds_kind *ctl_kind(const char *group, const char *plural);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control - opens every controller with a client of its own name. */
+#define LOG_MODULE "control"
+#include "control/control.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "client/client.h"
+#include "control/controllers.h"
+
+/* name: the user the controller acts as, when it is not a service account of kube-system. */
+static const struct { const struct ctl_def *def; const char *user; } all[] = {
+	{ &ctl_namespace, NULL },
+	{ &ctl_serviceaccount, NULL },
+	{ &ctl_root_ca, NULL },
+	{ &ctl_gc, NULL },
+	{ &ctl_deployment, NULL },
+	{ &ctl_replicaset, NULL },
+	{ &ctl_daemonset, NULL },
+	{ &ctl_job, NULL },
+	{ &ctl_endpointslice, NULL },
+	{ &ctl_endpoints, NULL },
+	{ &ctl_node_lifecycle, NULL },
+	{ &ctl_pod_gc, NULL },
+	{ &ctl_scheduler, "system:kube-scheduler" },
+};
+#define ALL (sizeof(all) / sizeof(*all))
+
+struct control { struct ctl *ctl[ALL]; };
+
+static bool wanted(const char *const *names, const char *name)
+{
+	for (; names && *names; names++)
+		if (!strcmp(*names, name))
+			return true;
+	return !names;
+}
+
+static int open_one(struct ctl **ret, size_t i, struct loop *l, struct cache *cache, const struct control_config *cfg)
+{
+	static const char *const account_groups[] = { "system:serviceaccounts", "system:serviceaccounts:kube-system",
+		"system:authenticated", NULL };
+	static const char *const user_groups[] = { "system:authenticated", NULL };
+	struct client *client;
+	char user[200];
+
+	snprintf(user, sizeof(user), "system:serviceaccount:kube-system:%s", all[i].def->name);
+	int rc = cfg->client_as(cfg->arg, all[i].user ? all[i].user : user,
+		all[i].user ? user_groups : account_groups, &client);
+	return rc ? rc : ctl_open(ret, all[i].def, l, cache, client);
+}
+
+int control_open(struct control **ret, struct loop *l, struct cache *c, const struct control_config *cfg,
+	struct err *reterr)
+{
+	struct control *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	ctl_root_ca_set(cfg->ca_cert_pem);
+	for (size_t i = 0; i < ALL; i++) {
+		if (!wanted(cfg->controllers, all[i].def->name))
+			continue;
+		int rc = open_one(&k->ctl[i], i, l, c, cfg);
+		if (rc) {
+			control_close(k);
+			return err_set(reterr, -rc, "controller %s: %s", all[i].def->name, err_text(rc));
+		}
+	}
+	*ret = k;
+	return 0;
+}
+
+void control_close(struct control *k)
+{
+	if (!k)
+		return;
+	for (size_t i = 0; i < ALL; i++)
+		ctl_close(k->ctl[i]);
+	free(k);
+}
+
+void control_metrics(const struct control *k, struct buf *out)
+{
+	static const struct { const char *name, *type, *help; } rows[] = {
+		{ "workqueue_depth", "gauge", "Keys waiting, running or backing off." },
+		{ "workqueue_adds_total", "counter", "Keys added." },
+		{ "workqueue_retries_total", "counter", "Keys run again after a failure." },
+		{ "workqueue_runs_total", "counter", "Runs of a key." },
+		{ "workqueue_longest_run_seconds", "gauge", "The longest run so far." },
+	};
+
+	for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++) {
+		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", rows[r].name, rows[r].help, rows[r].name, rows[r].type);
+		for (size_t i = 0; i < ALL; i++) {
+			struct ctl_stats s;
+			if (!k->ctl[i])
+				continue;
+			ctl_stats(k->ctl[i], &s);
+			const double v[] = { (double)s.depth, (double)s.adds, (double)s.retries, (double)s.runs,
+				(double)s.longest_us / 1e6 };
+			buf_printf(out, "%s{name=\"%s\"} %.9g\n", rows[r].name, ctl_name(k->ctl[i]), v[r]);
+		}
+	}
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* controllers - one definition a controller; control.c opens them all. */
+#ifndef CONTROL_CONTROLLERS_H
+#define CONTROL_CONTROLLERS_H
+
+#include "control/reconcile.h"
+
+extern const struct ctl_def ctl_gc, ctl_namespace, ctl_serviceaccount, ctl_root_ca, ctl_replicaset, ctl_deployment,
+	ctl_daemonset, ctl_job, ctl_endpointslice, ctl_endpoints, ctl_node_lifecycle, ctl_scheduler, ctl_pod_gc;
+
+/* The text published as kube-root-ca.crt; borrowed for the process's life. */
+void ctl_root_ca_set(const char *pem);
+
+#endif
