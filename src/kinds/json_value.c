@@ -174,7 +174,8 @@ yyjson_mut_val *json_int(struct json_decoder *c, enum kinds_value kind, const ch
 
 	if (yyjson_is_uint(in) && yyjson_get_uint(in) <= int_max(kind))
 		return yyjson_mut_sint(c->d, (int64_t)yyjson_get_uint(in));
-	if (yyjson_is_sint(in) && yyjson_get_sint(in) >= int_min(kind) && yyjson_get_sint(in) < 0)
+	if (yyjson_is_sint(in) && yyjson_get_sint(in) >= int_min(kind) &&
+			(yyjson_get_sint(in) < 0 || (uint64_t)yyjson_get_sint(in) <= int_max(kind)))
 		return yyjson_mut_sint(c->d, yyjson_get_sint(in));
 	if (yyjson_is_num(in))
 		number_text(in, text + strlen(text));

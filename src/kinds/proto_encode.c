@@ -60,7 +60,8 @@ static void add_bytes(struct buf *b, unsigned number, const void *p, size_t n)
 {
 	add_tag(b, number, WIRE_BYTES);
 	add_varint(b, n);
-	buf_add(b, p, n);
+	if (n)
+		buf_add(b, p, n);
 }
 
 /* A nested message: open() returns where its length goes, close() fills it in. */
@@ -405,7 +406,8 @@ int kinds_encode_proto_message(struct buf *out, const struct kinds_type *t, yyjs
 
 int kinds_encode_proto(struct buf *out, const struct kinds_type *t, yyjson_val *v, struct err *reterr)
 {
-	yyjson_val *api_version = yyjson_obj_get(v, "apiVersion"), *kind = yyjson_obj_get(v, "kind");
+	const char *api_version = yyjson_get_str(yyjson_obj_get(v, "apiVersion"));
+	const char *kind = yyjson_get_str(yyjson_obj_get(v, "kind"));
 	size_t start;
 	int r;
 
@@ -413,8 +415,8 @@ int kinds_encode_proto(struct buf *out, const struct kinds_type *t, yyjson_val *
 		return err_set(reterr, ERR_NOT_ACCEPTABLE, "%s has no protobuf form", t->name);
 	buf_add(out, PROTO_PREFIX, PROTO_PREFIX_LEN);
 	start = open_message(out, 1);
-	add_bytes(out, 1, api_version ? yyjson_get_str(api_version) : "", yyjson_get_len(api_version));
-	add_bytes(out, 2, kind ? yyjson_get_str(kind) : "", yyjson_get_len(kind));
+	add_bytes(out, 1, api_version, api_version ? strlen(api_version) : 0);
+	add_bytes(out, 2, kind, kind ? strlen(kind) : 0);
 	close_message(out, start);
 	start = open_message(out, 2);
 	r = kinds_encode_proto_message(out, t, v, reterr);
