@@ -11,6 +11,7 @@
 
 #include "doc/doc.h"
 #include "kinds/default_table.h"
+#include "kinds/kinds_priv.h"
 #include "kinds/normal.h"
 
 /* The member at the end of path and its field; NULL when a parent is unset. */
@@ -81,7 +82,9 @@ static yyjson_mut_val *member(struct default_run *r, const struct kinds_type *t,
 
 	if (m || f->ptr != KP_VALUE || f->value != KV_OBJECT || f->card != KC_ONE)
 		return m;
-	if (!normal_put(r->d, t, v, f->name, yyjson_mut_obj(r->d)))
+	bool over = false;
+	yyjson_mut_val *zero = kinds_zero(r->d, f, &over);
+	if (over || (zero && !normal_put(r->d, t, v, f->name, zero)))
 		r->full = true;
 	return yyjson_mut_obj_get(v, f->name);
 }

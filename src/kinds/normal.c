@@ -87,50 +87,6 @@ bool normal_set(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *o
 	return normal_put(d, t, obj, path, v);
 }
 
-static yyjson_mut_val *zero_value(yyjson_mut_doc *d, const struct kinds_field *f)
-{
-	if (f->card == KC_LIST)
-		return yyjson_mut_arr(d);
-	if (f->card != KC_ONE)
-		return yyjson_mut_obj(d);
-	switch ((enum kinds_value)f->value) {
-	case KV_STRING: case KV_BYTES:
-		return yyjson_mut_str(d, "");
-	case KV_QUANTITY:
-		return yyjson_mut_str(d, "0");
-	case KV_DURATION:
-		return yyjson_mut_str(d, "0s");
-	case KV_INT32: case KV_INT64: case KV_UINT32: case KV_INT_OR_STRING:
-		return yyjson_mut_int(d, 0);
-	case KV_DOUBLE:
-		return yyjson_mut_real(d, 0);
-	case KV_BOOL:
-		return yyjson_mut_bool(d, false);
-	case KV_OBJECT:
-		return normal_zero(d, f->type);
-	default:
-		return NULL;
-	}
-}
-
-yyjson_mut_val *normal_zero(yyjson_mut_doc *d, const struct kinds_type *t)
-{
-	yyjson_mut_val *obj = yyjson_mut_obj(d);
-
-	for (size_t i = 0; obj && t && i < t->field_count; i++) {
-		const struct kinds_field *f = &t->fields[i];
-		if (f->flags & (KF_TYPEMETA | KF_PROTO_ONLY) || f->ptr == KP_POINTER)
-			continue;
-		bool inner = f->value == KV_OBJECT && f->card == KC_ONE && f->omit != KO_OMITZERO;
-		if (f->omit != KO_NEVER && !inner)
-			continue;
-		yyjson_mut_val *v = zero_value(d, f);
-		if (v && !yyjson_mut_obj_add(obj, yyjson_mut_strcpy(d, f->name), v))
-			return NULL;
-	}
-	return obj;
-}
-
 bool normal_unset(const struct kinds_field *f, yyjson_mut_val *v)
 {
 	if (!v || yyjson_mut_is_null(v))

@@ -20,8 +20,6 @@ bool normal_put_str(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_va
 /* Like doc_mset, but each level in table order; parents are made. */
 bool normal_set(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *obj,
 	const char *path, yyjson_mut_val *v);
-/* What the type writes when nothing was set: {} and the members that are never left out. */
-yyjson_mut_val *normal_zero(yyjson_mut_doc *d, const struct kinds_type *t);
 /* Whether v is what f holds when nobody set it: nil for pointers, else the zero value. */
 bool normal_unset(const struct kinds_field *f, yyjson_mut_val *v);
 /* Make to's member what from's is (a copy), also when that is absent. */

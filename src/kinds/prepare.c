@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "doc/doc.h"
+#include "kinds/kinds_priv.h"
 #include "kinds/normal.h"
 #include "kinds/prepare.h"
 
@@ -133,10 +134,13 @@ static bool reset_status(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_m
 {
 	const struct kinds_field *f = normal_field(k->type, "status", 6);
 
+	bool over = false;
+
 	doc_mdel(v, "status");
-	if (k->custom || !f || f->ptr != KP_VALUE)
+	if (k->custom || !f)
 		return true;
-	return normal_put(d, k->type, v, "status", normal_zero(d, f->type));
+	yyjson_mut_val *zero = kinds_zero(d, f, &over);
+	return !over && (!zero || normal_put(d, k->type, v, "status", zero));
 }
 
 static bool same(yyjson_mut_val *a, yyjson_mut_val *b)
