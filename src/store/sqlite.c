@@ -198,6 +198,8 @@ static bool upkeep(struct sqlite *s, int64_t compact_rev, bool idle)
 		s->shrinking = r == 0 && s->swept_rev == s->forgotten_rev;
 	} else if (s->shrinking && idle) {
 		r = sqlite_log_shrink(&s->writer, SHRINK_PAGES, &s->shrinking, &e);
+		if (!s->shrinking)   /* only a checkpoint cuts the file */
+			s->wal_pages = WAL_IDLE_PAGES;
 	} else {
 		return false;
 	}

@@ -117,7 +117,7 @@ static int check_pages(sqlite3 *db, const char *path, struct err *reterr)
 
 static int check_schema(sqlite3 *db, const char *path, struct err *reterr)
 {
-	int64_t app, version, tables, indexes;
+	int64_t app = 0, version = 0, tables = 0, indexes = 0;
 	int r;
 
 	if ((r = ask(db, path, "PRAGMA application_id", &app, reterr)) < 0 ||
@@ -145,7 +145,7 @@ int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_me
 	struct err *reterr)
 {
 	sqlite3 *db;
-	int64_t objects, app, rev;
+	int64_t objects = 0, app = 0, rev = 0;
 	int fd, r;
 
 	/* Made here for its mode: secrets are in it, and the WAL takes after it. */

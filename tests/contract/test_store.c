@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_store - the promises of store.h, the same for every backend. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "store/store.h"
+
+struct backend {
+	const char *name;
+	bool durable;
+};
+static const struct backend backends[] = { { "mem", false }, { "sqlite", true } };
+
+struct fixture {
+	const struct backend *backend;
+	struct loop *loop;
+	struct store *store;
+	char dir[64], file[96], uri[128];
+};
+
+static void open_store(struct fixture *f)
+{
+	struct err e;
+
+	if (store_open(&f->store, f->loop, f->uri, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+static int setup_with(void **state, const struct backend *b)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->backend = b;
+	strcpy(f->dir, "/tmp/sampan-test-store-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->file, sizeof(f->file), "%s/store.db", f->dir);
+	if (b->durable)
+		snprintf(f->uri, sizeof(f->uri), "sqlite:%s", f->file);
+	else
+		strcpy(f->uri, "mem:");
+	assert_int_equal(loop_open(&f->loop), 0);
+	open_store(f);
+	*state = f;
+	return 0;
+}
+
+static int setup_mem(void **state) { return setup_with(state, &backends[0]); }
+static int setup_sqlite(void **state) { return setup_with(state, &backends[1]); }
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->store);
+	loop_close(f->loop);
+	file_remove_tree(f->dir, NULL);
+	free(f);
+	return 0;
+}
+
+/* ---- one write at a time ---- */
+
+struct answer {
+	bool came;
+	int rc;
+	int64_t rev;
+};
+
+static void take_answer(void *arg, int rc, int64_t rev)
+{
+	struct answer *a = arg;
+
+	assert_false(a->came);
+	*a = (struct answer){ true, rc, rev };
+}
+
+static void wait_for(struct fixture *f, const bool *came)
+{
+	for (int i = 0; i < 10000 && !*came; i++)
+		loop_turn(f->loop, 1000);
+	assert_true(*came);
+}
+
+static struct answer put(struct fixture *f, const char *key, const char *value, int64_t expect)
+{
+	BLOB_AUTO struct blob *b = blob_new(value, strlen(value));
+	struct answer a = { 0 };
+
+	assert_int_equal(store_put(f->store, key, b, expect, take_answer, &a), 0);
+	assert_false(a.came);
+	wait_for(f, &a.came);
+	return a;
+}
+
+static struct answer del(struct fixture *f, const char *key, int64_t expect)
+{
+	struct answer a = { 0 };
+
+	assert_int_equal(store_del(f->store, key, expect, take_answer, &a), 0);
+	assert_false(a.came);
+	wait_for(f, &a.came);
+	return a;
+}
+
+static int64_t must_put(struct fixture *f, const char *key, const char *value, int64_t expect)
+{
+	struct answer a = put(f, key, value, expect);
+
+	assert_int_equal(a.rc, 0);
+	return a.rev;
+}
+
+/* ---- ranges, as "key=value@rev key=value@rev +remaining" ---- */
+
+struct listing {
+	bool came;
+	int rc;
+	char text[512];
+};
+
+static void take_range(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining)
+{
+	struct listing *l = arg;
+	size_t at = 0;
+
+	assert_false(l->came);
+	l->came = true;
+	l->rc = rc;
+	for (size_t i = 0; i < n && at < sizeof(l->text); i++)
+		at += (size_t)snprintf(l->text + at, sizeof(l->text) - at, "%s%s=%s@%lld/%lld",
+			i ? " " : "", items[i].key, items[i].value->p, (long long)items[i].rev,
+			(long long)items[i].create_rev);
+	if (remaining && at < sizeof(l->text))
+		snprintf(l->text + at, sizeof(l->text) - at, " +%lld", (long long)remaining);
+}
+
+static struct listing range(struct fixture *f, const char *prefix, const char *start,
+	unsigned limit, int64_t rev)
+{
+	struct listing l = { 0 };
+
+	assert_int_equal(store_range(f->store, prefix, start, limit, rev, take_range, &l), 0);
+	assert_false(l.came);
+	wait_for(f, &l.came);
+	return l;
+}
+
+#define assert_range(f, prefix, start, limit, rev, want) do { \
+	struct listing got_ = range(f, prefix, start, limit, rev); \
+	assert_int_equal(got_.rc, 0); \
+	assert_string_equal(got_.text, want); \
+} while (0)
+
+/* ---- following ---- */
+
+struct followed {
+	char text[4096];
+	int64_t last_rev;
+	unsigned events;
+	bool ordered;
+};
+
+static void take_event(void *arg, const struct store_event *ev)
+{
+	struct followed *t = arg;
+	size_t at = strlen(t->text);
+
+	if (ev->rev <= t->last_rev)
+		t->ordered = false;
+	t->last_rev = ev->rev;
+	t->events++;
+	snprintf(t->text + at, sizeof(t->text) - at, "%s%s%s%s@%lld/%lld<%lld", at ? " " : "", ev->key,
+		ev->value ? "=" : "", ev->value ? ev->value->p : "!", (long long)ev->rev,
+		(long long)ev->create_rev, (long long)ev->prev_rev);
+}
+
+/* ---- tests ---- */
+
+static void test_compare_and_swap(void **state)
+{
+	static const struct {
+		const char *name;
+		bool stored, del;
+		int64_t off;     /* expected revision, from the current one */
+		bool zero;       /* or 0 */
+		int want;
+	} cases[] = {
+		{ "create, absent",  false, false, 0, true,  0 },
+		{ "create, present", true,  false, 0, true,  -ERR_CONFLICT },
+		{ "update, current", true,  false, 0, false, 0 },
+		{ "update, stale",   true,  false, -1, false, -ERR_CONFLICT },
+		{ "update, future",  true,  false, 1, false, -ERR_CONFLICT },
+		{ "update, absent",  false, false, 5, false, -ERR_CONFLICT },
+		{ "delete, current", true,  true,  0, false, 0 },
+		{ "delete, stale",   true,  true,  -1, false, -ERR_CONFLICT },
+		{ "delete, absent",  false, true,  5, false, -ERR_CONFLICT },
+		{ "delete, absent, nothing expected", false, true, 0, true, -ERR_CONFLICT },
+	};
+	struct fixture *f = *state;
+
+	must_put(f, "a/other", "x", 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t before, now = 0, expect;
+		struct answer a;
+		char key[32];
+
+		print_message("  %s\n", cases[i].name);
+		snprintf(key, sizeof(key), "a/%zu", i);
+		if (cases[i].stored)
+			now = must_put(f, key, "1", 0);
+		expect = cases[i].zero ? 0 : now + cases[i].off;
+		before = store_rev(f->store);
+		a = cases[i].del ? del(f, key, expect) : put(f, key, "2", expect);
+		assert_int_equal(a.rc, cases[i].want);
+		if (a.rc == 0) {
+			assert_true(a.rev > before);
+			assert_int_equal(store_rev(f->store), a.rev);
+		} else {
+			assert_int_equal(a.rev, now);
+			assert_int_equal(store_rev(f->store), before);
+		}
+	}
+}
+
+static void test_one_of_many_wins(void **state)
+{
+	struct fixture *f = *state;
+	int64_t rev = must_put(f, "a/k", "0", 0);
+	struct answer a[20] = { 0 };
+	int won = 0;
+
+	for (int i = 0; i < 20; i++) {
+		BLOB_AUTO struct blob *b = blob_new("x", 1);
+
+		assert_int_equal(store_put(f->store, "a/k", b, rev, take_answer, &a[i]), 0);
+	}
+	for (int i = 0; i < 20; i++) {
+		wait_for(f, &a[i].came);
+		won += a[i].rc == 0;
+		if (a[i].rc)
+			assert_int_equal(a[i].rev, store_rev(f->store));
+	}
+	assert_int_equal(won, 1);
+}
+
+static void test_limits(void **state)
+{
+	struct fixture *f = *state;
+	BLOB_AUTO struct blob *big = blob_alloc(STORE_VALUE_MAX + 1);
+	BLOB_AUTO struct blob *fits = blob_alloc(STORE_VALUE_MAX);
+	char key[STORE_KEY_MAX + 2];
+	struct answer a = { 0 };
+
+	memset(big->p, 'x', big->len);
+	memset(fits->p, 'x', fits->len);
+	assert_int_equal(store_put(f->store, "a/b", big, 0, take_answer, &a), -ERR_SIZE);
+	assert_int_equal(store_put(f->store, "", fits, 0, take_answer, &a), -ERR_SIZE);
+	memset(key, 'k', sizeof(key));
+	key[STORE_KEY_MAX + 1] = 0;
+	assert_int_equal(store_put(f->store, key, fits, 0, take_answer, &a), -ERR_SIZE);
+	key[STORE_KEY_MAX] = 0;
+	assert_int_equal(store_put(f->store, key, fits, 0, take_answer, &a), 0);
+	wait_for(f, &a.came);
+	assert_int_equal(a.rc, 0);
+}
+
+static void count_answer(void *arg, int rc, int64_t rev)
+{
+	unsigned *n = arg;
+
+	assert_int_equal(rc, 0);
+	(*n)++;
+}
+
+static void test_full_queue_refuses_then_recovers(void **state)
+{
+	struct fixture *f = *state;
+	BLOB_AUTO struct blob *b = blob_new("x", 1);
+	unsigned accepted = 0, done = 0;
+	int r = 0;
+
+	while (accepted <= STORE_QUEUE_MAX) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "q/%u", accepted);
+		r = store_put(f->store, key, b, 0, count_answer, &done);
+		if (r < 0)
+			break;
+		accepted++;
+	}
+	assert_int_equal(r, -ERR_FULL);
+	assert_int_equal(accepted, STORE_QUEUE_MAX);
+	for (int i = 0; i < 100000 && done < accepted; i++)
+		loop_turn(f->loop, 1000);
+	assert_int_equal(done, accepted);
+	must_put(f, "q/after", "x", 0);
+}
+
+static void test_ranges(void **state)
+{
+	struct fixture *f = *state;
+	int64_t r1, r2;
+
+	must_put(f, "p/a", "1", 0);            /* 1 */
+	must_put(f, "p/b", "1", 0);            /* 2 */
+	must_put(f, "p/c", "1", 0);            /* 3 */
+	must_put(f, "q/a", "1", 0);            /* 4 */
+	must_put(f, "p-x", "1", 0);            /* 5 */
+	r1 = must_put(f, "p/b", "2", 2);       /* 6 */
+	r2 = del(f, "p/a", 1).rev;             /* 7 */
+	assert_int_equal(r1, 6);
+	assert_int_equal(r2, 7);
+	must_put(f, "p/d", "1", 0);            /* 8 */
+
+	assert_range(f, "p/", NULL, 0, 0, "p/b=2@6/2 p/c=1@3/3 p/d=1@8/8");
+	assert_range(f, "p/", NULL, 0, r1, "p/a=1@1/1 p/b=2@6/2 p/c=1@3/3");
+	assert_range(f, "p/", NULL, 0, 5, "p/a=1@1/1 p/b=1@2/2 p/c=1@3/3");
+	assert_range(f, "p/", NULL, 0, 1, "p/a=1@1/1");
+	assert_range(f, "p/", NULL, 2, 5, "p/a=1@1/1 p/b=1@2/2 +1");
+	assert_range(f, "p/", NULL, 3, 5, "p/a=1@1/1 p/b=1@2/2 p/c=1@3/3");
+	assert_range(f, "p/", "p/b", 1, 5, "p/b=1@2/2 +1");
+	assert_range(f, "p/", "p/bb", 9, 0, "p/c=1@3/3 p/d=1@8/8");
+	assert_range(f, "p/", "zzz", 9, 0, "");
+	assert_range(f, "none/", NULL, 9, 0, "");
+	assert_range(f, "", NULL, 0, 5, "p-x=1@5/5 p/a=1@1/1 p/b=1@2/2 p/c=1@3/3 q/a=1@4/4");
+	assert_int_equal(range(f, "p/", NULL, 0, 9).rc, -ERR_BAD_REQUEST);
+
+	/* A new life of a key has a new create revision. */
+	must_put(f, "p/a", "9", 0);
+	assert_range(f, "p/a", NULL, 0, 0, "p/a=9@9/9");
+}
+
+static void test_compaction_forgets_only_what_is_superseded(void **state)
+{
+	struct fixture *f = *state;
+
+	must_put(f, "p/a", "1", 0);    /* 1 */
+	must_put(f, "p/b", "1", 0);    /* 2 */
+	must_put(f, "p/a", "2", 1);    /* 3 */
+	del(f, "p/b", 2);              /* 4 */
+	must_put(f, "p/a", "3", 3);    /* 5 */
+	must_put(f, "p/b", "2", 0);    /* 6 */
+	assert_int_equal(store_compact(f->store, 99), -ERR_BAD_REQUEST);
+	assert_int_equal(store_compact(f->store, 5), 0);
+	assert_int_equal(store_compacted_rev(f->store), 5);
+	assert_int_equal(range(f, "p/", NULL, 0, 4).rc, -ERR_EXPIRED);
+	assert_range(f, "p/", NULL, 0, 5, "p/a=3@5/1");
+	assert_range(f, "p/", NULL, 0, 0, "p/a=3@5/1 p/b=2@6/6");
+	assert_int_equal(store_compact(f->store, 3), 0);   /* never back */
+	assert_int_equal(store_compacted_rev(f->store), 5);
+	assert_int_equal(must_put(f, "p/a", "4", 5), 7);
+
+	/* A compacted deletion that was the newest write keeps its revision taken. */
+	assert_int_equal(del(f, "p/b", 6).rev, 8);
+	assert_int_equal(store_compact(f->store, 8), 0);
+	assert_range(f, "p/", NULL, 0, 0, "p/a=4@7/1");
+	if (f->backend->durable) {
+		store_close(f->store);
+		open_store(f);
+		assert_int_equal(store_compacted_rev(f->store), 8);
+		assert_int_equal(store_rev(f->store), 8);
+	}
+	assert_int_equal(must_put(f, "p/c", "1", 0), 9);
+}
+
+static void test_follower_sees_state_then_every_write_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct followed t = { .ordered = true };
+
+	must_put(f, "a/1", "x", 0);
+	must_put(f, "a/2", "x", 0);
+	must_put(f, "a/0", "x", 0);
+	must_put(f, "a/1", "y", 1);
+	del(f, "a/2", 2);
+	assert_int_equal(store_follow(f->store, take_event, &t, NULL), 0);
+	assert_string_equal(t.text, "a/0=x@3/3<0 a/1=y@4/1<1");
+	t = (struct followed){ .ordered = true, .last_rev = store_rev(f->store) };
+	assert_int_equal(t.last_rev, 5);
+	must_put(f, "a/3", "z", 0);
+	put(f, "a/3", "z", 0);    /* a conflict is no event */
+	must_put(f, "a/3", "w", 6);
+	del(f, "a/3", 7);
+	assert_string_equal(t.text, "a/3=z@6/6<0 a/3=w@7/6<6 a/3!@8/6<7");
+	assert_true(t.ordered);
+}
+
+struct check_before_done {
+	struct followed *t;
+	unsigned done;
+};
+
+static void done_after_event(void *arg, int rc, int64_t rev)
+{
+	struct check_before_done *c = arg;
+
+	assert_int_equal(rc, 0);
+	assert_int_equal(c->t->last_rev, rev);
+	c->done++;
+}
+
+static void test_event_comes_before_done(void **state)
+{
+	struct fixture *f = *state;
+	struct followed t = { .ordered = true };
+	struct check_before_done c = { .t = &t };
+	BLOB_AUTO struct blob *b = blob_new("v", 1);
+
+	assert_int_equal(store_follow(f->store, take_event, &t, NULL), 0);
+	for (int i = 0; i < 1000; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "a/%d", i);
+		assert_int_equal(store_put(f->store, key, b, 0, done_after_event, &c), 0);
+	}
+	for (int i = 0; i < 10000 && c.done < 1000; i++)
+		loop_turn(f->loop, 1000);
+	assert_int_equal(c.done, 1000);
+	assert_int_equal(t.events, 1000);
+	assert_true(t.ordered);
+}
+
+static void test_close_finishes_what_was_queued(void **state)
+{
+	struct fixture *f = *state;
+	BLOB_AUTO struct blob *b = blob_new("v", 1);
+	unsigned done = 0;
+
+	for (int i = 0; i < 300; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "a/%d", i);
+		assert_int_equal(store_put(f->store, key, b, 0, count_answer, &done), 0);
+	}
+	store_close(f->store);
+	assert_int_equal(done, 300);
+	open_store(f);
+	if (f->backend->durable) {
+		struct followed t = { .ordered = true };
+
+		assert_int_equal(store_follow(f->store, take_event, &t, NULL), 0);
+		assert_int_equal(t.events, 300);
+		assert_int_equal(store_rev(f->store), 300);
+	}
+}
+
+/* ---- what only a file can do ---- */
+
+static void assert_refused(struct fixture *f, int want, const char *says)
+{
+	struct store *s = NULL;
+	struct err e = { 0 };
+
+	assert_int_equal(store_open(&s, f->loop, f->uri, &e), want);
+	if (!strstr(e.msg, says))
+		fail_msg("\"%s\" does not say \"%s\"", e.msg, says);
+}
+
+static void exec_sql(const char *file, const char *sql)
+{
+	sqlite3 *db;
+	char *msg = NULL;
+
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &msg) != SQLITE_OK)
+		fail_msg("%s: %s", sql, msg);
+	sqlite3_close(db);
+}
+
+static void test_second_process_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_refused(f, -ERR_IO, "in use");
+}
+
+static void test_damage_is_refused_with_the_way_out(void **state)
+{
+	struct fixture *f = *state;
+	BLOB_AUTO struct blob *b = blob_alloc(3000);
+	char garbage[4096];
+	struct stat st;
+	int fd;
+
+	memset(b->p, 'v', b->len);
+	for (int i = 0; i < 200; i++) {
+		struct answer a = { 0 };
+		char key[32];
+
+		snprintf(key, sizeof(key), "a/%d", i);
+		assert_int_equal(store_put(f->store, key, b, 0, take_answer, &a), 0);
+		wait_for(f, &a.came);
+	}
+	store_close(f->store);
+	f->store = NULL;
+	assert_int_equal(stat(f->file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+
+	memset(garbage, 0xa5, sizeof(garbage));
+	fd = open(f->file, O_RDWR);
+	for (off_t at = 8192; at + 4096 <= st.st_size; at += 16384)
+		assert_int_equal(pwrite(fd, garbage, sizeof(garbage), at), sizeof(garbage));
+	close(fd);
+	assert_refused(f, -ERR_CORRUPT, ".recover");
+
+	assert_int_equal(file_replace(f->file, "this is no database, but long enough to be asked",
+		48, 0600, NULL), 0);
+	assert_refused(f, -ERR_CORRUPT, "backup");
+}
+
+static void test_foreign_or_newer_file_is_refused_untouched(void **state)
+{
+	static const struct {
+		const char *sql, *says;
+	} cases[] = {
+		{ "CREATE TABLE t(x)", "another program" },
+		{ "PRAGMA application_id=1398893936; PRAGMA user_version=2; CREATE TABLE t(x)",
+			"schema 2" },
+		{ "PRAGMA application_id=1398893936; PRAGMA user_version=1; CREATE TABLE log(x)",
+			"lacks tables" },
+	};
+	struct fixture *f = *state;
+
+	store_close(f->store);
+	f->store = NULL;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		BUF_AUTO struct buf before = { 0 }, after = { 0 };
+
+		unlink(f->file);
+		exec_sql(f->file, cases[i].sql);
+		assert_int_equal(file_read(f->file, 1 << 20, &before, NULL), 0);
+		assert_refused(f, -ERR_CORRUPT, cases[i].says);
+		assert_int_equal(file_read(f->file, 1 << 20, &after, NULL), 0);
+		assert_int_equal(before.len, after.len);
+		assert_memory_equal(before.p, after.p, before.len);
+	}
+}
+
+static void test_unusable_paths(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s = NULL;
+	struct err e;
+
+	assert_int_equal(store_open(&s, f->loop, "sqlite:/nonexistent/dir/x.db", &e), -ERR_IO);
+	assert_non_null(strstr(e.msg, "/nonexistent/dir"));
+	assert_int_equal(store_open(&s, f->loop, "sqlite:", &e), -ERR_INVALID);
+	assert_int_equal(store_open(&s, f->loop, "etcd:", &e), -ERR_INVALID);
+}
+
+static void test_space_comes_back_and_the_wal_stays_small(void **state)
+{
+	struct fixture *f = *state;
+	BLOB_AUTO struct blob *b = blob_alloc(4000);
+	int64_t rev = 0, grown, shrunk = 0;
+	struct store_stats st;
+	char wal[128];
+	struct stat sb;
+	unsigned done = 0;
+
+	memset(b->p, 'v', b->len);
+	for (int i = 0; i < 12000; i++) {   /* 48 MB of revisions of ten keys */
+		char key[32];
+
+		snprintf(key, sizeof(key), "a/%d", i % 10);
+		assert_int_equal(store_put(f->store, key, b, i < 10 ? 0 : i - 9, count_answer, &done), 0);
+		while (i % 1000 == 999 && done <= (unsigned)i)
+			loop_turn(f->loop, 1000);
+	}
+	snprintf(wal, sizeof(wal), "%s-wal", f->file);
+	assert_int_equal(stat(wal, &sb), 0);
+	assert_true(sb.st_size < 40 << 20);
+	rev = store_rev(f->store);
+	assert_int_equal(rev, 12000);
+	store_stats(f->store, &st);
+	grown = st.size_bytes;
+	assert_true(st.groups < st.writes);
+	assert_int_equal(store_compact(f->store, rev), 0);
+	for (int i = 0; i < 300; i++) {   /* writes go on meanwhile; at most 30 s */
+		rev = must_put(f, "b/x", "y", i ? rev : 0);
+		store_stats(f->store, &st);
+		shrunk = st.size_bytes;
+		if (shrunk < grown / 4)
+			break;
+		loop_turn(f->loop, 0);
+		usleep(100000);
+	}
+	print_message("  %lld -> %lld bytes\n", (long long)grown, (long long)shrunk);
+	assert_true(shrunk < grown / 4);
+	assert_int_equal(range(f, "a/", NULL, 0, 0).rc, 0);
+}
+
+#define T(test, b) cmocka_unit_test_setup_teardown(test, setup_##b, teardown)
+#define BOTH(test) T(test, mem), T(test, sqlite)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(test_compare_and_swap),
+		BOTH(test_one_of_many_wins),
+		BOTH(test_limits),
+		BOTH(test_full_queue_refuses_then_recovers),
+		BOTH(test_ranges),
+		BOTH(test_compaction_forgets_only_what_is_superseded),
+		BOTH(test_follower_sees_state_then_every_write_in_order),
+		BOTH(test_event_comes_before_done),
+		BOTH(test_close_finishes_what_was_queued),
+		T(test_second_process_is_refused, sqlite),
+		T(test_damage_is_refused_with_the_way_out, sqlite),
+		T(test_foreign_or_newer_file_is_refused_untouched, sqlite),
+		T(test_unusable_paths, sqlite),
+		T(test_space_comes_back_and_the_wal_stays_small, sqlite),
+	};
+
+	log_init("test", 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
