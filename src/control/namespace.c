@@ -11,7 +11,6 @@
 #include "control/controllers.h"
 #include "control/reconcile.h"
 
-#define AGAIN_MS 5000              /* a last look, should an event be missed by a finalizer of others */
 #define DELETES_PER_RUN 500u
 
 /* What still is in the namespace. */
@@ -107,7 +106,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 		return 0;
 	}
 	write_conditions(c, o, &x);
-	ctl_enqueue_after(c, "", name, x.sent ? 0 : AGAIN_MS);
+	if (x.sent == DELETES_PER_RUN)
+		ctl_enqueue(c, "", name);    /* the rest, once these are answered */
 	return 0;
 }
 
