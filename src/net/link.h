@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * link - links, addresses and routes by netlink: the bridge, and each pod's pair of
+ * virtual Ethernet ends.
+ *
+ * Thread:  blocking; workers. Entering a pod's namespace changes the calling thread
+ *          only and is undone before the call returns.
+ * Tests:   tests/unit/net/test_net_root.c
+ */
+#ifndef NET_LINK_H
+#define NET_LINK_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define LINK_NAME_MAX 16
+
+struct link_bridge {
+	char name[LINK_NAME_MAX];              /* "sampan0" */
+	uint8_t gateway[4]; int prefix;        /* the bridge's own address in the node's pod range */
+	uint8_t dns[4];                        /* a second, /32 */
+	uint8_t service[4]; int service_prefix;/* routed to the bridge, so that local senders have a way and a source */
+};
+/* Makes what is missing of it; forwarding on. */
+int link_bridge_up(const struct link_bridge *b, struct err *reterr);
+/* The bridge and every link whose name begins as pods' do ("sampan" and 8 hex digits). */
+int link_bridge_down(const char *name, struct err *reterr);
+
+struct link_pod {
+	char host_name[LINK_NAME_MAX];
+	const char *bridge, *netns_path;
+	uint8_t ip[4], gateway[4];
+};
+/* One that is there and has its address is left as it is. */
+int link_pod_add(const struct link_pod *p, struct err *reterr);
+int link_del(const char *name, struct err *reterr);    /* missing is success */
+
+#endif

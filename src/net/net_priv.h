@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_priv - one node's network as its own files see it.
+ *
+ * Services and pods are units: things that want rules. A changed unit is dirty; a
+ * flush takes all dirty ones, gives each element to one unit (the first to ask),
+ * and sends one transaction. One flush is under way at a time.
+ */
+#ifndef NET_PRIV_H
+#define NET_PRIV_H
+
+#include <netinet/in.h>
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/map.h"
+#include "base/workers.h"
+#include "net/link.h"
+#include "net/net.h"
+#include "net/plan.h"
+
+struct dns;
+
+struct unit {
+	struct plan applied, wanted;
+	struct list dirty;             /* in net.dirty, or alone */
+	struct list all;               /* in net.units */
+	bool in_flight, gone, blocked; /* blocked: another unit owns an element of ours */
+	bool is_pod;
+};
+
+struct svc {
+	struct unit unit;
+	char *key;                     /* "ns/name" */
+	uint32_t id;
+	struct net_service *copy;
+};
+
+struct pod {
+	struct unit unit;
+	char *id;
+	char ip[INET_ADDRSTRLEN];
+	uint32_t addr;                 /* host order */
+	bool kept;                     /* named since this process started, or added by it */
+	bool adding, del;              /* del: wanted while adding */
+	struct net *net;
+	struct plan_hostport *ports; unsigned port_count;
+};
+
+struct net {
+	struct loop *loop;
+	char *name, *pod_cidr, *cluster_cidr, *service_cidr, *dns_ip, *state_dir;
+	struct plan_base base;
+	struct link_bridge bridge;
+	struct workers *rules, *links, *removals;   /* one thread each */
+	struct dns *dns;
+
+	struct map services, pods;     /* by "ns/name", by pod id */
+	struct map by_ip;              /* "10.96.0.1" -> struct svc, for reverse names */
+	struct map namespaces;         /* to the count of its Services */
+	struct map owners;             /* "set key" -> struct unit */
+	struct list units, dirty, waiters;
+	uint32_t next_id;
+	struct loop_timer flush_timer;
+	struct loop_task wake_task;
+	uint64_t started, finished;    /* flushes */
+	bool in_flight, need_full, released, synced, closing;
+	unsigned failures;
+
+	uint32_t first_addr, last_addr, next_addr;  /* host order, what pods may have */
+	uint8_t *addr_used;            /* one byte an address, from first_addr */
+	struct net_stats stats;
+};
+
+/* net.c */
+void net_dirty(struct net *n, struct unit *u);
+const struct net_service *net_find_service(const struct net *n, const char *ns, const char *name);
+bool net_has_ns(const struct net *n, const char *ns);
+const struct net_service *net_find_by_ip(const struct net *n, const char *ip);
+
+/* service.c: a deep copy in one block; NULL: no memory. */
+struct net_service *service_copy(const struct net_service *s);
+
+/* pods.c */
+int pods_open(struct net *n, struct err *reterr);
+int pods_wanted(const struct pod *p, struct plan *out);
+void pods_free(struct pod *p);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules that Services and pods lead to, as text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "net/plan.h"
+
+static const struct plan_base base = { "t", "10.244.0.0/24", "10.244.0.0/16", "10.96.0.0/16", "10.96.0.10" };
+
+#define EP(a, p, r, l) { .ip = a, .port_name = "", .port = p, .ready = r, .local = l }
+
+static const char *const one_ip[] = { "10.96.0.5", NULL }, *const no_ip[] = { NULL };
+static const char *const two_families[] = { "10.96.0.5", "fd00::5", NULL };
+static const char *const external[] = { "192.0.2.7", NULL }, *const foreign[] = { "172.16.0.1", NULL };
+static const struct net_port http[] = { { "", "TCP", 80, 0 } };
+static const struct net_port http_node[] = { { "", "TCP", 80, 30080 } };
+static const struct net_port both[] = { { "dns", "UDP", 53, 0 }, { "dns-tcp", "TCP", 53, 0 } };
+static const struct net_endpoint two[] = { EP("10.244.0.2", 8080, true, true), EP("10.244.1.3", 8080, true, false) };
+static const struct net_endpoint unready[] = { EP("10.244.0.2", 8080, false, true) };
+static const struct net_endpoint named[] = { { .ip = "10.244.0.2", .port_name = "dns", .port = 53, .ready = true },
+	{ .ip = "10.244.0.2", .port_name = "dns-tcp", .port = 5353, .ready = true } };
+
+#define SVC(ip_list, ext_list, p, e) .ns = "d", .name = "s", .ips = ip_list, .external_ips = ext_list, \
+	.ports = p, .port_count = sizeof(p) / sizeof(*(p)), .eps = e, .ep_count = sizeof(e) / sizeof(*(e))
+
+static const struct {
+	const char *name;
+	struct net_service s;
+	const char *text;
+} service_cases[] = {
+	{ "two endpoints share the load", { SVC(one_ip, NULL, http, two) },
+		"add chain ip t svc-7-tcp-80\n"
+		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.244.0.2 . 8080, 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
+	{ "the other family's address is left to the other family", { SVC(two_families, NULL, http, two) },
+		"add chain ip t svc-7-tcp-80\n"
+		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.244.0.2 . 8080, 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
+	{ "nobody ready: nothing, the range refuses", { SVC(one_ip, NULL, http, unready) }, "" },
+	{ "nobody ready, outside of the range: refused by name", { SVC(foreign, NULL, http, unready) },
+		"add element ip t refused { 172.16.0.1 . tcp . 80 }\n" },
+	{ "unready endpoints that are to be published", { SVC(one_ip, NULL, http, unready), .publish_not_ready = true },
+		"add chain ip t svc-7-tcp-80\n"
+		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
+	{ "headless has names only", { SVC(no_ip, NULL, http, two) }, "" },
+	{ "an alias has a name only", { SVC(one_ip, NULL, http, two), .external_name = "example.com" }, "" },
+	{ "one number, two protocols, endpoints by port name", { SVC(one_ip, NULL, both, named) },
+		"add chain ip t svc-7-tcp-53\nadd chain ip t svc-7-udp-53\n"
+		"add rule ip t svc-7-tcp-53 meta l4proto tcp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 5353 }\n"
+		"add rule ip t svc-7-udp-53 meta l4proto udp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 53 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 53 : goto svc-7-tcp-53 }\n"
+		"add element ip t services { 10.96.0.5 . udp . 53 : goto svc-7-udp-53 }\n" },
+	{ "from outside: a node port and an address, masqueraded", { SVC(one_ip, external, http_node, two) },
+		"add chain ip t ext-7-tcp-80\nadd chain ip t svc-7-tcp-80\n"
+		"add rule ip t ext-7-tcp-80 meta mark set meta mark | 0x4000\n"
+		"add rule ip t ext-7-tcp-80 goto svc-7-tcp-80\n"
+		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.244.0.2 . 8080, 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t nodeports { tcp . 30080 : goto ext-7-tcp-80 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n"
+		"add element ip t services { 192.0.2.7 . tcp . 80 : goto ext-7-tcp-80 }\n" },
+	{ "from outside to this node's pods only, the client's address kept",
+		{ SVC(one_ip, NULL, http_node, two), .node_local_external = true },
+		"add chain ip t ext-7-tcp-80\nadd chain ip t svc-7-tcp-80\n"
+		"add rule ip t ext-7-tcp-80 fib saddr type local goto svc-7-tcp-80\n"
+		"add rule ip t ext-7-tcp-80 ip saddr 10.244.0.0/16 goto svc-7-tcp-80\n"
+		"add rule ip t ext-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 8080 }\n"
+		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.244.0.2 . 8080, 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t nodeports { tcp . 30080 : goto ext-7-tcp-80 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
+	{ "clients stay with their endpoint", { SVC(one_ip, NULL, http, unready), .publish_not_ready = true, .affinity_s = 60 },
+		"add set ip t aff60-7-tcp-80-10.244.0.2-8080 { type ipv4_addr ; flags dynamic,timeout ; timeout 60s ; }\n"
+		"add chain ip t ep-7-tcp-80-10.244.0.2-8080\nadd chain ip t svc-7-tcp-80\n"
+		"add rule ip t ep-7-tcp-80-10.244.0.2-8080 update @aff60-7-tcp-80-10.244.0.2-8080 { ip saddr }\n"
+		"add rule ip t ep-7-tcp-80-10.244.0.2-8080 meta l4proto tcp dnat ip to 10.244.0.2:8080\n"
+		"add rule ip t svc-7-tcp-80 ip saddr @aff60-7-tcp-80-10.244.0.2-8080 goto ep-7-tcp-80-10.244.0.2-8080\n"
+		"add rule ip t svc-7-tcp-80 numgen random mod 1 vmap { 0 : goto ep-7-tcp-80-10.244.0.2-8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
+};
+
+static char *diff(const struct plan *old, const struct plan *new)
+{
+	struct buf out = { 0 };
+
+	plan_diff_clear(&out, "t", old, new);
+	plan_diff_fill(&out, "t", old, new);
+	buf_adds(&out, "");
+	return buf_take(&out, NULL);
+}
+
+static void test_services(void **state)
+{
+	for (size_t i = 0; i < sizeof(service_cases) / sizeof(*service_cases); i++) {
+		struct plan p;
+		char *text;
+
+		print_message("%s\n", service_cases[i].name);
+		assert_int_equal(plan_service(&p, &base, &service_cases[i].s, 7, NULL), 0);
+		text = diff(NULL, &p);
+		assert_string_equal(text ? text : "", service_cases[i].text);
+		free(text);
+		plan_finish(&p);
+	}
+}
+
+static void test_a_change_speaks_of_itself_only(void **state)
+{
+	struct net_service s = { SVC(one_ip, NULL, http_node, two) };
+	struct plan before, after, none = { 0 };
+	char *text;
+
+	assert_int_equal(plan_service(&before, &base, &s, 1, NULL), 0);
+	text = diff(&before, &before);
+	assert_string_equal(text ? text : "", "");
+	free(text);
+
+	s.ep_count = 1;
+	assert_int_equal(plan_service(&after, &base, &s, 1, NULL), 0);
+	text = diff(&before, &after);
+	assert_string_equal(text, "flush chain ip t svc-1-tcp-80\n"
+		"add rule ip t svc-1-tcp-80 meta l4proto tcp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 8080 }\n");
+	free(text);
+
+	text = diff(&after, &none);
+	assert_string_equal(text, "flush chain ip t ext-1-tcp-80\nflush chain ip t svc-1-tcp-80\n"
+		"delete element ip t nodeports { tcp . 30080 }\n"
+		"delete element ip t services { 10.96.0.5 . tcp . 80 }\n"
+		"delete chain ip t ext-1-tcp-80\ndelete chain ip t svc-1-tcp-80\n");
+	free(text);
+	plan_finish(&before);
+	plan_finish(&after);
+}
+
+static void test_nothing_of_a_caller_gets_in_as_it_stands(void **state)
+{
+	static const struct net_endpoint evil[] = { EP("10.0.0.1 }\nflush ruleset\n#", 80, true, true),
+		EP("10.244.0.2", 70000, true, true) };
+	static const char *const ips[] = { "10.96.0.5; drop", "::1", NULL };
+	static const struct net_port bad[] = { { "", "icmp", 80, 0 } };
+	struct net_service s = { SVC(ips, ips, http_node, evil) };
+	struct plan p;
+
+	assert_int_equal(plan_service(&p, &base, &s, 1, NULL), 0);
+	assert_int_equal(p.count, 0);
+	plan_finish(&p);
+	s.ports = bad;
+	assert_int_equal(plan_service(&p, &base, &s, 1, NULL), -ERR_INVALID);
+}
+
+static void test_pods(void **state)
+{
+	static const struct plan_hostport ports[] = { { "TCP", "10.244.0.9", 8080, 80 }, { "UDP", "10.244.0.9", 53, 53 },
+		{ "x", "10.244.0.9", 1, 1 } };
+	struct plan p;
+	char *text;
+
+	assert_int_equal(plan_pod(&p, "10.244.0.9", ports, 3), 0);
+	text = diff(NULL, &p);
+	assert_string_equal(text, "add element ip t hairpin { 10.244.0.9 . 10.244.0.9 }\n"
+		"add element ip t hostports { tcp . 8080 : 10.244.0.9 . 80 }\n"
+		"add element ip t hostports { udp . 53 : 10.244.0.9 . 53 }\n");
+	free(text);
+	assert_true(plan_has(&p, PLAN_ELEMENT, "hostports", "tcp . 8080"));
+	assert_false(plan_has(&p, PLAN_ELEMENT, "hostports", "tcp . 8081"));
+	plan_finish(&p);
+	assert_int_equal(plan_pod(&p, "nonsense", NULL, 0), -ERR_INVALID);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_a_change_speaks_of_itself_only),
+		cmocka_unit_test(test_nothing_of_a_caller_gets_in_as_it_stands),
+		cmocka_unit_test(test_pods),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
