@@ -229,8 +229,12 @@ static void *write_all(void *arg)
 		compact_rev = s->compact_rev;
 		stop = s->stop;
 		pthread_mutex_unlock(&s->lock);
-		if (!group.head && stop)
+		if (!group.head && stop) {
+			/* What was promised to be forgotten stays so; the sweep can wait. */
+			while (s->forgotten_rev < compact_rev && upkeep(s, compact_rev, false))
+				;
 			return NULL;
+		}
 		busy = true;
 		if (group.head)
 			commit_group(s, &group);
@@ -494,6 +498,7 @@ int store_sqlite_open(struct store **ret, struct loop *l, const char *path, stru
 	s->rev = s->base.rev = meta.rev;
 	s->base.compacted_rev = s->compact_rev = s->forgotten_rev = meta.compacted_rev;
 	s->swept_rev = meta.swept_rev;
+	s->failed_rev = -1;
 	r = workers_open(&s->readers, l, "store-reader", 1, RANGES_MAX);
 	if (r < 0) {
 		err_set(reterr, -r, "open %s: start its reader", path);
