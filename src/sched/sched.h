@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sched - where a pod goes: a packed table of nodes and placed pods, filters, scores.
+ *
+ * In:      nodes and pods as events bring them.   Out: a node's name, or why none.
+ * Never:   I/O, clock.
+ * Thread:  one owner. sched_pick reads only.
+ * Order:   filters as upstream's default profile has them: unschedulable, name, taints,
+ *          node affinity, ports, resources, spread, pod affinity.
+ * Tests:   tests/unit/sched/
+ */
+#ifndef SCHED_SCHED_H
+#define SCHED_SCHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cache/cache.h"
+#include "doc/selector.h"
+
+struct sched;
+
+int sched_open(struct sched **ret);
+void sched_close(struct sched *s);
+/* A node as it is now; false when nothing that placement looks at changed. */
+bool sched_node_set(struct sched *s, struct cache_obj *node);
+void sched_node_del(struct sched *s, const char *name);
+/* A pod that takes room on node (bound, or about to be); set again to move or update. */
+int sched_pod_set(struct sched *s, struct cache_obj *pod, const char *node);
+bool sched_pod_del(struct sched *s, const char *uid);  /* true: it was there */
+
+#define SCHED_REASON_MAX 2048
+struct sched_result {
+	const char *node;                  /* NULL: none fits; valid until the table changes */
+	unsigned nodes, feasible;
+	char reason[SCHED_REASON_MAX];     /* "0/3 nodes are available: 1 Insufficient cpu, ..." */
+};
+/* seed breaks ties between nodes of equal score. 0 or -ERR_NOMEM. */
+int sched_pick(struct sched *s, struct arena *a, struct cache_obj *pod, uint32_t seed, struct sched_result *ret);
+
+#endif
