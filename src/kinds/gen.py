@@ -149,17 +149,27 @@ def subs_of(text):
         yield name, verbs_mask(verbs), body_of(body) if body else None
 
 
-def descriptions(path, type_index, fields_of):
-    """Sorted (type, member, text); member '' describes the type itself."""
+def descriptions(path, type_index, rows_of):
+    """Sorted (type, member index, text); UINT16_MAX describes the type itself."""
     out = {}
+    everywhere = []
     for row in table(path):
-        if row['type'] not in type_index:
-            sys.exit(f'{path}: unknown type {row["type"]}')
-        member = row['field']
-        if member and member not in fields_of[row['type']]:
-            sys.exit(f'{path}: {row["type"]} has no member {member}')
-        index = fields_of[row['type']].index(member) if member else 0xffff
-        out[(type_index[row['type']], index)] = row['text']
+        if row['type'] == '*':
+            everywhere.append(row)
+            continue
+        for name in row['type'].split(','):
+            if name not in type_index:
+                sys.exit(f'{path}: unknown type {name}')
+            index = 0xffff
+            if row['field']:
+                index = [r['field'] for r in rows_of.get(name, [])].index(row['field'])
+            out[(type_index[name], index)] = row['text']
+    for row in everywhere:
+        for name, rows in rows_of.items():
+            for index, r in enumerate(rows):
+                type_meta = r['field'] in ('kind', 'apiVersion')
+                if r['field'] == row['field'] and type_meta == (r['inline'] == 'typemeta'):
+                    out.setdefault((type_index[name], index), row['text'])
     return sorted((t, f, text) for (t, f), text in out.items())
 
 
@@ -169,7 +179,7 @@ def main():
     types.sort(key=lambda t: t['type'])
     type_index = {t['type']: n for n, t in enumerate(types)}
     lists = Lists()
-    fields, pb_index, spans, fields_of = [], [], {}, {name: [] for name in type_index}
+    fields, pb_index, spans = [], [], {}
     by_type = {}
     for row in table(os.path.join(data, 'fields.tsv')):
         by_type.setdefault(row['type'], []).append(row)
@@ -180,7 +190,6 @@ def main():
         for n, row in enumerate(rows):
             text, order = field_row(row, type_index, lists, f'{name}.{row["field"]}')
             fields.append(text)
-            fields_of[name].append(row['field'])
             if order:
                 orders.append((order, n))
         pb_index += [n for _, n in sorted(orders)]
@@ -294,7 +303,7 @@ def main():
     out.append('};\n')
 
     # One run of text and offsets into it: no relocations.
-    texts = descriptions(os.path.join(data, 'descriptions.tsv'), type_index, fields_of)
+    texts = descriptions(os.path.join(data, 'descriptions.tsv'), type_index, by_type)
     pool, offset, entries = {}, 0, []
     for t, f, text in texts:
         if text not in pool:
