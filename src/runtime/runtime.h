@@ -5,7 +5,8 @@
  *
  * In:      agent, with plain structs.   Out: crun.c, fake.c.
  * Knows:   OCI.     Never: API objects.
- * Thread:  loop thread; children by pidfd, exit files by inotify; nothing blocks.
+ * Thread:  loop thread; children and conmon by pidfd, namespaces and trees on a worker;
+ *          nothing blocks.
  * Promise: containers and their logs and exit codes survive the process that
  *          started them; runtime_adopt finds them again.
  * Tests:   tests/contract/test_runtime.c over every backend, tests/node/
@@ -33,7 +34,9 @@ struct runtime_spec {                  /* one container; all borrowed for the ca
 	const char *hostname;
 	uint32_t uid, gid; const uint32_t *groups; unsigned group_count;
 	const struct runtime_mount *mounts; unsigned mount_count;
-	const char *netns;             /* path, NULL: the host's */
+	const char *netns, *ipcns;     /* paths, NULL: the host's */
+	bool host_pid, unmasked;       /* the machine's processes; /proc without masks */
+	const char *const *sysctls;    /* "net.core.somaxconn=1024", NULL-terminated, or NULL */
 	bool tty, stdin_open, stdin_once, read_only, privileged, no_new_privileges, seccomp_default;
 	const char *const *caps;       /* "CAP_CHOWN", NULL-terminated */
 	const char *cgroup_parent;     /* below the runtime's own cgroup */
@@ -84,8 +87,13 @@ int runtime_attach(struct runtime *r, const char *id, int *ret_fd, struct err *r
 void runtime_attach_resize(struct runtime *r, const char *id, int cols, int rows);
 int runtime_reopen_log(struct runtime *r, const char *id);
 
-/* A network namespace that outlives us: made at, removed from run_dir/netns/<pod_id>. */
-int runtime_netns_make(struct runtime *r, const char *pod_id, struct buf *ret_path, struct err *reterr);
-void runtime_netns_remove(struct runtime *r, const char *pod_id);
+/*
+ * Namespaces of a pod that outlive us: run_dir/ns/<pod_id>.net (only with own_net), .ipc.
+ * Made again they are the same ones. done gets their paths; netns is NULL without own_net.
+ */
+typedef void runtime_sandbox_fn(void *arg, int rc, const char *netns, const char *ipcns, const char *message);
+int runtime_sandbox_make(struct runtime *r, const char *pod_id, bool own_net, runtime_sandbox_fn *done, void *arg);
+/* Unmount them, and remove the pod's cgroup; in the background. All its containers are removed. */
+void runtime_sandbox_remove(struct runtime *r, const char *pod_id, const char *cgroup_parent);
 
 #endif

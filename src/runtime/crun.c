@@ -1,0 +1,1062 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * crun - containers by conmon and crun. One conmon a container holds its stdio, writes its
+ * log and its exit code, and lives on when we end.
+ *
+ *   create:  conmon -> crun create, answer on the sync pipe      (none) -> CREATED
+ *   start:   crun start                                          CREATED -> RUNNING
+ *   exit:    conmon writes exits/<id> and ends; its pidfd wakes us       -> EXITED
+ *   remove:  crun delete, then the bundle                        EXITED -> (none)
+ *
+ * state_dir/<id>/ is the bundle: config.json, state.json (what adoption needs), pidfile,
+ * conmon.pid, attach, ctl, oom. state_dir/exits/<id> is the exit code. Invariants:
+ * 1. state.json is written before conmon is started: what runs is always found again.
+ * 2. A container is EXITED only when its conmon is gone: log and code are complete.
+ * 3. At most CRUN_OPS_MAX tools of ours run at once; the rest wait in line.
+ *
+ * Source: conmon(8), its sync pipe ("pid" or "message"); crun(1).
+ */
+#define LOG_MODULE "runtime"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <yyjson.h>
+
+#include "base/env.h"
+#include "base/file.h"
+#include "runtime/crun_priv.h"
+
+#define CRUN_OPS_MAX 4
+#define CRUN_CONTAINERS_MAX 5000
+#define CRUN_FILE_JOBS_MAX 2000
+#define CREATE_TIMEOUT_MS 120000
+#define EXIT_LOST 255              /* conmon was killed: the code is not known */
+
+/* ---- a place in line ---- */
+
+struct op {
+	struct list in;
+	struct crun *c;
+	char id[CRUN_ID_MAX + 1];
+	void (*run)(struct op *o);
+	runtime_done_fn *done;
+	void *arg;
+	struct spawn_tool *tool;
+	/* create */
+	char *log_path;
+	bool stdin_open, stdin_once;
+	int sync_fd;
+	struct loop_fd *sync_watch;
+	struct buf answer;             /* then: why it failed */
+	struct loop_timer timer;
+};
+
+static void op_free(struct op *o)
+{
+	list_del(&o->in);
+	spawn_tool_forget(o->tool);
+	loop_fd_del(o->sync_watch);
+	if (o->sync_fd >= 0)
+		close(o->sync_fd);
+	loop_timer_stop(&o->timer);
+	buf_finish(&o->answer);
+	free(o->log_path);
+	free(o);
+}
+
+static void op_next(void *arg);
+
+static void op_kick(struct crun *c)
+{
+	loop_defer(c->loop, &c->kick, op_next, c);
+}
+
+static struct op *op_queue(struct crun *c, const char *id, bool front, void (*run)(struct op *),
+	runtime_done_fn *done, void *arg)
+{
+	struct op *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->c = c;
+	o->run = run;
+	o->done = done;
+	o->arg = arg;
+	o->sync_fd = -1;
+	snprintf(o->id, sizeof(o->id), "%s", id);
+	if (front)
+		list_add_head(&c->waiting, &o->in);
+	else
+		list_add_tail(&c->waiting, &o->in);
+	op_kick(c);
+	return o;
+}
+
+static void op_next(void *arg)
+{
+	struct crun *c = arg;
+
+	while (c->ops < CRUN_OPS_MAX && !list_empty(&c->waiting)) {
+		struct op *o = list_entry(c->waiting.next, struct op, in);
+
+		list_del(&o->in);
+		list_add_tail(&c->running, &o->in);
+		c->ops++;
+		o->run(o);
+	}
+}
+
+static void op_end(struct op *o, int rc, const char *message)
+{
+	struct crun *c = o->c;
+	runtime_done_fn *done = o->done;
+	void *arg = o->arg;
+
+	c->ops--;
+	if (!c->closing) {
+		if (done)
+			done(arg, rc, message);
+		op_kick(c);
+	}
+	op_free(o);
+}
+
+/* ---- containers ---- */
+
+static void container_free(struct container *k)
+{
+	if (!k)
+		return;
+	loop_fd_del(k->conmon_watch);
+	if (k->conmon_fd >= 0)
+		close(k->conmon_fd);
+	loop_timer_stop(&k->kill_timer);
+	loop_defer_cancel(k->c->loop, &k->exit_task);
+	free(k->pod_id);
+	free(k->cgroup);
+	free(k->dir);
+	free(k);
+}
+
+static void kill_now(void *arg)
+{
+	struct container *k = arg;
+
+	if (k->pid > 0 && !k->exit_seen)
+		kill(k->pid, SIGKILL);
+}
+
+static struct container *container_new(struct crun *c, const char *id, const char *pod_id, const char *cgroup)
+{
+	struct container *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	k->c = c;
+	k->conmon_fd = -1;
+	snprintf(k->id, sizeof(k->id), "%s", id);
+	k->pod_id = strdup(pod_id);
+	k->cgroup = strdup(cgroup);
+	if (asprintf(&k->dir, "%s/%s", c->state_dir, id) < 0)
+		k->dir = NULL;
+	loop_timer_init(&k->kill_timer, c->loop, kill_now, k);
+	if (!k->pod_id || !k->cgroup || !k->dir || map_put(&c->containers, id, k, NULL)) {
+		container_free(k);
+		return NULL;
+	}
+	return k;
+}
+
+struct container *crun_find(struct runtime *r, const char *id)
+{
+	return map_get(&((struct crun *)r)->containers, id);
+}
+
+static void status_of(const struct container *k, struct runtime_status *ret)
+{
+	*ret = (struct runtime_status){ .state = k->state, .pid = k->pid, .exit_code = k->exit_code, .oom = k->oom,
+		.started_us = k->started_us, .finished_us = k->finished_us };
+}
+
+/* Small, and not fsynced: after a power loss nothing of it runs any more. */
+static int write_file(const char *path, const char *p, size_t n, struct err *reterr)
+{
+	char tmp[PATH_MAX];
+	int fd, rc = 0;
+
+	snprintf(tmp, sizeof(tmp), "%s.new", path);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(reterr, "create %s", tmp);
+	if (write(fd, p, n) != (ssize_t)n)
+		rc = err_errno(reterr, "write %s", tmp);
+	close(fd);
+	if (!rc && rename(tmp, path))
+		rc = err_errno(reterr, "rename %s", tmp);
+	return rc;
+}
+
+static int save(const struct container *k, struct err *reterr)
+{
+	BUF_AUTO struct buf b = { 0 };
+	char path[PATH_MAX];
+
+	buf_adds(&b, "{\"pod\":");
+	buf_add_json(&b, k->pod_id, strlen(k->pod_id));
+	buf_adds(&b, ",\"cgroup\":");
+	buf_add_json(&b, k->cgroup, strlen(k->cgroup));
+	buf_printf(&b, ",\"boot\":\"%s\",\"tty\":%s,\"started_us\":%" PRId64 "}", k->c->boot_id,
+		k->tty ? "true" : "false", k->started_us);
+	if (b.failed)
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	snprintf(path, sizeof(path), "%s/state.json", k->dir);
+	return write_file(path, b.p, b.len, reterr);
+}
+
+static long read_number(const char *dir, const char *name)
+{
+	BUF_AUTO struct buf b = { 0 };
+	char path[PATH_MAX];
+	char *end;
+	long v;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (file_read(path, 64, &b, NULL) || !b.len)
+		return -1;
+	v = strtol(b.p, &end, 10);
+	return end == b.p ? -1 : v;
+}
+
+static void tell_exit(struct container *k)
+{
+	struct waiter stop[CRUN_WAITERS_MAX];
+	unsigned n = k->stop_count;
+	struct runtime_status st;
+	struct crun *c = k->c;
+	char id[CRUN_ID_MAX + 1];
+
+	memcpy(stop, k->stop, sizeof(stop));
+	memcpy(id, k->id, sizeof(id));
+	k->stop_count = 0;
+	status_of(k, &st);
+	if (c->ev.exited)
+		c->ev.exited(c->arg, id, &st);
+	for (unsigned i = 0; i < n; i++)
+		if (stop[i].done)
+			stop[i].done(stop[i].arg, 0, "");
+}
+
+static void delete_run(struct op *o);
+
+/* conmon is gone: what it left says how the container ended. */
+static void exit_read(struct container *k)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	long code;
+
+	snprintf(path, sizeof(path), "%s/exits", k->c->state_dir);
+	code = read_number(path, k->id);
+	k->exit_code = code < 0 ? EXIT_LOST : (int)code;
+	snprintf(path, sizeof(path), "%s/exits/%s", k->c->state_dir, k->id);
+	k->finished_us = !stat(path, &st) ? st.st_mtim.tv_sec * INT64_C(1000000) + st.st_mtim.tv_nsec / 1000 :
+		env_wall_us();
+	snprintf(path, sizeof(path), "%s/oom", k->dir);
+	k->oom = file_exists(path);
+	k->state = RUNTIME_EXITED;
+	loop_timer_stop(&k->kill_timer);
+	/* A conmon that was killed may leave its container running without a log. */
+	if (code < 0 && k->pid > 0)
+		kill(k->pid, SIGKILL);
+}
+
+static void exit_handle(struct container *k)
+{
+	struct crun *c = k->c;
+
+	exit_read(k);
+	/* Free its control group soon, but after whatever waits to start. */
+	if (!k->removing && !c->closing)
+		op_queue(c, k->id, false, delete_run, NULL, NULL);
+	tell_exit(k);
+}
+
+static void conmon_ended(void *arg, uint32_t events)
+{
+	struct container *k = arg;
+
+	(void)events;
+	loop_fd_del(k->conmon_watch);
+	k->conmon_watch = NULL;
+	close(k->conmon_fd);
+	k->conmon_fd = -1;
+	k->exit_seen = true;
+	if (!k->starting)
+		exit_handle(k);
+}
+
+static int watch_conmon(struct container *k)
+{
+	long pid = read_number(k->dir, "conmon.pid");
+
+	if (pid <= 0)
+		return -ERR_NOT_FOUND;
+	k->conmon_fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	if (k->conmon_fd < 0)
+		return -ERR_NOT_FOUND;
+	k->conmon_watch = loop_fd_add(k->c->loop, k->conmon_fd, EPOLLIN, conmon_ended, k);
+	return k->conmon_watch ? 0 : -ERR_NOMEM;
+}
+
+/* ---- create ---- */
+
+struct tree { char *path, *path2; struct op *op; };
+
+static void tree_run(void *arg)
+{
+	struct tree *t = arg;
+	struct err e;
+
+	if (file_remove_tree(t->path, &e))
+		log_warn("%s", e.msg);
+	unlink(t->path2);
+}
+
+static void tree_done(void *arg)
+{
+	struct tree *t = arg;
+
+	if (t->op->answer.len)
+		op_end(t->op, -ERR_IO, t->op->answer.p);
+	else
+		op_end(t->op, 0, "");
+	free(t->path);
+	free(t->path2);
+	free(t);
+}
+
+/* Remove bundle and exit code on the worker, then end the op. */
+static void drop_files(struct op *o)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+	struct crun *c = o->c;
+
+	if (!t || asprintf(&t->path, "%s/%s", c->state_dir, o->id) < 0 ||
+	    asprintf(&t->path2, "%s/exits/%s", c->state_dir, o->id) < 0) {
+		free(t);
+		op_end(o, -ERR_NOMEM, "out of memory");
+		return;
+	}
+	t->op = o;
+	if (workers_submit(c->workers, tree_run, tree_done, t)) {
+		tree_run(t);
+		tree_done(t);
+	}
+}
+
+static void create_undone(void *arg, int wstatus, const char *output)
+{
+	struct op *o = arg;
+
+	(void)wstatus, (void)output;
+	o->tool = NULL;
+	drop_files(o);
+}
+
+/* What conmon and crun left half made goes first, then done hears of it. */
+static void create_fail(struct op *o, const char *message)
+{
+	const char *argv[] = { o->c->crun, o->c->root_arg, "--cgroup-manager=cgroupfs", "delete", "--force", o->id, NULL };
+
+	loop_fd_del(o->sync_watch);
+	o->sync_watch = NULL;
+	loop_timer_stop(&o->timer);
+	container_free(map_del(&o->c->containers, o->id));
+	buf_clear(&o->answer);
+	buf_adds(&o->answer, message);
+	if (spawn_tool(&o->tool, o->c->loop, argv, create_undone, o, NULL))
+		drop_files(o);
+}
+
+static void create_timeout(void *arg)
+{
+	create_fail(arg, "conmon and crun did not create the container in time");
+}
+
+static void create_answer(void *arg, uint32_t events)
+{
+	struct op *o = arg;
+	struct container *k = map_get(&o->c->containers, o->id);
+	char text[2048];
+	ssize_t n = read(o->sync_fd, text, sizeof(text));
+	yyjson_doc *d;
+	yyjson_val *root;
+	const char *why;
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		buf_add(&o->answer, text, (size_t)n);
+	if (n > 0 && !memchr(o->answer.p, '\n', o->answer.len) && o->answer.len < 64 << 10)
+		return;
+	d = o->answer.len ? yyjson_read(o->answer.p, o->answer.len, YYJSON_READ_STOP_WHEN_DONE) : NULL;
+	root = yyjson_doc_get_root(d);
+	k->pid = (pid_t)yyjson_get_int(yyjson_obj_get(root, "pid"));
+	if (k->pid > 0 && watch_conmon(k))
+		k->pid = -1;
+	if (k->pid <= 0) {
+		char path[PATH_MAX];
+		BUF_AUTO struct buf b = { 0 };
+		char message[1024];
+
+		why = yyjson_get_str(yyjson_obj_get(root, "message"));
+		snprintf(path, sizeof(path), "%s/conmon.log", k->dir);
+		if (!why && !file_read(path, 64 << 10, &b, NULL) && b.len)
+			why = b.p;
+		snprintf(message, sizeof(message), "%s", why ? why : "conmon ended without an answer");
+		for (size_t l = strlen(message); l && (message[l - 1] == '\n' || message[l - 1] == ' ');)
+			message[--l] = 0;
+		yyjson_doc_free(d);
+		create_fail(o, message);
+		return;
+	}
+	yyjson_doc_free(d);
+	k->state = RUNTIME_CREATED;
+	op_end(o, 0, "");
+}
+
+static void conmon_forked(void *arg, pid_t pid, int wstatus)
+{
+	(void)arg, (void)pid, (void)wstatus;    /* the sync pipe tells all */
+}
+
+static int start_conmon(struct op *o, struct container *k, struct err *reterr)
+{
+	char pidfile[PATH_MAX], conmon_pid[PATH_MAX], log_arg[PATH_MAX + 16], exits[PATH_MAX], root[PATH_MAX];
+	char err_path[PATH_MAX], fd_env[32];
+	const char *argv[40];
+	const char *env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", fd_env, NULL };
+	struct spawn_req q = { .argv = argv, .env = env, .fds = { -1, -1, -1, -1 }, .fd_count = 4, .session = true };
+	int fds[2], err_fd, n = 0, rc;
+	pid_t pid;
+
+	snprintf(pidfile, sizeof(pidfile), "%s/pidfile", k->dir);
+	snprintf(conmon_pid, sizeof(conmon_pid), "%s/conmon.pid", k->dir);
+	snprintf(exits, sizeof(exits), "%s/exits", k->c->state_dir);
+	snprintf(log_arg, sizeof(log_arg), "k8s-file:%s", o->log_path);
+	snprintf(root, sizeof(root), "%s", k->c->root_arg);
+	snprintf(err_path, sizeof(err_path), "%s/conmon.log", k->dir);
+	snprintf(fd_env, sizeof(fd_env), "_OCI_SYNCPIPE=3");
+	argv[n++] = k->c->conmon;
+	argv[n++] = "-c"; argv[n++] = k->id;
+	argv[n++] = "-n"; argv[n++] = k->id;
+	argv[n++] = "-u"; argv[n++] = k->id;
+	argv[n++] = "-r"; argv[n++] = k->c->crun;
+	argv[n++] = "--runtime-arg"; argv[n++] = root;
+	argv[n++] = "--runtime-arg"; argv[n++] = "--cgroup-manager=cgroupfs";
+	argv[n++] = "-b"; argv[n++] = k->dir;
+	argv[n++] = "-p"; argv[n++] = pidfile;
+	argv[n++] = "-P"; argv[n++] = conmon_pid;
+	argv[n++] = "-l"; argv[n++] = log_arg;
+	argv[n++] = "--exit-dir"; argv[n++] = exits;
+	argv[n++] = "--socket-dir-path"; argv[n++] = k->dir;
+	argv[n++] = "--full-attach";
+	argv[n++] = "--no-sync-log";
+	argv[n++] = "--no-new-keyring";
+	if (k->tty)
+		argv[n++] = "-t";
+	if (o->stdin_open) {
+		argv[n++] = "-i";
+		if (!o->stdin_once)
+			argv[n++] = "--leave-stdin-open";
+	}
+	argv[n] = NULL;
+	if (pipe2(fds, O_CLOEXEC))
+		return err_errno(reterr, "pipe");
+	err_fd = open(err_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	q.fds[2] = err_fd;
+	q.fds[3] = fds[1];
+	rc = spawn_start(&pid, &q, reterr);
+	close(fds[1]);
+	if (err_fd >= 0)
+		close(err_fd);
+	if (rc) {
+		close(fds[0]);
+		return rc;
+	}
+	loop_child_add(k->c->loop, pid, conmon_forked, NULL);
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	o->sync_fd = fds[0];
+	o->sync_watch = loop_fd_add(k->c->loop, fds[0], EPOLLIN, create_answer, o);
+	return o->sync_watch ? 0 : err_set(reterr, ERR_NOMEM, "out of memory");
+}
+
+static void create_run(struct op *o)
+{
+	struct container *k = map_get(&o->c->containers, o->id);
+	struct err e;
+
+	if (start_conmon(o, k, &e)) {
+		create_fail(o, e.msg);
+		return;
+	}
+	loop_timer_set(&o->timer, CREATE_TIMEOUT_MS);
+}
+
+static bool id_ok(const char *id)
+{
+	size_t n = strlen(id);
+
+	return n && n <= CRUN_ID_MAX && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == n && id[0] != '-' &&
+		strcmp(id, "exits");
+}
+
+static int crun_create(struct runtime *r, const struct runtime_spec *s, runtime_done_fn *done, void *arg)
+{
+	struct crun *c = (struct crun *)r;
+	BUF_AUTO struct buf config = { 0 };
+	char cgroup[512], path[PATH_MAX];
+	struct container *k;
+	struct op *o = NULL;
+	struct err e;
+	int rc;
+
+	if (!id_ok(s->id))
+		return -ERR_BAD_REQUEST;
+	if (map_get(&c->containers, s->id))
+		return -ERR_EXISTS;
+	if (c->containers.len >= CRUN_CONTAINERS_MAX)
+		return -ERR_FULL;
+	snprintf(cgroup, sizeof(cgroup), CGROUP_ROOT "/%s%s%s", s->cgroup_parent ? s->cgroup_parent : "",
+		s->cgroup_parent ? "/" : "", s->id);
+	snprintf(path, sizeof(path), "/%s", cgroup);
+	rc = oci_config(&config, s, path, &e);
+	if (rc)
+		return rc;
+	k = container_new(c, s->id, s->pod_id, cgroup);
+	if (!k)
+		return -ERR_NOMEM;
+	k->state = RUNTIME_GONE;
+	k->tty = s->tty;
+	rc = file_mkdirs(k->dir, 0700, &e);
+	snprintf(path, sizeof(path), "%s/config.json", k->dir);
+	if (!rc)
+		rc = write_file(path, config.p, config.len, &e);
+	if (!rc)
+		rc = save(k, &e);
+	if (!rc && !(o = op_queue(c, s->id, false, create_run, done, arg)))
+		rc = err_set(&e, ERR_NOMEM, "out of memory");
+	if (!rc && !(o->log_path = strdup(s->log_path))) {
+		op_free(o);
+		rc = err_set(&e, ERR_NOMEM, "out of memory");
+	}
+	if (rc) {
+		log_error("container %s: %s", s->id, e.msg);
+		map_del(&c->containers, s->id);
+		file_remove_tree(k->dir, NULL);
+		container_free(k);
+		return rc;
+	}
+	loop_timer_init(&o->timer, c->loop, create_timeout, o);
+	o->stdin_open = s->stdin_open;
+	o->stdin_once = s->stdin_once;
+	return 0;
+}
+
+/* ---- start, kill, stop ---- */
+
+static void exit_deferred(void *arg)
+{
+	exit_handle(arg);
+}
+
+static void start_ended(void *arg, int wstatus, const char *output)
+{
+	struct op *o = arg;
+	struct container *k = map_get(&o->c->containers, o->id);
+	bool ok = WIFEXITED(wstatus) && !WEXITSTATUS(wstatus);
+
+	o->tool = NULL;
+	if (k) {
+		k->starting = false;
+		if (ok) {
+			struct err e;
+
+			k->started_us = env_wall_us();
+			k->state = RUNTIME_RUNNING;
+			if (save(k, &e))
+				log_error("container %s: %s", k->id, e.msg);
+		}
+	}
+	if (k && k->exit_seen)
+		loop_defer(o->c->loop, &k->exit_task, exit_deferred, k);
+	op_end(o, ok ? 0 : -ERR_IO, ok ? "" : *output ? output : "crun start failed");
+}
+
+static void start_run(struct op *o)
+{
+	const char *argv[] = { o->c->crun, o->c->root_arg, "--cgroup-manager=cgroupfs", "start", o->id, NULL };
+	struct container *k = map_get(&o->c->containers, o->id);
+	struct err e = { .msg = "the container is gone" };
+
+	if (!k || k->exit_seen || k->removing || spawn_tool(&o->tool, o->c->loop, argv, start_ended, o, &e)) {
+		if (k) {
+			k->starting = false;
+			if (k->exit_seen)
+				loop_defer(o->c->loop, &k->exit_task, exit_deferred, k);
+		}
+		op_end(o, -ERR_IO, e.msg);
+	}
+}
+
+static int crun_start(struct runtime *r, const char *id, runtime_done_fn *done, void *arg)
+{
+	struct crun *c = (struct crun *)r;
+	struct container *k = crun_find(r, id);
+
+	if (!k)
+		return -ERR_NOT_FOUND;
+	if (k->state != RUNTIME_CREATED || k->starting)
+		return -ERR_CONFLICT;
+	/* In front: a created container already holds its memory. */
+	if (!op_queue(c, id, true, start_run, done, arg))
+		return -ERR_NOMEM;
+	k->starting = true;
+	return 0;
+}
+
+struct later { runtime_done_fn *done; void *arg; int rc; };
+
+static void later_run(void *arg)
+{
+	struct later *w = arg;
+
+	w->done(w->arg, w->rc, w->rc ? err_text(w->rc) : "");
+	free(w);
+}
+
+static int tell_later(struct crun *c, int rc, runtime_done_fn *done, void *arg)
+{
+	struct later *w;
+
+	if (!done)
+		return 0;
+	w = malloc(sizeof(*w));
+	if (!w)
+		return -ERR_NOMEM;
+	*w = (struct later){ done, arg, rc };
+	if (!loop_post(c->loop, later_run, w))
+		return 0;
+	free(w);
+	return -ERR_NOMEM;
+}
+
+/* k->pid is ours as long as its conmon lives: conmon is its parent and reaps it. */
+static int signal_main(struct container *k, int signo)
+{
+	if (k->exit_seen || k->pid <= 0)
+		return -ERR_NOT_FOUND;
+	return kill(k->pid, signo) ? -ERR_NOT_FOUND : 0;
+}
+
+static int crun_kill(struct runtime *r, const char *id, int signo, runtime_done_fn *done, void *arg)
+{
+	struct container *k = crun_find(r, id);
+
+	return k ? tell_later(k->c, signal_main(k, signo), done, arg) : -ERR_NOT_FOUND;
+}
+
+static int crun_stop(struct runtime *r, const char *id, int signo, int64_t grace_ms, runtime_done_fn *done, void *arg)
+{
+	struct container *k = crun_find(r, id);
+
+	if (!k)
+		return -ERR_NOT_FOUND;
+	if (k->state == RUNTIME_EXITED)
+		return tell_later(k->c, 0, done, arg);
+	if (k->state == RUNTIME_GONE)
+		return -ERR_CONFLICT;
+	if (k->stop_count == CRUN_WAITERS_MAX)
+		return -ERR_FULL;
+	k->stop[k->stop_count++] = (struct waiter){ done, arg };
+	/* A created container has no program yet that could take the signal. */
+	signal_main(k, grace_ms <= 0 || k->state == RUNTIME_CREATED ? SIGKILL : signo);
+	if (grace_ms > 0)
+		loop_timer_set(&k->kill_timer, grace_ms);
+	return 0;
+}
+
+/* ---- remove ---- */
+
+static void delete_ended(void *arg, int wstatus, const char *output)
+{
+	struct op *o = arg;
+	struct container *k = map_get(&o->c->containers, o->id);
+	bool ok = WIFEXITED(wstatus) && !WEXITSTATUS(wstatus);
+
+	o->tool = NULL;
+	if (!ok)
+		log_debug("crun delete %s: %s", o->id, output);
+	if (k)
+		k->deleted = true;
+	if (k && k->removing) {
+		map_del(&o->c->containers, o->id);
+		container_free(k);
+		drop_files(o);
+		return;
+	}
+	op_end(o, 0, "");
+}
+
+static void delete_run(struct op *o)
+{
+	const char *argv[] = { o->c->crun, o->c->root_arg, "--cgroup-manager=cgroupfs", "delete", "--force", o->id, NULL };
+	struct container *k = map_get(&o->c->containers, o->id);
+
+	if (!k) {
+		op_end(o, 0, "");
+	} else if (k->deleted && k->removing) {
+		map_del(&o->c->containers, o->id);
+		container_free(k);
+		drop_files(o);
+	} else if (k->deleted) {
+		op_end(o, 0, "");
+	} else if (spawn_tool(&o->tool, o->c->loop, argv, delete_ended, o, NULL)) {
+		op_end(o, -ERR_IO, "cannot start crun");
+	}
+}
+
+static void remove_after_exit(void *arg, int rc, const char *message)
+{
+	struct container *k = arg;
+	struct crun *c = k->c;
+
+	(void)rc, (void)message;
+	op_queue(c, k->id, false, delete_run, k->remove.done, k->remove.arg);
+}
+
+static int crun_remove(struct runtime *r, const char *id, runtime_done_fn *done, void *arg)
+{
+	struct crun *c = (struct crun *)r;
+	struct container *k = crun_find(r, id);
+
+	if (!k)
+		return tell_later(c, 0, done, arg);
+	if (k->removing)
+		return -ERR_CONFLICT;
+	if (k->state == RUNTIME_CREATED || k->state == RUNTIME_RUNNING) {
+		int rc;
+
+		k->remove = (struct waiter){ done, arg };
+		rc = crun_stop(r, id, SIGKILL, 0, remove_after_exit, k);
+		k->removing = !rc;
+		return rc;
+	}
+	if (k->state == RUNTIME_GONE)
+		return -ERR_CONFLICT;      /* create is under way */
+	k->removing = true;
+	if (!op_queue(c, id, false, delete_run, done, arg))
+		return -ERR_NOMEM;
+	return 0;
+}
+
+static int crun_status(struct runtime *r, const char *id, struct runtime_status *ret)
+{
+	struct container *k = crun_find(r, id);
+
+	if (!k || k->state == RUNTIME_GONE)
+		return -ERR_NOT_FOUND;
+	status_of(k, ret);
+	return 0;
+}
+
+static int crun_stats(struct runtime *r, const char *id, struct runtime_stats *ret)
+{
+	struct container *k = crun_find(r, id);
+
+	return k && k->state == RUNTIME_RUNNING ? cgroup_stats(k->cgroup, ret) : -ERR_NOT_FOUND;
+}
+
+/* ---- adoption ---- */
+
+static bool conmon_is_of(long pid, const char *id)
+{
+	BUF_AUTO struct buf b = { 0 };
+	char path[64];
+	size_t at = 0;
+
+	snprintf(path, sizeof(path), "/proc/%ld/cmdline", pid);
+	if (pid <= 0 || file_read(path, 64 << 10, &b, NULL))
+		return false;
+	for (; at < b.len; at += strlen(b.p + at) + 1)
+		if (!strcmp(b.p + at, id))
+			return true;
+	return false;
+}
+
+static void adopt_one(struct crun *c, const char *id)
+{
+	BUF_AUTO struct buf b = { 0 };
+	char path[PATH_MAX];
+	struct container *k;
+	const char *boot;
+	yyjson_doc *d;
+	yyjson_val *v;
+	bool here;
+
+	snprintf(path, sizeof(path), "%s/%s/state.json", c->state_dir, id);
+	if (file_read(path, 64 << 10, &b, NULL) || !(d = yyjson_read(b.p, b.len, 0))) {
+		snprintf(path, sizeof(path), "%s/%s", c->state_dir, id);
+		file_remove_tree(path, NULL);
+		return;
+	}
+	v = yyjson_doc_get_root(d);
+	boot = yyjson_get_str(yyjson_obj_get(v, "boot"));
+	k = container_new(c, id, yyjson_get_str(yyjson_obj_get(v, "pod")) ?: "",
+		yyjson_get_str(yyjson_obj_get(v, "cgroup")) ?: "");
+	if (k) {
+		k->started_us = yyjson_get_sint(yyjson_obj_get(v, "started_us"));
+		k->tty = yyjson_get_bool(yyjson_obj_get(v, "tty"));
+		k->pid = (pid_t)read_number(k->dir, "pidfile");
+		here = boot && !strcmp(boot, c->boot_id) && conmon_is_of(read_number(k->dir, "conmon.pid"), id) &&
+			!watch_conmon(k);
+		if (here) {
+			k->state = k->started_us ? RUNTIME_RUNNING : RUNTIME_CREATED;
+		} else {
+			k->pid = -1;
+			k->exit_seen = true;
+			exit_read(k);
+		}
+	}
+	yyjson_doc_free(d);
+}
+
+static void crun_adopt(struct runtime *r, void (*found)(void *, const char *, const char *,
+	const struct runtime_status *), void *arg)
+{
+	struct crun *c = (struct crun *)r;
+	const char *id;
+	size_t it = 0;
+	void *v;
+
+	while (map_next(&c->containers, &it, &id, &v)) {
+		struct container *k = v;
+		struct runtime_status st;
+
+		status_of(k, &st);
+		found(arg, k->id, k->pod_id, &st);
+	}
+}
+
+/* ---- sandboxes ---- */
+
+struct sandbox {
+	struct crun *c;
+	char net[PATH_MAX], ipc[PATH_MAX], cgroup[512];
+	bool own_net;
+	runtime_sandbox_fn *done;
+	void *arg;
+	int rc;
+	struct err err;
+};
+
+static struct sandbox *sandbox_new(struct crun *c, const char *pod_id)
+{
+	struct sandbox *s = calloc(1, sizeof(*s));
+
+	if (s) {
+		s->c = c;
+		snprintf(s->net, sizeof(s->net), "%s/ns/%s.net", c->run_dir, pod_id);
+		snprintf(s->ipc, sizeof(s->ipc), "%s/ns/%s.ipc", c->run_dir, pod_id);
+	}
+	return s;
+}
+
+static void sandbox_run(void *arg)
+{
+	struct sandbox *s = arg;
+
+	s->rc = namespace_pin(s->own_net ? s->net : NULL, s->ipc, &s->err);
+}
+
+static void sandbox_made(void *arg)
+{
+	struct sandbox *s = arg;
+
+	if (!s->c->closing)
+		s->done(s->arg, s->rc, s->own_net && !s->rc ? s->net : NULL, s->rc ? NULL : s->ipc, s->err.msg);
+	free(s);
+}
+
+static int crun_sandbox_make(struct runtime *r, const char *pod_id, bool own_net, runtime_sandbox_fn *done, void *arg)
+{
+	struct crun *c = (struct crun *)r;
+	struct sandbox *s = sandbox_new(c, pod_id);
+	int rc;
+
+	if (!s)
+		return -ERR_NOMEM;
+	s->own_net = own_net;
+	s->done = done;
+	s->arg = arg;
+	rc = workers_submit(c->workers, sandbox_run, sandbox_made, s);
+	if (rc)
+		free(s);
+	return rc;
+}
+
+static void sandbox_drop(void *arg)
+{
+	struct sandbox *s = arg;
+
+	namespace_unpin(s->net);
+	namespace_unpin(s->ipc);
+	if (s->cgroup[0])
+		cgroup_remove(s->cgroup);
+}
+
+static void crun_sandbox_remove(struct runtime *r, const char *pod_id, const char *cgroup_parent)
+{
+	struct crun *c = (struct crun *)r;
+	struct sandbox *s = sandbox_new(c, pod_id);
+
+	if (!s)
+		return;
+	if (cgroup_parent)
+		snprintf(s->cgroup, sizeof(s->cgroup), CGROUP_ROOT "/%s", cgroup_parent);
+	if (workers_submit(c->workers, sandbox_drop, free, s)) {
+		sandbox_drop(s);
+		free(s);
+	}
+}
+
+/* ---- open, close ---- */
+
+static void crun_close(struct runtime *r)
+{
+	struct crun *c = (struct crun *)r;
+	const char *id;
+	size_t it = 0;
+	void *v;
+
+	c->closing = true;
+	if (c->workers)
+		workers_close(c->workers);
+	loop_defer_cancel(c->loop, &c->kick);
+	list_each(&c->waiting, at)
+		op_free(list_entry(at, struct op, in));
+	list_each(&c->running, at)
+		op_free(list_entry(at, struct op, in));
+	while (map_next(&c->containers, &it, &id, &v))
+		container_free(v);
+	map_finish(&c->containers);
+	free(c->state_dir);
+	free(c->run_dir);
+	free(c->root_arg);
+	free(c->crun);
+	free(c->conmon);
+	free(c);
+}
+
+static const struct runtime_ops crun_ops = {
+	.close = crun_close, .adopt = crun_adopt, .create = crun_create, .start = crun_start, .kill = crun_kill,
+	.stop = crun_stop, .remove = crun_remove, .status = crun_status, .stats = crun_stats, .exec = crun_exec,
+	.exec_resize = crun_exec_resize, .exec_kill = crun_exec_kill, .attach = crun_attach,
+	.attach_resize = crun_attach_resize, .reopen_log = crun_reopen_log, .sandbox_make = crun_sandbox_make,
+	.sandbox_remove = crun_sandbox_remove,
+};
+
+static char *find_tool(const char *name, struct err *reterr)
+{
+	static const char *const dirs[] = { "/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin",
+		"/usr/libexec/podman", "/bin" };
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
+		if (!access(path, X_OK))
+			return strdup(path);
+	}
+	err_set(reterr, ERR_IO, "%s is not installed; run: apt-get install %s", name, name);
+	return NULL;
+}
+
+static int adopt_all(struct crun *c, struct err *reterr)
+{
+	DIR *d = opendir(c->state_dir);
+	struct dirent *e;
+
+	if (!d)
+		return err_errno(reterr, "%s", c->state_dir);
+	while ((e = readdir(d)))
+		if (id_ok(e->d_name))
+			adopt_one(c, e->d_name);
+	closedir(d);
+	return 0;
+}
+
+int crun_open(struct runtime **ret, struct loop *l, const char *state_dir, const char *run_dir,
+	const struct runtime_events *ev, void *arg, struct err *reterr)
+{
+	struct crun *c = calloc(1, sizeof(*c));
+	BUF_AUTO struct buf boot = { 0 };
+	char path[PATH_MAX];
+	int rc;
+
+	if (!c)
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	c->rt.ops = &crun_ops;
+	c->loop = l;
+	c->ev = *ev;
+	c->arg = arg;
+	list_init(&c->waiting);
+	list_init(&c->running);
+	c->state_dir = strdup(state_dir);
+	c->run_dir = strdup(run_dir);
+	if (!(c->crun = find_tool("crun", reterr)) || !(c->conmon = find_tool("conmon", reterr))) {
+		rc = -ERR_IO;
+		goto fail;
+	}
+	rc = cgroup_check(reterr);
+	if (rc)
+		goto fail;
+	snprintf(path, sizeof(path), "%s/exits", state_dir);
+	rc = file_mkdirs(path, 0700, reterr);
+	snprintf(path, sizeof(path), "%s/ns", run_dir);
+	if (!rc)
+		rc = file_mkdirs(path, 0700, reterr);
+	snprintf(path, sizeof(path), "%s/crun", run_dir);
+	if (!rc)
+		rc = file_mkdirs(path, 0700, reterr);
+	if (!rc && (!c->state_dir || !c->run_dir || asprintf(&c->root_arg, "--root=%s", path) < 0))
+		rc = err_set(reterr, ERR_NOMEM, "out of memory");
+	if (!rc)
+		rc = file_read("/proc/sys/kernel/random/boot_id", 64, &boot, reterr);
+	if (!rc)
+		snprintf(c->boot_id, sizeof(c->boot_id), "%.36s", boot.p);
+	if (!rc)
+		rc = workers_open(&c->workers, l, "runtime", 1, CRUN_FILE_JOBS_MAX);
+	if (!rc)
+		rc = adopt_all(c, reterr);
+	if (rc)
+		goto fail;
+	*ret = &c->rt;
+	return 0;
+fail:
+	crun_close(&c->rt);
+	return rc;
+}

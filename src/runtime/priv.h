@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* priv - what the backends of runtime share; for siblings and tests. */
+#ifndef RUNTIME_PRIV_H
+#define RUNTIME_PRIV_H
+
+#include "runtime/runtime.h"
+
+struct runtime_ops {
+	void (*close)(struct runtime *r);
+	void (*adopt)(struct runtime *r, void (*found)(void *, const char *, const char *,
+		const struct runtime_status *), void *arg);
+	int (*create)(struct runtime *r, const struct runtime_spec *s, runtime_done_fn *done, void *arg);
+	int (*start)(struct runtime *r, const char *id, runtime_done_fn *done, void *arg);
+	int (*kill)(struct runtime *r, const char *id, int signo, runtime_done_fn *done, void *arg);
+	int (*stop)(struct runtime *r, const char *id, int signo, int64_t grace_ms,
+		runtime_done_fn *done, void *arg);
+	int (*remove)(struct runtime *r, const char *id, runtime_done_fn *done, void *arg);
+	int (*status)(struct runtime *r, const char *id, struct runtime_status *ret);
+	int (*stats)(struct runtime *r, const char *id, struct runtime_stats *ret);
+	int (*exec)(struct runtime_exec **ret, struct runtime *r, const char *id,
+		const struct runtime_exec_spec *s, int ret_fds[3],
+		void (*exited)(void *, int, const char *), void *arg, struct err *reterr);
+	void (*exec_resize)(struct runtime_exec *e, int cols, int rows);
+	void (*exec_kill)(struct runtime_exec *e);
+	int (*attach)(struct runtime *r, const char *id, int *ret_fd, struct err *reterr);
+	void (*attach_resize)(struct runtime *r, const char *id, int cols, int rows);
+	int (*reopen_log)(struct runtime *r, const char *id);
+	int (*sandbox_make)(struct runtime *r, const char *pod_id, bool own_net,
+		runtime_sandbox_fn *done, void *arg);
+	void (*sandbox_remove)(struct runtime *r, const char *pod_id, const char *cgroup_parent);
+};
+struct runtime { const struct runtime_ops *ops; };          /* first member of a backend's own */
+struct runtime_exec { const struct runtime_ops *ops; };     /* the same */
+
+int crun_open(struct runtime **ret, struct loop *l, const char *state_dir, const char *run_dir,
+	const struct runtime_events *ev, void *arg, struct err *reterr);
+int fake_open(struct runtime **ret, struct loop *l, const struct runtime_events *ev, void *arg,
+	struct err *reterr);
+
+/* ---- oci.c, seccomp.c ---- */
+/* The OCI configuration of s as JSON; cgroup: path from the root of the hierarchy. */
+int oci_config(struct buf *out, const struct runtime_spec *s, const char *cgroup, struct err *reterr);
+/* process.json of an exec: the process of config (an OCI configuration) with s put in its place. */
+int oci_exec_process(struct buf *out, const char *config, size_t config_len,
+	const struct runtime_exec_spec *s, struct err *reterr);
+/* linux.seccomp for a process with these capabilities (NULL-terminated). */
+void seccomp_default(struct buf *out, const char *const *caps);
+
+/* ---- cgroup.c ---- */
+#define CGROUP_ROOT "sampan"
+bool cgroup_is_v2(void);
+/* Can crun work with the machine's tree? Else the message holds the command that mends it. */
+int cgroup_check(struct err *reterr);
+int cgroup_stats(const char *cgroup, struct runtime_stats *ret);
+/* Remove an empty group of every hierarchy; a missing one is success. Blocking. */
+void cgroup_remove(const char *cgroup);
+
+/* ---- namespace.c ---- */
+/* Pin new namespaces at the paths (netns may be NULL), keep those pinned already; lo is up.
+ * Blocking: for a worker thread, which gets its own namespaces back. */
+int namespace_pin(const char *netns, const char *ipcns, struct err *reterr);
+void namespace_unpin(const char *path);
+
+/* ---- spawn.c ---- */
+#define SPAWN_FDS_MAX 8
+struct spawn_req {
+	const char *const *argv;       /* argv[0] is a path */
+	const char *const *env;        /* NULL: none but PATH */
+	int fds[SPAWN_FDS_MAX];        /* the child's 0, 1, 2, ...; -1: /dev/null */
+	unsigned fd_count;
+	bool session;                  /* setsid */
+};
+/* Start a program with no signals blocked and no other descriptors of ours. */
+int spawn_start(pid_t *ret_pid, const struct spawn_req *q, struct err *reterr);
+
+/* A short-lived tool: output on stderr and stdout is gathered, at most 4 KiB. */
+struct spawn_tool;
+typedef void spawn_done_fn(void *arg, int wstatus, const char *output);
+int spawn_tool(struct spawn_tool **ret, struct loop *l, const char *const *argv, spawn_done_fn *done,
+	void *arg, struct err *reterr);
+void spawn_tool_forget(struct spawn_tool *t);      /* done will not run; the tool runs on */
+
+#endif
