@@ -167,7 +167,9 @@ int link_bridge_up(const struct link_bridge *b, struct err *reterr)
 	if ((rc = send_msg(sk, link_msg(RTM_NEWLINK, 0, AF_UNSPEC, index, IFF_UP), 0, "starting the bridge", reterr)) ||
 	    (rc = add_address(sk, index, b->gateway, b->prefix, reterr)) ||
 	    (rc = add_address(sk, index, b->dns, 32, reterr)) ||
-	    (rc = add_route(sk, index, b->service, b->service_prefix, NULL, b->gateway, reterr)))
+	    /* Not to the bridge: answering a pod out of the link it asked on, the kernel would first
+	     * spend its allowance of ICMP on telling it of a better way. */
+	    (rc = add_route(sk, (int)if_nametoindex("lo"), b->service, b->service_prefix, NULL, b->gateway, reterr)))
 		return rc;
 	if ((rc = write_sysctl("/proc/sys/net/ipv4/ip_forward", "1", reterr)))
 		return rc;
@@ -245,8 +247,9 @@ static uint32_t uplink_mtu(void)
 
 static int make_pair(struct nl_sock *sk, const struct link_pod *p, int ns_fd, struct err *reterr)
 {
-	struct nl_msg *m = link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0, IFF_UP);
-	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	/* Neither end can be up before the other is there. */
+	struct nl_msg *m = link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0, 0);
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
 	struct nlattr *info, *data, *peer;
 	uint32_t mtu = uplink_mtu();
 	int bridge = (int)if_nametoindex(p->bridge);
@@ -351,6 +354,9 @@ int link_pod_add(const struct link_pod *p, struct err *reterr)
 	}
 	if (!rc && !there)
 		rc = make_pair(sk, p, ns, reterr);
+	if (!rc)
+		rc = send_msg(sk, link_msg(RTM_NEWLINK, 0, AF_UNSPEC, (int)if_nametoindex(p->host_name), IFF_UP), 0,
+			"starting the pod's link", reterr);
 	if (!rc)
 		rc = set_hairpin(sk, p->host_name, reterr);
 	if (!rc && !there) {

@@ -20,11 +20,11 @@ struct link_bridge {
 	char name[LINK_NAME_MAX];              /* "sampan0" */
 	uint8_t gateway[4]; int prefix;        /* the bridge's own address in the node's pod range */
 	uint8_t dns[4];                        /* a second, /32 */
-	uint8_t service[4]; int service_prefix;/* routed to the bridge, so that local senders have a way and a source */
+	uint8_t service[4]; int service_prefix;/* routed, so that local senders have a way and a source */
 };
 /* Makes what is missing of it; forwarding on. */
 int link_bridge_up(const struct link_bridge *b, struct err *reterr);
-/* The bridge and every link whose name begins as pods' do ("sampan" and 8 hex digits). */
+/* The bridge, which takes its addresses and the route with it, and every link whose name begins as pods' do ("sampan" and 8 hex digits). */
 int link_bridge_down(const char *name, struct err *reterr);
 
 struct link_pod {

@@ -520,9 +520,11 @@ void plan_base_text(struct buf *out, const struct plan_base *b)
 	/* The bridge may route to 127.0.0.0/8 for node ports asked for on localhost; nobody else may. */
 	buf_adds(out, "chain localnet { type filter hook prerouting priority raw ;\n"
 		"iifname != \"lo\" ip daddr 127.0.0.0/8 drop\n}\n");
+	/* A reset where there is one: the kernel bounds how many ICMP messages it sends. */
+	buf_adds(out, "chain turn-away {\nmeta l4proto tcp reject with tcp reset\nreject with icmp port-unreachable\n}\n");
 	buf_printf(out, "chain refuse {\n"
-		"ct state new ip daddr %s ip daddr != %s reject with icmp port-unreachable\n"
-		"ct state new ip daddr . meta l4proto . th dport @refused reject with icmp port-unreachable\n}\n",
+		"ct state new ip daddr %s ip daddr != %s goto turn-away\n"
+		"ct state new ip daddr . meta l4proto . th dport @refused goto turn-away\n}\n",
 		b->service_cidr, b->dns_ip);
 	/* Redirects would teach pods ways around translation. */
 	buf_printf(out, "chain filter-forward { type filter hook forward priority filter ; jump refuse ; }\n"

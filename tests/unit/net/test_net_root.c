@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real thing in a network namespace of its own: bridge, pods, Services as the
+ * kernel does them. Skipped without root.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/env.h"
+#include "base/file.h"
+#include "base/loop.h"
+#include "net/net.h"
+
+static char dir[] = "/tmp/sampan-net-XXXXXX";
+static struct loop *loop;
+static struct net *net;
+static const struct net_config config = { .name = "sampan", .pod_cidr = "10.244.0.0/24", .cluster_cidr = "10.244.0.0/16",
+	.service_cidr = "10.96.0.0/16", .dns_ip = "10.96.0.10", .cluster_domain = "cluster.local" };
+
+static void write_file(const char *path, const char *s)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd >= 0) {
+		(void)!write(fd, s, strlen(s));
+		close(fd);
+	}
+}
+
+/* A namespace held by a file, as the runtime's are. */
+static void make_ns(const char *name, char path[128])
+{
+	pid_t pid;
+	int st;
+
+	snprintf(path, 128, "%s/ns-%s", dir, name);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	pid = fork();
+	if (!pid)
+		_exit(unshare(CLONE_NEWNET) || mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL));
+	waitpid(pid, &st, 0);
+	assert_int_equal(st, 0);
+}
+
+/* A child of ours: without our sockets, in ns (NULL: here). keep: one descriptor it needs. */
+static void enter(const char *ns, int keep)
+{
+	int fd;
+
+	for (fd = 3; fd < 256; fd++)
+		if (fd != keep)
+			close(fd);
+	if (!ns)
+		return;
+	fd = open(ns, O_RDONLY);
+	if (setns(fd, CLONE_NEWNET))
+		_exit(9);
+	close(fd);
+}
+
+/* Answers every connection with its name and the asker's address. */
+static pid_t serve(const char *ns, const char *name, int port)
+{
+	int ready[2];
+	char c;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) }, from;
+		socklen_t len;
+		int s, one = 1;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		enter(ns, ready[1]);
+		s = socket(AF_INET, SOCK_STREAM, 0);
+		setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		if (bind(s, (void *)&a, sizeof(a)) || listen(s, 64))
+			_exit(1);
+		close(ready[1]);
+		for (;;) {
+			char text[128], ip[46];
+			int fd;
+
+			len = sizeof(from);
+			fd = accept(s, (void *)&from, &len);
+			snprintf(text, sizeof(text), "%s %s", name, inet_ntop(AF_INET, &from.sin_addr, ip, sizeof(ip)));
+			(void)!write(fd, text, strlen(text));
+			close(fd);
+		}
+	}
+	close(ready[1]);
+	(void)!read(ready[0], &c, 1);
+	close(ready[0]);
+	return pid;
+}
+
+/* What a client in ns (NULL: this one) hears at ip:port; "refused" or "nothing". */
+static const char *ask(const char *ns, const char *ip, int port)
+{
+	static char text[256];
+	int out[2];
+	pid_t pid;
+	ssize_t n;
+
+	assert_int_equal(pipe(out), 0);
+	pid = fork();
+	if (!pid) {
+		struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+		struct timeval t = { 2, 0 };
+		int s;
+
+		enter(ns, out[1]);
+		inet_pton(AF_INET, ip, &a.sin_addr);
+		s = socket(AF_INET, SOCK_STREAM, 0);
+		setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+		setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+		if (connect(s, (void *)&a, sizeof(a))) {
+			snprintf(text, sizeof(text), "%s", errno == ECONNREFUSED ? "refused" : strerror(errno));
+			n = (ssize_t)strlen(text);
+		} else {
+			n = read(s, text, sizeof(text));
+		}
+		(void)!write(out[1], text, n > 0 ? (size_t)n : 0);
+		_exit(0);
+	}
+	close(out[1]);
+	n = read(out[0], text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = 0;
+	close(out[0]);
+	waitpid(pid, NULL, 0);
+	return n > 0 ? text : "nothing";
+}
+
+static char got_ip[64], got_message[512];
+static int got_rc;
+static bool got;
+
+static void pod_added(void *arg, int rc, const char *ip, const char *message)
+{
+	got = true;
+	got_rc = rc;
+	snprintf(got_ip, sizeof(got_ip), "%s", ip ? ip : "");
+	snprintf(got_message, sizeof(got_message), "%s", message);
+}
+
+static void synced(void *arg, int rc, const char *message)
+{
+	pod_added(arg, rc, NULL, message);
+}
+
+static void wait_got(void)
+{
+	for (int i = 0; i < 500 && !got; i++)
+		loop_turn(loop, 20);
+	assert_true(got);
+	if (got_rc)
+		print_message("rc %d: %s\n", got_rc, got_message);
+	got = false;
+}
+
+static void sync_rules(void)
+{
+	net_sync(net, synced, NULL);
+	wait_got();
+	assert_int_equal(got_rc, 0);
+}
+
+static void add_pod(const char *id, const char *ns)
+{
+	int64_t t = env_now_us();
+
+	assert_int_equal(net_pod_add(net, id, ns, pod_added, NULL), 0);
+	wait_got();
+	assert_int_equal(got_rc, 0);
+	print_message("pod %s has %s after %lld us\n", id, got_ip, (long long)(env_now_us() - t));
+}
+
+static void open_net(void)
+{
+	struct net_config c = config;
+	struct err e;
+
+	c.state_dir = dir;
+	assert_int_equal(loop_open(&loop), 0);
+	if (net_open(&net, loop, &c, &e))
+		fail_msg("%s", e.msg);
+}
+
+static void close_net(void)
+{
+	net_close(net);
+	loop_close(loop);
+}
+
+static char ns_a[128], ns_b[128], ip_a[64], ip_b[64];
+static pid_t server_a, server_b, server_host;
+
+static void web(struct net_service *s, const struct net_endpoint *eps, unsigned n)
+{
+	static const char *const ips[] = { "10.96.0.50", NULL };
+	static const struct net_port ports[] = { { "http", "TCP", 80, 30080 } };
+
+	*s = (struct net_service){ .ns = "default", .name = "web", .ips = ips, .ports = ports, .port_count = 1,
+		.eps = eps, .ep_count = n };
+}
+
+static void starts_with(const char *s, const char *prefix)
+{
+	if (strncmp(s, prefix, strlen(prefix)))
+		fail_msg("\"%s\", not \"%s...\"", s, prefix);
+}
+
+static void test_pods_get_addresses_and_reach_each_other(void **state)
+{
+	make_ns("a", ns_a);
+	make_ns("b", ns_b);
+	add_pod("pod-a", ns_a);
+	strcpy(ip_a, got_ip);
+	add_pod("pod-b", ns_b);
+	strcpy(ip_b, got_ip);
+	server_a = serve(ns_a, "a", 8080);
+	server_b = serve(ns_b, "b", 8080);
+	server_host = serve(NULL, "host", 9000);
+	sync_rules();
+	starts_with(ask(ns_a, ip_b, 8080), "b 10.244.0.2");
+	starts_with(ask(NULL, ip_b, 8080), "b 10.244.0.1");
+	starts_with(ask(ns_a, "10.244.0.1", 9000), "host 10.244.0.2");
+	assert_string_equal(ask(ns_a, "10.96.0.50", 80), "refused");
+	assert_string_equal(ask(NULL, "10.96.0.50", 80), "refused");
+}
+
+static void service_everywhere(void)
+{
+	struct net_endpoint eps[] = { { .ip = ip_b, .port_name = "http", .port = 8080, .ready = true, .local = true },
+		{ .ip = ip_a, .port_name = "http", .port = 8080, .ready = true, .local = true } };
+	struct net_service s;
+	int a = 0, b = 0;
+
+	web(&s, eps, 1);
+	net_service_set(net, &s, false);
+	sync_rules();
+	starts_with(ask(ns_a, "10.96.0.50", 80), "b 10.244.0.2");      /* the client's own address */
+	starts_with(ask(NULL, "10.96.0.50", 80), "b 10.244.0.1");
+	starts_with(ask(ns_b, "10.96.0.50", 80), "b 10.244.0.1");      /* itself, by the back door */
+	starts_with(ask(NULL, "127.0.0.1", 30080), "b 10.244.0.1");
+	starts_with(ask(NULL, "10.244.0.1", 30080), "b 10.244.0.1");
+	starts_with(ask(ns_a, "10.244.0.1", 30080), "b 10.244.0.1");
+	web(&s, eps, 2);
+	net_service_set(net, &s, false);
+	sync_rules();
+	for (int i = 0; i < 40; i++)
+		*(ask(ns_a, "10.96.0.50", 80)[0] == 'a' ? &a : &b) += 1;
+	print_message("40 requests: %d and %d\n", a, b);
+	assert_true(a > 5 && b > 5);
+	web(&s, NULL, 0);
+	net_service_set(net, &s, false);
+	sync_rules();
+	assert_string_equal(ask(ns_a, "10.96.0.50", 80), "refused");
+	assert_string_equal(ask(NULL, "127.0.0.1", 30080), "refused");
+}
+
+static void test_services(void **state)
+{
+	service_everywhere();
+}
+
+/* Kernels hand bridged frames to IP hooks or not; nothing of ours may depend on it. */
+static void test_services_without_bridge_hooks(void **state)
+{
+	write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
+	service_everywhere();
+	write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "1");
+}
+
+static void test_clients_stay_with_their_endpoint(void **state)
+{
+	struct net_endpoint eps[] = { { .ip = ip_b, .port_name = "http", .port = 8080, .ready = true, .local = true },
+		{ .ip = ip_a, .port_name = "http", .port = 8080, .ready = true, .local = true } };
+	struct net_service s;
+	char first;
+
+	web(&s, eps, 2);
+	s.affinity_s = 100;
+	net_service_set(net, &s, false);
+	sync_rules();
+	first = ask(NULL, "10.96.0.50", 80)[0];
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(ask(NULL, "10.96.0.50", 80)[0], first);
+	s.affinity_s = 0;
+	net_service_set(net, &s, false);
+	sync_rules();
+}
+
+static void test_two_services_of_one_port_take_turns(void **state)
+{
+	static const char *const ips[] = { "10.96.0.51", NULL };
+	static const struct net_port ports[] = { { "http", "TCP", 80, 30080 } };
+	struct net_endpoint a = { .ip = ip_a, .port_name = "http", .port = 8080, .ready = true },
+		b = { .ip = ip_b, .port_name = "http", .port = 8080, .ready = true };
+	struct net_service first, second = { .ns = "default", .name = "other", .ips = ips, .ports = ports,
+		.port_count = 1, .eps = &a, .ep_count = 1 };
+
+	web(&first, &b, 1);
+	net_service_set(net, &first, false);
+	net_service_set(net, &second, false);
+	sync_rules();
+	starts_with(ask(NULL, "127.0.0.1", 30080), "b");
+	starts_with(ask(NULL, "10.96.0.51", 80), "a");
+	net_service_set(net, &first, true);
+	sync_rules();
+	starts_with(ask(NULL, "127.0.0.1", 30080), "a");
+	net_service_set(net, &second, true);
+	sync_rules();
+}
+
+static void test_host_ports(void **state)
+{
+	net_hostport(net, "pod-a", ip_a, "TCP", 7000, 8080);
+	sync_rules();
+	starts_with(ask(NULL, "127.0.0.1", 7000), "a");
+	starts_with(ask(NULL, "10.244.0.1", 7000), "a");
+	starts_with(ask(ns_a, "10.244.0.1", 7000), "a 10.244.0.1");
+}
+
+static void test_localhost_of_the_machine_is_not_for_pods(void **state)
+{
+	char text[256];
+	pid_t pid = fork();
+	int st;
+
+	if (!pid) {
+		enter(ns_a, -1);
+		snprintf(text, sizeof(text), "ip route add 127.0.0.9/32 via 10.244.0.1 table 7 && ip rule add from all pref 0 lookup 7 2>/dev/null");
+		_exit(system(text) ? 1 : 0);
+	}
+	waitpid(pid, &st, 0);
+	assert_string_not_equal(ask(ns_a, "127.0.0.9", 9000), "host 10.244.0.2");
+}
+
+static void test_a_restart_finds_its_pods(void **state)
+{
+	static const char *const keep[] = { "pod-a", NULL };
+
+	close_net();
+	starts_with(ask(NULL, ip_a, 8080), "a");
+	open_net();
+	net_pods_keep(net, keep);
+	add_pod("pod-a", ns_a);
+	assert_string_equal(got_ip, ip_a);
+	starts_with(ask(NULL, ip_a, 8080), "a");
+	for (int i = 0; i < 300 && if_nametoindex("sampan0af40003"); i++)
+		loop_turn(loop, 10);
+	assert_int_equal(if_nametoindex("sampan0af40003"), 0);
+	assert_int_not_equal(if_nametoindex("sampan0af40002"), 0);
+}
+
+static void test_somebody_else_deletes_our_table(void **state)
+{
+	struct net_endpoint eps[] = { { .ip = ip_a, .port_name = "http", .port = 8080, .ready = true, .local = true } };
+	struct net_service s;
+	struct net_stats st;
+
+	sync_rules();
+	assert_int_equal(system("nft delete table ip sampan"), 0);
+	web(&s, eps, 1);
+	net_service_set(net, &s, false);
+	sync_rules();
+	starts_with(ask(NULL, "10.96.0.50", 80), "a");
+	net_stats(net, &st);
+	assert_int_equal(st.apply_errors, 1);
+}
+
+static void test_bad_namespace_is_an_error(void **state)
+{
+	assert_int_equal(net_pod_add(net, "pod-x", "/nonexistent", pod_added, NULL), 0);
+	wait_got();
+	assert_int_equal(got_rc, -ERR_IO);
+}
+
+static void test_down_leaves_nothing(void **state)
+{
+	struct err e;
+
+	close_net();
+	if (net_down("sampan", dir, &e))
+		fail_msg("%s", e.msg);
+	assert_int_equal(if_nametoindex("sampan0"), 0);
+	assert_int_not_equal(system("nft list tables | grep -q ."), 0);
+	assert_int_not_equal(system("ip -o link | grep -q sampan"), 0);
+	assert_int_not_equal(system("ip route | grep -q ."), 0);
+	assert_int_equal(net_down("sampan", dir, &e), 0);
+}
+
+static int setup(void **state)
+{
+	char path[128];
+
+	if (!mkdtemp(dir) || unshare(CLONE_NEWNET | CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return -1;
+	(void)path;
+	if (system("ip link set lo up"))
+		return -1;
+	open_net();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	pid_t pids[] = { server_a, server_b, server_host };
+	struct err e;
+
+	for (size_t i = 0; i < 3; i++)
+		if (pids[i] > 0) {
+			kill(pids[i], SIGKILL);
+			waitpid(pids[i], NULL, 0);
+		}
+	umount2(ns_a, MNT_DETACH);
+	umount2(ns_b, MNT_DETACH);
+	return file_remove_tree(dir, &e);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pods_get_addresses_and_reach_each_other),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_services_without_bridge_hooks),
+		cmocka_unit_test(test_clients_stay_with_their_endpoint),
+		cmocka_unit_test(test_two_services_of_one_port_take_turns),
+		cmocka_unit_test(test_host_ports),
+		cmocka_unit_test(test_localhost_of_the_machine_is_not_for_pods),
+		cmocka_unit_test(test_a_restart_finds_its_pods),
+		cmocka_unit_test(test_somebody_else_deletes_our_table),
+		cmocka_unit_test(test_bad_namespace_is_an_error),
+		cmocka_unit_test(test_down_leaves_nothing),
+	};
+
+	if (geteuid()) {
+		print_message("needs root\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
