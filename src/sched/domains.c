@@ -57,18 +57,8 @@ static bool in_namespaces(const struct want *w, const struct term *t, const stru
 
 static bool node_counts(struct want *w, struct sched_node *n, const struct term *t)
 {
-	if (t->honor_affinity) {
-		yyjson_val *terms = doc_get(w->spec, "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
-		yyjson_val *k, *v, *sel = doc_get(w->spec, "nodeSelector");
-		size_t i, max;
-		yyjson_obj_foreach(sel, i, max, k, v) {
-			const char *have = labels_get(&n->obj->labels, yyjson_get_str(k));
-			if (!have || !yyjson_equals_str(v, have))
-				return false;
-		}
-		if (terms && !affinity_terms_match(w, n, terms))
-			return false;
-	}
+	if (t->honor_affinity && !node_selected(w->spec, n->obj))
+		return false;
 	for (unsigned i = 0; t->honor_taints && i < n->taint_count; i++)
 		if (n->taints[i].effect != TAINT_PREFER && !tolerates(doc_get(w->spec, "tolerations"), &n->taints[i]))
 			return false;

@@ -59,50 +59,41 @@ static bool requirement(const char *have, yyjson_val *req)
 }
 
 /* A NodeSelectorTerm: all its expressions and fields; an empty one matches nothing. */
-bool affinity_term_matches(struct want *w, struct sched_node *n, yyjson_val *term)
+bool affinity_term_matches(const struct cache_obj *node, yyjson_val *term)
 {
 	yyjson_val *exprs = doc_get(term, "matchExpressions"), *fields = doc_get(term, "matchFields"), *it;
 	size_t i, max;
 
-	(void)w;
 	if (!yyjson_arr_size(exprs) && !yyjson_arr_size(fields))
 		return false;
 	yyjson_arr_foreach(exprs, i, max, it) {
 		const char *key = doc_str(it, "key");
-		if (!key || !requirement(labels_get(&n->obj->labels, key), it))
+		if (!key || !requirement(labels_get(&node->labels, key), it))
 			return false;
 	}
 	yyjson_arr_foreach(fields, i, max, it) {
 		const char *key = doc_str(it, "key");
-		if (!key || strcmp(key, "metadata.name") || !requirement(n->name, it))
+		if (!key || strcmp(key, "metadata.name") || !requirement(node->name, it))
 			return false;
 	}
 	return true;
 }
 
-bool affinity_terms_match(struct want *w, struct sched_node *n, yyjson_val *terms)
+bool node_selected(yyjson_val *spec, const struct cache_obj *node)
 {
-	yyjson_val *it;
-	size_t i, max;
-
-	yyjson_arr_foreach(terms, i, max, it)
-		if (affinity_term_matches(w, n, it))
-			return true;
-	return false;
-}
-
-static bool node_affinity(struct want *w, struct sched_node *n)
-{
-	yyjson_val *sel = doc_get(w->spec, "nodeSelector"), *k, *v;
-	yyjson_val *terms = doc_get(w->spec, "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
+	yyjson_val *sel = doc_get(spec, "nodeSelector"), *k, *v, *it;
+	yyjson_val *terms = doc_get(spec, "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
 	size_t i, max;
 
 	yyjson_obj_foreach(sel, i, max, k, v) {
-		const char *have = labels_get(&n->obj->labels, yyjson_get_str(k));
+		const char *have = labels_get(&node->labels, yyjson_get_str(k));
 		if (!have || !yyjson_equals_str(v, have))
 			return false;
 	}
-	return !terms || affinity_terms_match(w, n, terms);
+	yyjson_arr_foreach(terms, i, max, it)
+		if (affinity_term_matches(node, it))
+			return true;
+	return !terms;
 }
 
 static bool ports_clash(const struct want *w, const struct sched_node *n)
@@ -186,11 +177,51 @@ const char *filter_node(struct want *w, struct sched_node *n)
 		if (t->effect != TAINT_PREFER && !tolerates(tolerations, t))
 			return arena_printf(w->a, "node(s) had untolerated taint {%s: %s}", t->key, t->value);
 	}
-	if (!node_affinity(w, n))
+	if (!node_selected(w->spec, n->obj))
 		return "node(s) didn't match Pod's node affinity/selector";
 	if (ports_clash(w, n))
 		return "node(s) didn't have free ports for the requested pod ports";
 	if ((why = resources(w, n)) || (why = spread(w, n)))
 		return why;
 	return pod_affinity(w, n);
+}
+
+/* Taints that every DaemonSet pod tolerates: it belongs to the node, well or unwell. */
+static bool daemon_tolerates(const struct taint *t)
+{
+	static const struct { const char *key; int effect; } always[] = {
+		{ "node.kubernetes.io/not-ready", TAINT_NO_EXECUTE },
+		{ "node.kubernetes.io/unreachable", TAINT_NO_EXECUTE },
+		{ "node.kubernetes.io/disk-pressure", TAINT_NO_SCHEDULE },
+		{ "node.kubernetes.io/memory-pressure", TAINT_NO_SCHEDULE },
+		{ "node.kubernetes.io/pid-pressure", TAINT_NO_SCHEDULE },
+		{ "node.kubernetes.io/unschedulable", TAINT_NO_SCHEDULE },
+		{ "node.kubernetes.io/network-unavailable", TAINT_NO_SCHEDULE },
+	};
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
+		if (!strcmp(always[i].key, t->key) && always[i].effect == (int)t->effect)
+			return true;
+	return false;
+}
+
+enum sched_daemon sched_daemon_fit(yyjson_val *spec, struct cache_obj *node)
+{
+	yyjson_val *tolerations = doc_get(spec, "tolerations"), *it;
+	const char *name = doc_str(spec, "nodeName");
+	enum sched_daemon fit = SCHED_DAEMON_RUN;
+	size_t i, max;
+
+	if ((name && *name && strcmp(name, node->name)) || !node_selected(spec, node))
+		return SCHED_DAEMON_NO;
+	yyjson_arr_foreach(doc_get(cache_tree(node), "spec.taints"), i, max, it) {
+		const char *key = doc_str(it, "key"), *value = doc_str(it, "value"), *effect = doc_str(it, "effect");
+		struct taint t = { .key = key ? key : "", .value = value ? value : "", .effect = taint_effect(effect) };
+		if (t.effect == TAINT_PREFER || daemon_tolerates(&t) || tolerates(tolerations, &t))
+			continue;
+		if (t.effect == TAINT_NO_EXECUTE)
+			return SCHED_DAEMON_NO;
+		fit = SCHED_DAEMON_KEEP;
+	}
+	return fit;
 }

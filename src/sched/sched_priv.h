@@ -11,7 +11,8 @@
 enum { RES_CPU, RES_MEMORY, RES_EPHEMERAL, RES_PODS, RES_NAMED };  /* cpu in milli, others in units */
 
 struct res { int64_t v[SCHED_RES_MAX]; };
-struct taint { const char *key, *value; enum { TAINT_NO_SCHEDULE, TAINT_PREFER, TAINT_NO_EXECUTE } effect; };
+enum taint_effect { TAINT_NO_SCHEDULE, TAINT_PREFER, TAINT_NO_EXECUTE };
+struct taint { const char *key, *value; enum taint_effect effect; };
 struct port { char proto[8], ip[46]; int port; };
 
 struct sched_node {
@@ -72,12 +73,13 @@ struct domains {
 };
 
 /* table.c */
+enum taint_effect taint_effect(const char *effect);
 int sched_requests(struct sched *s, yyjson_val *pod, struct res *ret, int64_t *ret_cpu_scored, int64_t *ret_memory_scored);
 unsigned sched_ports(struct arena *a, yyjson_val *pod, struct port **ret);   /* a NULL: malloc */
 /* filter.c: NULL when the node will do, else why not (static or in w->a). */
 const char *filter_node(struct want *w, struct sched_node *n);
-bool affinity_terms_match(struct want *w, struct sched_node *n, yyjson_val *terms);
-bool affinity_term_matches(struct want *w, struct sched_node *n, yyjson_val *term);
+bool node_selected(yyjson_val *spec, const struct cache_obj *node);   /* nodeSelector and required affinity */
+bool affinity_term_matches(const struct cache_obj *node, yyjson_val *term);
 bool tolerates(yyjson_val *tolerations, const struct taint *t);
 /* domains.c */
 int domains_count(struct want *w);

@@ -40,7 +40,7 @@ static int64_t preferred_affinity(struct want *w, struct sched_node *n)
 	yyjson_arr_foreach(list, i, max, it) {
 		int64_t weight = doc_int(it, "weight", 0);
 		all += weight;
-		if (affinity_term_matches(w, n, doc_get(it, "preference")))
+		if (affinity_term_matches(n->obj, doc_get(it, "preference")))
 			got += weight;
 	}
 	return all ? got * 100 / all : 0;

@@ -177,6 +177,13 @@ static void node_drop_when_empty(struct sched *s, struct sched_node *n)
 	free(n);
 }
 
+enum taint_effect taint_effect(const char *effect)
+{
+	if (effect && !strcmp(effect, "PreferNoSchedule"))
+		return TAINT_PREFER;
+	return effect && !strcmp(effect, "NoExecute") ? TAINT_NO_EXECUTE : TAINT_NO_SCHEDULE;
+}
+
 static int read_taints(struct sched_node *n, yyjson_val *tree)
 {
 	yyjson_val *list = doc_get(tree, "spec.taints"), *it;
@@ -198,8 +205,7 @@ static int read_taints(struct sched_node *n, yyjson_val *tree)
 			continue;
 		t->key = arena_strdup(n->arena, key);
 		t->value = arena_strdup(n->arena, value ? value : "");
-		t->effect = !strcmp(effect, "PreferNoSchedule") ? TAINT_PREFER :
-			!strcmp(effect, "NoExecute") ? TAINT_NO_EXECUTE : TAINT_NO_SCHEDULE;
+		t->effect = taint_effect(effect);
 		if (t->key && t->value)
 			n->taint_count++;
 	}
