@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent - one machine's part of the cloud: it keeps the pods bound to its node running
+ * and tells the API what became of them.
+ *
+ * In:      the API (client), the kubelet's HTTPS API.   Out: runtime, net, images, volumes.
+ * Thread:  loop thread.
+ * Promise: closing leaves every container running; the next open picks them up. A pod is
+ *          deleted from the API only after its last process has ended.
+ * Tests:   tests/unit/agent/, tests/node/
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "base/err.h"
+
+struct loop;
+struct agent;
+
+struct agent_config {                  /* all borrowed for the call; NULL: the default in brackets */
+	const char *kubeconfig;        /* path */
+	const char *server;            /* instead of the kubeconfig's, or NULL */
+	const char *data_dir;          /* persistent: pods, images, logs */
+	const char *run_dir;           /* until the next boot ["/run/sampan"] */
+	const char *node_name;
+	const char *address;           /* told as InternalIP [that of the default route] */
+	const char *listen;            /* kubelet API ["0.0.0.0:10250"] */
+	const char *serving_cert, *serving_key;   /* paths; NULL: no kubelet API */
+	const char *client_ca;         /* path: signs the server's certificate towards agents */
+	const char *client_cn;         /* the one common name allowed in; NULL: any of organisation system:masters */
+	const char *runtime;           /* ["crun"] */
+	const char *pod_cidr;          /* ["10.244.0.0/24"] */
+	const char *cluster_cidr;      /* ["10.244.0.0/16"] */
+	const char *service_cidr;      /* ["10.96.0.0/16"] */
+	const char *dns_ip;            /* ["10.96.0.10"] */
+	const char *cluster_domain;    /* ["cluster.local"] */
+	const char *insecure_registries, *mirror;   /* as in image.h */
+	int pods_max;                  /* 0: 110 */
+	/* The node is registered and its pods are known; runs once. */
+	void (*ready)(void *arg);
+	void *arg;
+};
+/* Checks the machine (tools, cgroups, rights) first; the message says what to install or run. */
+int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cfg, struct err *reterr);
+void agent_close(struct agent *a);
+
+#endif
