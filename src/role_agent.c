@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* role_agent - one machine's part of the cloud: pods, images, volumes, network. */
+#define LOG_MODULE "agent"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "roles.h"
+#include "roles_priv.h"
+
+struct run { struct loop *loop; };
+
+static void on_signal(void *arg, int signo)
+{
+	struct run *r = arg;
+
+	(void)signo;
+	log_info("stopping; containers run on");
+	role_notify("STOPPING=1");
+	loop_stop(r->loop);
+}
+
+static void on_ready(void *arg)
+{
+	(void)arg;
+	log_info("ready");
+	role_notify("READY=1");
+}
+
+/* A file of the directory the kubeconfig is in, where `sampan server` puts the agent's. */
+static const char *beside(const char *kubeconfig, const char *name, char out[4300])
+{
+	const char *slash = strrchr(kubeconfig, '/');
+
+	snprintf(out, 4300, "%.*s/%s", slash ? (int)(slash - kubeconfig) : 1, slash ? kubeconfig : ".", name);
+	return file_exists(out) ? out : NULL;
+}
+
+static int run(int argc, char **argv)
+{
+	char node[256], kubeconfig[4300], cert[4300], key[4300], ca[4300], data[4300];
+	struct agent_config cfg = { .node_name = node, .ready = on_ready };
+	struct run r = { 0 };
+	struct err e = { 0 };
+	struct agent *agent = NULL;
+	const struct cli_option opts[] = {
+		{ "server", "URL", "the API, instead of the kubeconfig's", &cfg.server, NULL },
+		{ "kubeconfig", "FILE", "how to reach it (default " DEFAULT_DATA_DIR "/pki/agent.kubeconfig)", &cfg.kubeconfig, NULL },
+		{ "data-dir", "DIR", "pods, volumes, images and logs (default " DEFAULT_DATA_DIR "/agent)", &cfg.data_dir, NULL },
+		{ "run-dir", "DIR", "what ends with the boot (default /run/sampan)", &cfg.run_dir, NULL },
+		{ "node-name", "NAME", "this node's name, else the machine's host name", &cfg.node_name, NULL },
+		{ "address", "IP", "this node's address, else that of the default route", &cfg.address, NULL },
+		{ "listen", "ADDR:PORT", "where logs, exec and metrics are served (default 0.0.0.0:10250)", &cfg.listen, NULL },
+		{ "tls-cert", "FILE", "certificate for that, else the one beside the kubeconfig", &cfg.serving_cert, NULL },
+		{ "tls-key", "FILE", "its key", &cfg.serving_key, NULL },
+		{ "client-ca", "FILE", "who signs the server's client certificate", &cfg.client_ca, NULL },
+		{ "pod-cidr", "CIDR", "this node's pod addresses", &cfg.pod_cidr, NULL },
+		{ "registry-mirror", "HOST", "asked before docker.io", &cfg.mirror, NULL },
+		{ "insecure-registries", "HOST,..", "registries spoken to without TLS", &cfg.insecure_registries, NULL },
+		{ "runtime", "NAME", "crun, or fake (runs nothing; for tests)", &cfg.runtime, NULL },
+		{ NULL, NULL, NULL, NULL, NULL },
+	};
+
+	role_node_name(node);
+	cli_parse(&cmd_agent, opts, argc, argv);
+	log_init("agent", -1);
+	role_raise_files();
+	signal(SIGPIPE, SIG_IGN);
+	if (!cfg.kubeconfig) {
+		snprintf(kubeconfig, sizeof(kubeconfig), "%s/pki/agent.kubeconfig", DEFAULT_DATA_DIR);
+		cfg.kubeconfig = kubeconfig;
+	}
+	if (!cfg.data_dir) {
+		snprintf(data, sizeof(data), "%s/agent", DEFAULT_DATA_DIR);
+		cfg.data_dir = data;
+	}
+	if (!cfg.serving_cert && !cfg.serving_key) {
+		cfg.serving_cert = beside(cfg.kubeconfig, "agent-serving.crt", cert);
+		cfg.serving_key = beside(cfg.kubeconfig, "agent-serving.key", key);
+	}
+	if (!cfg.client_ca)
+		cfg.client_ca = beside(cfg.kubeconfig, "ca.crt", ca);
+	if (role_lock(cfg.data_dir, "agent", &e))
+		return role_fail(&cmd_agent, &e);
+	if (loop_open(&r.loop))
+		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_agent, &e);
+	loop_signal(r.loop, SIGTERM, on_signal, &r);
+	loop_signal(r.loop, SIGINT, on_signal, &r);
+	int rc = agent_open(&agent, r.loop, &cfg, &e);
+	if (!rc)
+		loop_run(r.loop);
+	agent_close(agent);
+	loop_close(r.loop);
+	return rc ? role_fail(&cmd_agent, &e) : 0;
+}
+
+const struct cli_command cmd_agent = { .name = "agent", .help = "run this machine's pods", .run = run };
