@@ -86,18 +86,26 @@ static int on_url(http_parser *p, const char *at, size_t n)
 	return 0;
 }
 
-/* A name and its value are complete. */
+static bool is_token(const char *s)
+{
+	return s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~")] == 0;
+}
+
+/* A name and its value are complete. False: see bad_status. */
 static bool keep_header(struct h1 *h)
 {
 	struct http_req *r = h->r;
 	const char *name = h->name.p;
 
 	h->in_value = false;
-	if (!h->name.len)
-		return true;
-	for (char *s = h->name.p; *s; s++)
+	for (char *s = h->name.p; s && *s; s++)
 		if (*s >= 'A' && *s <= 'Z')
 			*s = (char)(*s + 'a' - 'A');
+	/* http-parser lets spaces pass, which others read as the end of the name. */
+	if (!h->name.len || !is_token(name)) {
+		h->bad_status = 400;
+		return false;
+	}
 	while (h->value.len && (h->value.p[h->value.len - 1] == ' ' ||
 				h->value.p[h->value.len - 1] == '\t'))
 		h->value.len--;
@@ -106,8 +114,10 @@ static bool keep_header(struct h1 *h)
 	else if (strcmp(name, "expect") == 0 && h->value.len == 12 &&
 		 strncasecmp(h->value.p, "100-continue", 12) == 0)
 		h->expects = true;
-	if (!http_hdrs_add(&r->in, name, h->name.len, h->value.p ? h->value.p : "", h->value.len))
+	if (!http_hdrs_add(&r->in, name, h->name.len, h->value.p ? h->value.p : "", h->value.len)) {
+		h->bad_status = 431;
 		return false;
+	}
 	buf_clear(&h->name);
 	buf_clear(&h->value);
 	return true;
@@ -120,7 +130,7 @@ static int on_field(http_parser *p, const char *at, size_t n)
 	if (h->r->handed)   /* a trailer: nobody asks for it */
 		return 0;
 	if (h->in_value && !keep_header(h))
-		return stop(h, 431);
+		return -1;
 	if (!head_grows(h, n))
 		return stop(h, 431);
 	buf_add(&h->name, at, n);
@@ -146,7 +156,7 @@ static int on_head(http_parser *p)
 	struct http_req *r = h->r;
 
 	if (h->in_value && !keep_header(h))
-		return stop(h, 431);
+		return -1;
 	if (h->url.failed || h->name.failed || h->value.failed)
 		return stop(h, 500);
 	if (p->method == HTTP_CONNECT)
@@ -267,15 +277,16 @@ static void eof(struct http_conn *c)
 {
 	struct h1 *h = c->state;
 
-	if (!h || !h->r) {
+	if (!h) {
 		http_conn_finish(c);
 		return;
 	}
 	/* A client may close its side behind its last request and wait for the answer;
 	 * one that gets a stream has gone. */
-	if (!h->r->received || (h->r->streaming && !h->r->ended))
+	if (h->r && !h->r->ended && (!h->r->received || h->r->streaming))
 		http_conn_kill(c);
-	h->close_after = true;
+	else if (h->r && !h->r->received)
+		h->close_after = true;
 }
 
 /* ---- answering ---- */
@@ -413,6 +424,13 @@ static bool settle(struct http_conn *c)
 			http_parser_pause(&h->parser, 0);
 			c->last_ms = loop_now_ms(c->s->loop);
 			continue;
+		}
+		if (c->eof && !h->in.len && !(r && (r->received || r->ended))) {   /* no more can come */
+			if (r && r->handed)
+				http_conn_kill(c);
+			else
+				http_conn_finish(c);
+			return false;
 		}
 		if ((r && r->received) || !h->in.len || http_conn_unsent(c) > OUT_AHEAD)
 			return false;

@@ -22,6 +22,7 @@
 
 #define STREAM_WINDOW (512 << 10)
 #define CONN_WINDOW   (4 << 20)
+#define DISCARD_MAX   (4u << 20)     /* of a body after its answer; then it is cut off */
 #define FAULTS_MAX    500            /* malformed requests one connection may send */
 
 struct h2 {
@@ -149,6 +150,12 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
 	http_req_body(r, p, n);
 	if (r->discard || r->body_done)
 		give_window_back(r);
+	/* RFC 9113, 8.1 lets a server cut the body off as soon as the answer is out, but
+	 * clients that are still sending then (curl 7.88) lose the answer with it. */
+	if (r->discard && (r->discarded += (uint32_t)n) > DISCARD_MAX && !r->aborted) {
+		r->aborted = r->received = true;
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
+	}
 	return 0;
 }
 
@@ -228,21 +235,6 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 	http_q_take(&r->q, h->into + 9, n);
 	h->into += 9 + n;
 	r->took = h->took = true;
-	return 0;
-}
-
-static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
-{
-	struct http_req *r;
-
-	if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
-	    !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-		return 0;
-	/* Answered before all was sent: the rest is not wanted. RFC 9113, 8.1. */
-	r = req_of(session, frame->hd.stream_id);
-	if (r && !r->received)
-		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-			NGHTTP2_NO_ERROR);
 	return 0;
 }
 
@@ -478,7 +470,6 @@ static bool prepare(void)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
-	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
 	/* Floods of resets, settings, pings and continuations are limited by nghttp2's
 	 * defaults; the windows are ours. */

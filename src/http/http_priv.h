@@ -81,6 +81,7 @@ struct http_req {
 	void *body_arg;
 	struct loop_task body_task;
 	uint32_t unconsumed;           /* h2: received, window not given back */
+	uint32_t discarded;            /* h2 */
 	bool handed;                   /* the handler has it */
 	bool received;                 /* the whole message */
 	bool discard;                  /* nobody wants more of the body */

@@ -272,7 +272,7 @@ static bool hear(int fd, struct buf *out, const char *want)
 {
 	char b[65536];
 
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 300; i++) {
 		ssize_t n = read(fd, b, sizeof(b));
 
 		if (n == 0 || (n < 0 && errno != EAGAIN))
@@ -286,13 +286,15 @@ static bool hear(int fd, struct buf *out, const char *want)
 	return false;
 }
 
-/* Send, hear until the server closes; the answer in text. */
-static void talk(const char *bytes, struct buf *out)
+/* Send, hear want (NULL: for a short while), then until the server closes. */
+static void talk(const char *bytes, const char *want, struct buf *out)
 {
 	int fd = dial();
 
 	buf_clear(out);
 	says(fd, bytes);
+	if (want)
+		hear(fd, out, want);
 	shutdown(fd, SHUT_WR);
 	hear(fd, out, NULL);
 	buf_addc(out, '\n');
