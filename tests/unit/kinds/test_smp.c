@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Strategic merge patches, on the real types. */
+#include "merge_help.h"
+
+struct smp_case { const char *name, *doc, *patch, *want; int rc; };
+
+#define SPEC(x) "{\"spec\":{" x "}}"
+
+static const struct smp_case pod_cases[] = {
+	{ "members merge", "{\"metadata\":{\"labels\":{\"a\":\"1\"}}}", "{\"metadata\":{\"labels\":{\"b\":\"2\"}}}",
+		"{\"metadata\":{\"labels\":{\"a\":\"1\",\"b\":\"2\"}}}" },
+	{ "null deletes", "{\"metadata\":{\"labels\":{\"a\":\"1\",\"b\":\"2\"}}}",
+		"{\"metadata\":{\"labels\":{\"a\":null,\"c\":null}}}", "{\"metadata\":{\"labels\":{\"b\":\"2\"}}}" },
+	{ "nulls below new members vanish", "{}", "{\"metadata\":{\"labels\":{\"a\":null,\"b\":\"1\"}}}",
+		"{\"metadata\":{\"labels\":{\"b\":\"1\"}}}" },
+	{ "list merges by key, patch first", SPEC("\"containers\":[{\"name\":\"a\",\"image\":\"1\"},{\"name\":\"b\"}]"),
+		SPEC("\"containers\":[{\"name\":\"c\",\"image\":\"3\"},{\"name\":\"a\",\"tty\":true}]"),
+		SPEC("\"containers\":[{\"name\":\"c\",\"image\":\"3\"},{\"name\":\"a\",\"image\":\"1\",\"tty\":true},{\"name\":\"b\"}]") },
+	{ "server's own stay before their neighbours", SPEC("\"containers\":[{\"name\":\"x\"},{\"name\":\"a\"},{\"name\":\"y\"}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"image\":\"2\"}]"),
+		SPEC("\"containers\":[{\"name\":\"x\"},{\"name\":\"a\",\"image\":\"2\"},{\"name\":\"y\"}]") },
+	{ "nested lists merge", SPEC("\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"E\",\"value\":\"1\"}]}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"F\",\"value\":\"2\"},{\"name\":\"E\",\"value\":\"3\"}]}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"F\",\"value\":\"2\"},{\"name\":\"E\",\"value\":\"3\"}]}]") },
+	{ "numbers are merge keys", SPEC("\"containers\":[{\"name\":\"a\",\"ports\":[{\"containerPort\":80},{\"containerPort\":90}]}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"ports\":[{\"containerPort\":90,\"name\":\"n\"}]}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"ports\":[{\"containerPort\":80},{\"containerPort\":90,\"name\":\"n\"}]}]") },
+	{ "element deleted", SPEC("\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"a\"}]"),
+		SPEC("\"containers\":[{\"$patch\":\"delete\",\"name\":\"a\"}]"), SPEC("\"containers\":[{\"name\":\"b\"}]") },
+	{ "element replaced", SPEC("\"containers\":[{\"name\":\"a\",\"image\":\"1\"},{\"name\":\"b\"}]"),
+		SPEC("\"containers\":[{\"$patch\":\"delete\",\"name\":\"a\"},{\"name\":\"a\",\"tty\":true}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"tty\":true},{\"name\":\"b\"}]") },
+	{ "list replaced", SPEC("\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]"),
+		SPEC("\"containers\":[{\"name\":\"z\"},{\"$patch\":\"replace\"},{\"name\":\"y\"}]"),
+		SPEC("\"containers\":[{\"name\":\"z\"},{\"name\":\"y\"}]") },
+	{ "list emptied", SPEC("\"containers\":[{\"name\":\"a\"}]"), SPEC("\"containers\":[{\"$patch\":\"replace\"}]"),
+		SPEC("\"containers\":[]") },
+	{ "directives of new lists are dropped", SPEC(""), SPEC("\"containers\":[{\"$patch\":\"delete\",\"name\":\"a\"},{\"name\":\"b\",\"tty\":null}]"),
+		SPEC("\"containers\":[{\"name\":\"b\"}]") },
+	{ "map replaced", "{\"metadata\":{\"labels\":{\"a\":\"1\"}}}",
+		"{\"metadata\":{\"labels\":{\"$patch\":\"replace\",\"b\":\"2\"}}}", "{\"metadata\":{\"labels\":{\"b\":\"2\"}}}" },
+	{ "map deleted", "{\"metadata\":{\"labels\":{\"a\":\"1\"}}}",
+		"{\"metadata\":{\"labels\":{\"$patch\":\"delete\"}}}", "{\"metadata\":{\"labels\":{}}}" },
+	{ "unknown directive", "{}", "{\"$patch\":\"jump\"}", NULL, -ERR_INTERNAL },
+	{ "lists do not merge on request", SPEC("\"containers\":[{\"name\":\"a\"}]"),
+		SPEC("\"containers\":[{\"$patch\":\"merge\",\"name\":\"a\"}]"), NULL, -ERR_INTERNAL },
+	{ "missing merge key", SPEC("\"containers\":[{\"name\":\"a\"}]"), SPEC("\"containers\":[{\"image\":\"x\"}]"), NULL, -ERR_INTERNAL },
+	{ "atomic list replaced", SPEC("\"containers\":[{\"name\":\"a\",\"args\":[\"1\",\"2\"]}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"args\":[\"3\"]}]"), SPEC("\"containers\":[{\"name\":\"a\",\"args\":[\"3\"]}]") },
+	{ "set of strings unites", "{\"metadata\":{\"finalizers\":[\"a\",\"b\"]}}", "{\"metadata\":{\"finalizers\":[\"c\",\"a\"]}}",
+		"{\"metadata\":{\"finalizers\":[\"c\",\"a\",\"b\"]}}" },
+	{ "strings deleted", "{\"metadata\":{\"finalizers\":[\"a\",\"b\",\"c\"]}}",
+		"{\"metadata\":{\"$deleteFromPrimitiveList/finalizers\":[\"c\",\"a\",\"q\"]}}", "{\"metadata\":{\"finalizers\":[\"b\"]}}" },
+	{ "strings deleted and added", "{\"metadata\":{\"finalizers\":[\"a\",\"b\"]}}",
+		"{\"metadata\":{\"$deleteFromPrimitiveList/finalizers\":[\"a\"],\"$setElementOrder/finalizers\":[\"c\",\"b\"],\"finalizers\":[\"c\"]}}",
+		"{\"metadata\":{\"finalizers\":[\"c\",\"b\"]}}" },
+	{ "delete from a list not there", "{\"metadata\":{}}", "{\"metadata\":{\"$deleteFromPrimitiveList/finalizers\":[\"a\"]}}",
+		"{\"metadata\":{}}" },
+	{ "malformed delete list", "{\"metadata\":{}}", "{\"metadata\":{\"$deleteFromPrimitiveList\":[\"a\"]}}", NULL, -ERR_BAD_REQUEST },
+	{ "order without contents", SPEC("\"containers\":[{\"name\":\"a\"},{\"name\":\"s\"},{\"name\":\"b\"}]"),
+		SPEC("\"$setElementOrder/containers\":[{\"name\":\"b\"},{\"name\":\"a\"}]"),
+		SPEC("\"containers\":[{\"name\":\"s\"},{\"name\":\"b\"},{\"name\":\"a\"}]") },
+	{ "order with contents", SPEC("\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]"),
+		SPEC("\"$setElementOrder/containers\":[{\"name\":\"n\"},{\"name\":\"b\"},{\"name\":\"a\"}],\"containers\":[{\"name\":\"n\",\"image\":\"i\"}]"),
+		SPEC("\"containers\":[{\"name\":\"n\",\"image\":\"i\"},{\"name\":\"b\"},{\"name\":\"a\"}]") },
+	{ "order of a new list", SPEC(""),
+		SPEC("\"$setElementOrder/containers\":[{\"name\":\"n\"}],\"containers\":[{\"name\":\"n\",\"image\":\"i\"}]"),
+		SPEC("\"containers\":[{\"name\":\"n\",\"image\":\"i\"}]") },
+	{ "order and deletion", SPEC("\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]"),
+		SPEC("\"$setElementOrder/containers\":[{\"name\":\"b\"}],\"containers\":[{\"$patch\":\"delete\",\"name\":\"a\"}]"),
+		SPEC("\"containers\":[{\"name\":\"b\"}]") },
+	{ "retained keys", SPEC("\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]"),
+		SPEC("\"volumes\":[{\"$retainKeys\":[\"name\",\"secret\"],\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}]"),
+		SPEC("\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}]") },
+	{ "retained keys lack a member", SPEC("\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]"),
+		SPEC("\"volumes\":[{\"$retainKeys\":[\"name\"],\"name\":\"v\",\"secret\":{}}]"), NULL, -ERR_BAD_REQUEST },
+	{ "retained keys not a list", "{}", "{\"$retainKeys\":1}", NULL, -ERR_BAD_REQUEST },
+	{ "another sort of value replaces", SPEC("\"nodeName\":\"x\""), SPEC("\"nodeName\":{\"a\":1}"), SPEC("\"nodeName\":{\"a\":1}") },
+	{ "not an object", "{}", "[]", NULL, -ERR_BAD_REQUEST },
+	{ "lists of lists", "{\"metadata\":{\"finalizers\":[\"a\"]}}", "{\"metadata\":{\"finalizers\":[[\"a\"]]}}", NULL, -ERR_INVALID },
+	{ "selectors are atomic for apply only", SPEC("\"topologySpreadConstraints\":[{\"topologyKey\":\"k\",\"labelSelector\":{\"matchLabels\":{\"a\":\"b\"}}}]"),
+		SPEC("\"topologySpreadConstraints\":[{\"topologyKey\":\"k\",\"labelSelector\":{\"matchLabels\":{\"c\":\"d\"}}}]"),
+		SPEC("\"topologySpreadConstraints\":[{\"topologyKey\":\"k\",\"labelSelector\":{\"matchLabels\":{\"a\":\"b\",\"c\":\"d\"}}}]") },
+};
+
+static void check(const struct kinds_type *t, const struct smp_case *c)
+{
+	yyjson_mut_doc *d = doc_new(mem);
+	yyjson_mut_val *root = mjson(d, c->doc);
+	struct err e = { 0 };
+	int rc = kinds_smp(d, mem, t, &root, json(c->patch), &e);
+
+	if (rc != c->rc)
+		fail_msg("%s: %d %s", c->name, rc, e.msg);
+	if (!rc && strcmp(text_of(root), c->want))
+		fail_msg("%s: %s, not %s", c->name, text_of(root), c->want);
+	arena_reset(mem);
+}
+
+static void pods_merge(void **state)
+{
+	for (size_t i = 0; i < COUNT(pod_cases); i++)
+		check(kinds_type_by_name("core/v1.Pod"), &pod_cases[i]);
+}
+
+static void order_mismatch_has_the_usual_message(void **state)
+{
+	yyjson_mut_doc *d = doc_new(mem);
+	yyjson_mut_val *root = mjson(d, "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"c\"}]}}}}");
+	struct err e = { 0 };
+
+	assert_int_equal(kinds_smp(d, mem, kinds_type_by_name("apps/v1.Deployment"), &root,
+		json("{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"nginx:2\"},"
+		"{\"name\":\"d\",\"image\":\"x\"}],\"$setElementOrder/containers\":[{\"name\":\"d\"},{\"name\":\"c\"}]}}}}"), &e),
+		-ERR_INTERNAL);
+	assert_string_equal(e.msg, "The order in patch list:\n[map[image:nginx:2 name:c] map[image:x name:d]]\n"
+		" doesn't match $setElementOrder list:\n[map[name:d] map[name:c]]\n");
+	arena_reset(mem);
+}
+
+static void strategies_with_retained_keys_switch_over(void **state)
+{
+	static const struct smp_case c = { "strategy",
+		"{\"spec\":{\"strategy\":{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxSurge\":1}}}}",
+		"{\"spec\":{\"strategy\":{\"$retainKeys\":[\"type\"],\"type\":\"Recreate\"}}}",
+		"{\"spec\":{\"strategy\":{\"type\":\"Recreate\"}}}" };
+
+	check(kinds_type_by_name("apps/v1.Deployment"), &c);
+}
+
+static void large_lists_take_linear_time(void **state)
+{
+	const struct kinds_type *t = kinds_type_by_name("core/v1.Pod");
+	yyjson_mut_doc *d = doc_new(mem);
+	yyjson_mut_val *root = mjson(d, SPEC("\"containers\":[{\"name\":\"first\"}]"));
+	struct buf b BUF_AUTO = { 0 };
+
+	buf_adds(&b, "{\"spec\":{\"containers\":[");
+	for (int i = 0; i < 20000; i++)
+		buf_printf(&b, "%s{\"name\":\"c%d\"}", i ? "," : "", i);
+	buf_adds(&b, "]}}");
+	assert_int_equal(kinds_smp(d, mem, t, &root, json(b.p), NULL), 0);
+	assert_int_equal(doc_mlen(root, "spec.containers"), 20001);
+	buf_clear(&b);
+	buf_adds(&b, "{\"spec\":{\"containers\":[");
+	for (int i = 1; i < 20000; i++)
+		buf_printf(&b, "%s{\"$patch\":\"delete\",\"name\":\"c%d\"}", i > 1 ? "," : "", i);
+	buf_adds(&b, "]}}");
+	assert_int_equal(kinds_smp(d, mem, t, &root, json(b.p), NULL), 0);
+	assert_string_equal(text_of(root), SPEC("\"containers\":[{\"name\":\"c0\"},{\"name\":\"first\"}]"));
+	arena_reset(mem);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pods_merge),
+		cmocka_unit_test(order_mismatch_has_the_usual_message),
+		cmocka_unit_test(strategies_with_retained_keys_switch_over),
+		cmocka_unit_test(large_lists_take_linear_time),
+	};
+
+	return cmocka_run_group_tests(tests, mem_open, mem_close);
+}
