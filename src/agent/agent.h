@@ -43,5 +43,8 @@ struct agent_config {                  /* all borrowed for the call; NULL: the d
 /* Checks the machine (tools, cgroups, rights) first; the message says what to install or run. */
 int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cfg, struct err *reterr);
 void agent_close(struct agent *a);
+/* Take everything of an agent off the machine: processes, mounts, links, rules, groups. Blocking;
+ * no agent may be running. Images stay. */
+int agent_down(const char *data_dir, const char *run_dir, struct err *reterr);
 
 #endif

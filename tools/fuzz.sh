@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Run every fuzzer for so many seconds, two at a time, each from its committed corpus.
+#   tools/fuzz.sh BUILD_DIR SECONDS
+set -uo pipefail
+cd "$(dirname "$0")/.."
+dir=$1 seconds=$2 rc=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+one() {
+	local bin=$1 name corpus=$work/$(basename "$1")
+	name=$(basename "$bin")
+	mkdir -p "$corpus"
+	if "$bin" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+		-artifact_prefix="$work/$name-" "$corpus" "tests/fuzz/corpus/$name" >"$work/$name.log" 2>&1; then
+		printf '%-24s %s runs, clean\n' "$name" "$(awk '/number_of_executed_units/ {print $2}' "$work/$name.log")"
+	else
+		printf '%-24s FAILED\n' "$name"; tail -40 "$work/$name.log"
+		for f in "$work/$name-"*; do [ -f "$f" ] && { echo "input (base64):"; base64 <"$f" | head -c 4000; echo; }; done
+		return 1
+	fi
+}
+export -f one; export work seconds
+found=$(find "$dir/tests/fuzz" -maxdepth 1 -type f -name 'fuzz_*' -perm -u+x | sort)
+[ -n "$found" ] || { echo "no fuzzers were built in $dir"; exit 1; }
+printf '%s\n' "$found" | xargs -P2 -I{} bash -c 'one {}' || rc=1
+exit $rc

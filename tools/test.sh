@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Every test, the simplest first; stops at nothing, sums up at the end.
+#   tools/test.sh          what CI runs (under 15 minutes on two cores)
+#   tools/test.sh --long   the same with more rounds, more seeds, longer fuzzing
+set -uo pipefail
+cd "$(dirname "$0")/.."
+: "${BUILD:=build}" "${TEST:=build-test}" "${TSAN:=build-tsan}" "${FUZZ:=build-fuzz}"
+long=; [ "${1-}" = --long ] && long=1
+export SAMPAN_LONG=$long
+passed=0 failed=0 skipped=0 broken=()
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+
+say() { printf '\n== %s\n' "$*"; }
+
+# step NAME COMMAND...: counts it as one test; 77 is a skip, which CI does not allow.
+step() {
+	local name=$1; shift
+	say "$name"
+	"$@"; local rc=$?
+	if [ $rc = 0 ]; then passed=$((passed + 1))
+	elif [ $rc = 77 ] && [ -z "${CI-}" ]; then skipped=$((skipped + 1))
+	else failed=$((failed + 1)); broken+=("$name"); fi
+}
+
+# meson_suite DIR SUITE...: counts Meson's own tests.
+meson_suite() {
+	local dir=$1; shift
+	local args=(); for s in "$@"; do args+=(--suite "$s"); done
+	meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes 2 "${args[@]}" >"$log/meson" 2>&1; local rc=$?
+	grep -vE '^\s*[0-9]+/[0-9]+ .*OK|^$|^ninja|Entering' "$log/meson" | tail -60
+	passed=$((passed + $(awk '/^Ok:/ {print $2}' "$log/meson" || echo 0)))
+	failed=$((failed + $(awk '/^(Fail|Timeout|Unexpected Pass):/ {s += $NF} END {print s + 0}' "$log/meson")))
+	[ $rc = 0 ] || broken+=("$dir $*")
+}
+
+say "build with sanitizers"
+ninja -C "$TEST" >"$log/build" 2>&1 || { tail -40 "$log/build"; echo "0 passed, 1 failed"; exit 1; }
+say "build with the thread sanitizer"
+ninja -C "$TSAN" base_test_workers store_test_threads >"$log/build" 2>&1 || { tail -40 "$log/build"; echo "0 passed, 1 failed"; exit 1; }
+
+step tidy make -s tidy
+say "unit, contract and crash tests (address and undefined-behaviour sanitizers)"
+meson_suite "$TEST" unit contract crash
+say "workers and store under the thread sanitizer"
+for t in base_test_workers store_test_threads; do
+	step "tsan $t" env TSAN_OPTIONS=halt_on_error=1 "$(find "$TSAN/tests" -name "$t" -type f | head -n1)"
+done
+for t in tests/flow/*.sh tests/node/*.sh; do
+	[ -e "$t" ] || continue
+	case $(basename "$t") in lib*) continue;; esac
+	step "$t" env SAMPAN="$PWD/$BUILD/sampan" SAMPAN_SANITIZED="$PWD/$TEST/sampan" timeout 600 "$t"
+done
+step "fuzzers" make -s fuzz FUZZ_SECONDS=$([ -n "$long" ] && echo 600 || echo 60)
+
+printf '\n'
+for b in "${broken[@]}"; do echo "failed: $b"; done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ] && [ ${#broken[@]} = 0 ]
