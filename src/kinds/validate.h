@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * validate - how rules report: paths built on the stack while descending, and
+ * only printed for an error; errors in upstream's words. For siblings only.
+ *
+ * A rule reads the object in normal form after defaulting. check->old is the
+ * stored object on update, else NULL.
+ * Source: apimachinery pkg/util/validation/field (errors.go, path.go).
+ */
+#ifndef KINDS_VALIDATE_H
+#define KINDS_VALIDATE_H
+
+#include <string.h>
+
+#include "base/map.h"
+#include "doc/doc.h"
+#include "kinds/kinds.h"
+
+#define VALIDATE_ERRORS_MAX 200    /* listed; more are not reported */
+
+struct vpath {
+	const struct vpath *up;
+	const char *name;       /* .name, or NULL */
+	const char *key;        /* [key], or NULL */
+	size_t index;           /* [index] when neither */
+};
+/* Paths live as long as the block they are written in. */
+#define V_AT(up_, name_) (&(const struct vpath){ .up = (up_), .name = (name_) })
+#define V_KEY(up_, key_) (&(const struct vpath){ .up = (up_), .key = (key_) })
+#define V_ITEM(up_, i_) (&(const struct vpath){ .up = (up_), .index = (i_) })
+
+struct vcheck {
+	struct arena *a;
+	const struct kinds_kind *k;
+	const char *sub;
+	yyjson_mut_val *v, *old;
+	struct field_error *first, **tail;
+	int count;
+};
+
+/* V_EACH(i, m, list): each item m of the list, i its index.
+ * V_MEMBERS(key, m, map): each member m of the map. break and continue work. */
+#define V_EACH(i_, m_, list_) \
+	for (size_t i_ = 0, one_##m_ = 1; one_##m_; one_##m_ = 0) \
+	for (yyjson_mut_arr_iter it_##m_ = v_iter(list_); one_##m_; one_##m_ = 0) \
+	for (yyjson_mut_val *m_; (m_ = yyjson_mut_arr_iter_next(&it_##m_)); i_++)
+#define V_MEMBERS(key_, m_, map_) \
+	for (const char *key_ = NULL, *one_##m_ = ""; one_##m_; one_##m_ = NULL) \
+	for (yyjson_mut_obj_iter it_##m_ = v_obj_iter(map_); one_##m_; one_##m_ = NULL) \
+	for (yyjson_mut_val *k_##m_, *m_; (k_##m_ = yyjson_mut_obj_iter_next(&it_##m_)) && \
+		(m_ = yyjson_mut_obj_iter_get_val(k_##m_), key_ = yyjson_mut_get_str(k_##m_));)
+
+static inline yyjson_mut_arr_iter v_iter(yyjson_mut_val *list)
+{
+	yyjson_mut_arr_iter it = { 0 };
+	yyjson_mut_arr_iter_init(list, &it);
+	return it;
+}
+
+static inline yyjson_mut_obj_iter v_obj_iter(yyjson_mut_val *map)
+{
+	yyjson_mut_obj_iter it = { 0 };
+	yyjson_mut_obj_iter_init(map, &it);
+	return it;
+}
+
+/* A direct member; null is absent. */
+static inline yyjson_mut_val *v_get(yyjson_mut_val *obj, const char *name)
+{
+	yyjson_mut_val *m = yyjson_mut_obj_get(obj, name);
+	return yyjson_mut_is_null(m) ? NULL : m;
+}
+
+/* A direct string member, "" when absent. */
+static inline const char *v_str(yyjson_mut_val *obj, const char *name)
+{
+	const char *s = yyjson_mut_get_str(yyjson_mut_obj_get(obj, name));
+	return s ? s : "";
+}
+
+static inline bool v_is(yyjson_mut_val *obj, const char *name, const char *value)
+{
+	return !strcmp(v_str(obj, name), value);
+}
+
+/* A set of names for finding repetitions in long lists: V_SET s = { 0 }; */
+#define V_SET __attribute__((cleanup(map_finish))) struct map
+/* Whether key is new to the set; it is added. */
+static inline bool v_first(struct map *set, const char *key)
+{
+	return !map_get(set, key) && !map_put(set, key, set, NULL);
+}
+
+/* ---- errors. detail "": none ---- */
+void v_required(struct vcheck *c, const struct vpath *p, const char *detail);
+void v_forbidden(struct vcheck *c, const struct vpath *p, const char *detail);
+void v_invalid(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);   /* quoted */
+void v_invalid_int(struct vcheck *c, const struct vpath *p, int64_t value, const char *detail);
+void v_invalid_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *detail);
+/* value is printed as it is (a Go value's text) */
+void v_invalid_raw(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);
+void v_duplicate(struct vcheck *c, const struct vpath *p, const char *value);
+void v_not_found(struct vcheck *c, const struct vpath *p, const char *value);
+void v_too_long(struct vcheck *c, const struct vpath *p, int64_t max_bytes);
+void v_too_many(struct vcheck *c, const struct vpath *p, size_t actual, size_t max);
+/* allowed: "A|B|C" in the order they are listed */
+void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed);
+/* detail formatted into the arena */
+const char *v_text(struct vcheck *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* matchLabels and matchExpressions as Go prints a LabelSelector. */
+const char *v_selector_text(struct vcheck *c, yyjson_mut_val *selector);
+
+/* ---- small rules on the member name of obj, reported at p.name ---- */
+#define V_IMMUTABLE "field is immutable"
+/* One of allowed; an empty value is Required when must, else fine. */
+void v_enum(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name,
+	const char *allowed, bool must);
+void v_must(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name);
+void v_not_negative(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name);
+/* int-or-string: a count or a percentage, neither negative */
+void v_count_or_percent(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name);
+/* The percentage at v, -1 when it is none. */
+int64_t v_percent(yyjson_mut_val *v);
+void v_port(struct vcheck *c, const struct vpath *p, int64_t port);
+const char *v_bad_port_name(const char *s);
+void v_port_or_name(struct vcheck *c, const struct vpath *p, yyjson_mut_val *port);
+const char *v_bad_config_key(const char *s);
+const char *v_bad_path_segment(const char *s);
+/* A rule of text_bad_*, reported at p with the value. */
+void v_syntax(struct vcheck *c, const struct vpath *p, const char *value, const char *(*bad)(const char *));
+bool v_one_of(const char *value, const char *allowed);
+void v_ip(struct vcheck *c, const struct vpath *p, const char *ip);
+void v_cidr(struct vcheck *c, const struct vpath *p, const char *cidr);
+
+/* ---- validate_meta.c ---- */
+void v_metadata(struct vcheck *c, const struct vpath *p);
+void v_labels(struct vcheck *c, const struct vpath *p, yyjson_mut_val *map);
+void v_annotations(struct vcheck *c, const struct vpath *p, yyjson_mut_val *map);
+void v_label_selector(struct vcheck *c, const struct vpath *p, yyjson_mut_val *selector);
+bool v_selector_empty(yyjson_mut_val *selector);
+bool v_selector_matches(struct vcheck *c, yyjson_mut_val *selector, yyjson_mut_val *labels);
+
+/* ---- validate_immutable.c ---- */
+void v_immutable(struct vcheck *c);
+
+/* ---- validate_pod*.c, validate_container.c, validate_volume.c ---- */
+void v_pod_spec(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec, bool is_template);
+void v_pod_template(struct vcheck *c, const struct vpath *p, yyjson_mut_val *tmpl);
+void v_containers(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+void v_volumes(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volumes);
+void v_volume_source(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volume);
+void v_field_ref(struct vcheck *c, const struct vpath *p, yyjson_mut_val *ref, bool in_volume);
+void v_resource_field_ref(struct vcheck *c, const struct vpath *p, yyjson_mut_val *ref, bool in_volume);
+void v_pod_scheduling(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+void v_node_selector(struct vcheck *c, const struct vpath *p, yyjson_mut_val *selector);
+void v_taints(struct vcheck *c, const struct vpath *p, yyjson_mut_val *taints);
+void v_pod_update(struct vcheck *c);
+void v_quantity_map(struct vcheck *c, const struct vpath *p, yyjson_mut_val *map);
+void v_resources(struct vcheck *c, const struct vpath *p, yyjson_mut_val *resources);
+
+typedef void validate_fn(struct vcheck *c, const struct vpath *spec_path, yyjson_mut_val *spec);
+validate_fn validate_pod, validate_pod_template,
+	validate_deployment, validate_replica_set, validate_replication_controller, validate_daemon_set,
+	validate_stateful_set, validate_controller_revision, validate_job, validate_cron_job,
+	validate_service, validate_endpoints, validate_endpoint_slice, validate_ingress,
+	validate_ingress_class, validate_network_policy, validate_ip_address, validate_service_cidr,
+	validate_config_map, validate_secret, validate_namespace, validate_node, validate_event,
+	validate_resource_quota, validate_limit_range, validate_binding_pod,
+	validate_pv, validate_pvc, validate_storage_class, validate_csi_driver,
+	validate_role, validate_role_binding, validate_pdb, validate_hpa, validate_priority_class,
+	validate_lease, validate_csr, validate_crd, validate_api_service, validate_runtime_class,
+	validate_webhooks;
+
+#endif

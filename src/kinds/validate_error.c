@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The texts of validation errors, and the rules that are only one member wide.
+ * Source: apimachinery pkg/util/validation/field/errors.go,
+ * pkg/util/validation/validation.go.
+ */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "kinds/validate.h"
+
+static void path_text(struct buf *b, const struct vpath *p)
+{
+	if (!p)
+		return;
+	path_text(b, p->up);
+	if (p->name) {
+		if (b->len)
+			buf_addc(b, '.');
+		buf_adds(b, p->name);
+	} else if (p->key) {
+		buf_printf(b, "[%s]", p->key);
+	} else {
+		buf_printf(b, "[%zu]", p->index);
+	}
+}
+
+static void add(struct vcheck *c, const char *type, const struct vpath *p, const char *text)
+{
+	BUF_AUTO struct buf b = { 0 };
+
+	if (c->count >= VALIDATE_ERRORS_MAX)
+		return;
+	struct field_error *e = arena_zalloc(c->a, sizeof(*e));
+	path_text(&b, p);
+	const char *field = arena_strndup(c->a, b.p ? b.p : "", b.len);
+	if (!e || !field || !text)
+		return;    /* over the cap: kinds_validate says so */
+	e->type = type;
+	e->field = field;
+	e->detail = text;
+	*c->tail = e;
+	c->tail = &e->next;
+	c->count++;
+}
+
+const char *v_text(struct vcheck *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	char *s = arena_vprintf(c->a, fmt, ap);
+	va_end(ap);
+	return s;
+}
+
+static const char *colon(struct vcheck *c, const char *head, const char *detail)
+{
+	return detail && *detail ? v_text(c, "%s: %s", head, detail) : head;
+}
+
+static const char *quoted(struct vcheck *c, const char *s)
+{
+	BUF_AUTO struct buf b = { 0 };
+
+	buf_add_json(&b, s, strlen(s));
+	return b.failed ? "" : arena_strndup(c->a, b.p, b.len);
+}
+
+void v_required(struct vcheck *c, const struct vpath *p, const char *detail)
+{
+	add(c, "FieldValueRequired", p, colon(c, "Required value", detail));
+}
+
+void v_forbidden(struct vcheck *c, const struct vpath *p, const char *detail)
+{
+	add(c, "FieldValueForbidden", p, colon(c, "Forbidden", detail));
+}
+
+void v_invalid_raw(struct vcheck *c, const struct vpath *p, const char *value, const char *detail)
+{
+	add(c, "FieldValueInvalid", p, colon(c, v_text(c, "Invalid value: %s", value), detail));
+}
+
+void v_invalid(struct vcheck *c, const struct vpath *p, const char *value, const char *detail)
+{
+	v_invalid_raw(c, p, quoted(c, value), detail);
+}
+
+void v_invalid_int(struct vcheck *c, const struct vpath *p, int64_t value, const char *detail)
+{
+	v_invalid_raw(c, p, v_text(c, "%lld", (long long)value), detail);
+}
+
+/* A map of strings, a list of strings, or JSON, as %#v and %v print them. */
+static const char *value_text(struct vcheck *c, yyjson_mut_val *v)
+{
+	BUF_AUTO struct buf b = { 0 };
+	const char *comma = "";
+	bool strings = true;
+
+	V_EACH(j, x, v)
+		strings &= yyjson_mut_is_str(x);
+	V_MEMBERS(key, x, v)
+		strings &= key && yyjson_mut_is_str(x);
+	if (yyjson_mut_is_obj(v)) {
+		if (strings) {
+			buf_adds(&b, "map[string]string{");
+			V_MEMBERS(name, m, v) {
+				buf_printf(&b, "%s%s:%s", comma, quoted(c, name), quoted(c, yyjson_mut_get_str(m)));
+				comma = ", ";
+			}
+			buf_addc(&b, '}');
+			return arena_strndup(c->a, b.p, b.len);
+		}
+	} else if (yyjson_mut_is_arr(v)) {
+		if (strings) {
+			buf_adds(&b, "[]string{");
+			V_EACH(i, m, v)
+				buf_printf(&b, "%s%s", i ? ", " : "", quoted(c, yyjson_mut_get_str(m)));
+			buf_addc(&b, '}');
+			return arena_strndup(c->a, b.p, b.len);
+		}
+	}
+	if (!v)
+		return "null";
+	if (doc_mwrite(&b, v))
+		return NULL;
+	return arena_strndup(c->a, b.p, b.len);
+}
+
+void v_invalid_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *detail)
+{
+	v_invalid_raw(c, p, value_text(c, value), detail);
+}
+
+void v_duplicate(struct vcheck *c, const struct vpath *p, const char *value)
+{
+	add(c, "FieldValueDuplicate", p, v_text(c, "Duplicate value: %s", quoted(c, value)));
+}
+
+void v_not_found(struct vcheck *c, const struct vpath *p, const char *value)
+{
+	add(c, "FieldValueNotFound", p, v_text(c, "Not found: %s", quoted(c, value)));
+}
+
+void v_too_long(struct vcheck *c, const struct vpath *p, int64_t max_bytes)
+{
+	add(c, "FieldValueTooLong", p, v_text(c, "Too long: may not be more than %lld bytes",
+		(long long)max_bytes));
+}
+
+void v_too_many(struct vcheck *c, const struct vpath *p, size_t actual, size_t max)
+{
+	add(c, "FieldValueTooMany", p, v_text(c, "Too many: %zu: must have at most %zu item%s", actual, max,
+		max == 1 ? "" : "s"));
+}
+
+void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed)
+{
+	BUF_AUTO struct buf b = { 0 };
+
+	buf_printf(&b, "Unsupported value: %s", quoted(c, value));
+	for (const char *s = allowed, *comma = ": supported values: "; *s; comma = ", ") {
+		size_t n = strcspn(s, "|");
+		buf_adds(&b, comma);
+		buf_add_json(&b, s, n);
+		s += n + (s[n] == '|');
+	}
+	add(c, "FieldValueNotSupported", p, b.failed ? NULL : arena_strndup(c->a, b.p, b.len));
+}
+
+const char *v_selector_text(struct vcheck *c, yyjson_mut_val *selector)
+{
+	BUF_AUTO struct buf b = { 0 };
+	yyjson_mut_val *labels = v_get(selector, "matchLabels"), *terms = v_get(selector, "matchExpressions");
+
+	buf_adds(&b, "v1.LabelSelector{MatchLabels:");
+	buf_adds(&b, labels ? value_text(c, labels) : "map[string]string(nil)");
+	buf_adds(&b, ", MatchExpressions:[]v1.LabelSelectorRequirement");
+	if (!terms)
+		buf_adds(&b, "(nil)");
+	else
+		buf_addc(&b, '{');
+	V_EACH(i, m, terms) {
+		yyjson_mut_val *values = v_get(m, "values");
+		buf_printf(&b, "%sv1.LabelSelectorRequirement{Key:%s, Operator:%s, Values:%s}", i ? ", " : "",
+			quoted(c, v_str(m, "key")), quoted(c, v_str(m, "operator")),
+			values ? value_text(c, values) : "[]string(nil)");
+	}
+	buf_adds(&b, terms ? "}}" : "}");
+	return b.failed ? NULL : arena_strndup(c->a, b.p, b.len);
+}
+
+bool v_one_of(const char *value, const char *allowed)
+{
+	size_t len = strlen(value);
+
+	while (*allowed) {
+		size_t n = strcspn(allowed, "|");
+		if (n == len && !memcmp(allowed, value, n))
+			return true;
+		allowed += n + (allowed[n] == '|');
+	}
+	return false;
+}
+
+void v_enum(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name,
+	const char *allowed, bool must)
+{
+	const char *s = v_str(obj, name);
+
+	if (!*s) {
+		if (must)
+			v_required(c, V_AT(p, name), "");
+	} else if (!v_one_of(s, allowed)) {
+		v_unsupported(c, V_AT(p, name), s, allowed);
+	}
+}
+
+void v_must(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name)
+{
+	if (!*v_str(obj, name))
+		v_required(c, V_AT(p, name), "");
+}
+
+void v_not_negative(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name)
+{
+	int64_t n = doc_mint(obj, name, 0);
+
+	if (n < 0)
+		v_invalid_int(c, V_AT(p, name), n, "must be greater than or equal to 0");
+}
+
+int64_t v_percent(yyjson_mut_val *v)
+{
+	const char *s = yyjson_mut_get_str(v);
+	size_t n = s ? strspn(s, "0123456789") : 0;
+
+	return n && n < 10 && !strcmp(s + n, "%") ? atoll(s) : -1;
+}
+
+void v_count_or_percent(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name)
+{
+	yyjson_mut_val *m = v_get(obj, name);
+
+	if (yyjson_mut_is_str(m) && v_percent(m) < 0)
+		v_invalid(c, V_AT(p, name), yyjson_mut_get_str(m), "a valid percent string must be a numeric "
+			"string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation "
+			"is '[0-9]+%')");
+	else
+		v_not_negative(c, p, obj, name);
+}
+
+void v_port(struct vcheck *c, const struct vpath *p, int64_t port)
+{
+	if (port < 1 || port > 65535)
+		v_invalid_int(c, p, port, "must be between 1 and 65535, inclusive");
+}
+
+const char *v_bad_port_name(const char *s)
+{
+	size_t n = strlen(s);
+	bool letter = false;
+
+	if (n > 15)
+		return "must be no more than 15 characters";
+	for (size_t i = 0; i < n; i++) {
+		if (!islower((unsigned char)s[i]) && !isdigit((unsigned char)s[i]) && s[i] != '-')
+			return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
+		letter |= islower((unsigned char)s[i]) != 0;
+	}
+	if (!letter)
+		return "must contain at least one letter (a-z)";
+	if (strstr(s, "--"))
+		return "must not contain consecutive hyphens";
+	if (s[0] == '-' || s[n - 1] == '-')
+		return "must not begin or end with a hyphen";
+	return NULL;
+}
+
+void v_port_or_name(struct vcheck *c, const struct vpath *p, yyjson_mut_val *port)
+{
+	if (yyjson_mut_is_str(port))
+		v_syntax(c, p, yyjson_mut_get_str(port), v_bad_port_name);
+	else
+		v_port(c, p, yyjson_mut_get_sint(port));
+}
+
+const char *v_bad_config_key(const char *s)
+{
+	if (strlen(s) > 253)
+		return "must be no more than 253 characters";
+	for (const char *p = s; *p || p == s; p++)
+		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '_' && *p != '.')
+			return "a valid config key must consist of alphanumeric characters, '-', '_' or '.' "
+				"(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation "
+				"is '[-._a-zA-Z0-9]+')";
+	if (!strcmp(s, "."))
+		return "must not be '.'";
+	if (!strcmp(s, ".."))
+		return "must not be '..'";
+	if (!strncmp(s, "..", 2))
+		return "must not start with '..'";
+	return NULL;
+}
+
+const char *v_bad_path_segment(const char *s)
+{
+	if (!strcmp(s, "."))
+		return "may not be '.'";
+	if (!strcmp(s, ".."))
+		return "may not be '..'";
+	if (strchr(s, '/'))
+		return "may not contain '/'";
+	return strchr(s, '%') ? "may not contain '%'" : NULL;
+}
+
+void v_syntax(struct vcheck *c, const struct vpath *p, const char *value, const char *(*bad)(const char *))
+{
+	const char *why = bad(value);
+
+	if (why)
+		v_invalid(c, p, value, why);
+}
+
+void v_ip(struct vcheck *c, const struct vpath *p, const char *ip)
+{
+	uint8_t bytes[16];
+	int family;
+
+	if (text_parse_ip(ip, &family, bytes))
+		v_invalid(c, p, ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+}
+
+void v_cidr(struct vcheck *c, const struct vpath *p, const char *cidr)
+{
+	uint8_t bytes[16];
+	int family, prefix;
+
+	if (text_parse_cidr(cidr, &family, bytes, &prefix))
+		v_invalid(c, p, cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+}

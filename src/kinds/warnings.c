@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Warnings about what an object asks for: members of pods that nodes of this
+ * release do not act upon yet, said once, when the pod or its template is
+ * written; and members that are deprecated upstream.
+ *
+ * A row leaves as soon as the node does it.
+ */
+#include <string.h>
+
+#include "doc/doc.h"
+#include "kinds/validate.h"
+
+#define NOT_DONE "not done yet by this release, ignored on the node"
+#define WARNINGS_MAX 32
+
+struct warnings {
+	struct arena *a;
+	struct kinds_problem *first, **tail;
+	int count;
+};
+
+static void warn(struct warnings *w, const char *text)
+{
+	if (!text || w->count >= WARNINGS_MAX)
+		return;
+	for (struct kinds_problem *p = w->first; p; p = p->next)
+		if (!strcmp(p->text, text))
+			return;
+	struct kinds_problem *p = arena_zalloc(w->a, sizeof(*p));
+	if (!p)
+		return;
+	p->text = text;
+	*w->tail = p;
+	w->tail = &p->next;
+	w->count++;
+}
+
+static void not_done(struct warnings *w, const char *path, const char *member)
+{
+	warn(w, arena_printf(w->a, "%s.%s: " NOT_DONE, path, member));
+}
+
+/* Whether somebody asked for the member: present, and not false or empty. */
+static bool asked(yyjson_mut_val *obj, const char *path)
+{
+	yyjson_mut_val *m = doc_mget(obj, path);
+
+	return m && !yyjson_mut_is_null(m) && !(yyjson_mut_is_bool(m) && !yyjson_mut_get_bool(m)) &&
+		!(yyjson_mut_is_str(m) && !yyjson_mut_get_len(m)) &&
+		!(yyjson_mut_is_ctn(m) && !yyjson_mut_get_len(m));
+}
+
+/* Members of a PodSpec. */
+static const char *const pod_members[] = {
+	"hostPID", "hostIPC", "shareProcessNamespace", "runtimeClassName", "resourceClaims", "ephemeralContainers",
+	"setHostnameAsFQDN", "overhead", "hostnameOverride", "securityContext.sysctls",
+	"securityContext.seLinuxOptions", "securityContext.appArmorProfile", "securityContext.windowsOptions",
+	"securityContext.supplementalGroupsPolicy", "resources",
+};
+static const char *const container_members[] = {
+	"lifecycle", "volumeDevices", "resizePolicy", "restartPolicyRules", "securityContext.seLinuxOptions",
+	"securityContext.appArmorProfile", "securityContext.windowsOptions", "securityContext.procMount",
+	"resources.claims", "livenessProbe.grpc", "readinessProbe.grpc", "startupProbe.grpc",
+};
+static const char *const mount_members[] = { "subPath", "subPathExpr", "mountPropagation", "recursiveReadOnly" };
+/* Sources that nodes mount; the others are refused by the node. */
+static const char volumes_done[] = "name|emptyDir|configMap|secret|projected|downwardAPI|hostPath";
+static const char sources_done[] = "configMap|secret|downwardAPI|serviceAccountToken";
+
+static void containers(struct warnings *w, yyjson_mut_val *spec, const char *at, const char *list)
+{
+	V_EACH(i, c, yyjson_mut_obj_get(spec, list)) {
+		const char *path = arena_printf(w->a, "%s.%s[%zu]", at, list, i);
+		if (!path || w->count >= WARNINGS_MAX)
+			return;
+		for (size_t n = 0; n < sizeof(container_members) / sizeof(container_members[0]); n++)
+			if (asked(c, container_members[n]))
+				not_done(w, path, container_members[n]);
+		if (asked(c, "restartPolicy"))
+			not_done(w, path, "restartPolicy");
+		if (v_is(yyjson_mut_obj_get(doc_mget(c, "securityContext"), "seccompProfile"), "type", "Localhost"))
+			not_done(w, path, "securityContext.seccompProfile");
+		V_EACH(j, m, yyjson_mut_obj_get(c, "volumeMounts")) {
+			for (size_t n = 0; n < sizeof(mount_members) / sizeof(mount_members[0]); n++)
+				if (asked(m, mount_members[n]) && !v_is(m, mount_members[n], "None") &&
+				    !v_is(m, mount_members[n], "Disabled"))
+					not_done(w, arena_printf(w->a, "%s.volumeMounts[%zu]", path, j),
+						mount_members[n]);
+		}
+		V_EACH(j, e, yyjson_mut_obj_get(c, "env"))
+			if (asked(e, "valueFrom.fileKeyRef"))
+				not_done(w, arena_printf(w->a, "%s.env[%zu]", path, j), "valueFrom.fileKeyRef");
+	}
+}
+
+static void volumes(struct warnings *w, yyjson_mut_val *spec, const char *at)
+{
+	V_EACH(i, v, yyjson_mut_obj_get(spec, "volumes")) {
+		const char *path = arena_printf(w->a, "%s.volumes[%zu]", at, i);
+		if (!path || w->count >= WARNINGS_MAX)
+			return;
+		V_MEMBERS(name, m, v)
+			if (m && !v_one_of(name, volumes_done))
+				not_done(w, path, name);
+		V_EACH(j, source, doc_mget(v, "projected.sources"))
+			V_MEMBERS(name, m, source)
+				if (m && !v_one_of(name, sources_done))
+					not_done(w, arena_printf(w->a, "%s.projected.sources[%zu]", path, j), name);
+	}
+}
+
+static void pod_spec(struct warnings *w, yyjson_mut_val *spec, const char *at)
+{
+	yyjson_mut_val *users = yyjson_mut_obj_get(spec, "hostUsers");
+
+	for (size_t n = 0; n < sizeof(pod_members) / sizeof(pod_members[0]); n++)
+		if (asked(spec, pod_members[n]))
+			not_done(w, at, pod_members[n]);
+	if (yyjson_mut_is_false(users))
+		not_done(w, at, "hostUsers");
+	if (v_is(doc_mget(spec, "securityContext.seccompProfile"), "type", "Localhost"))
+		not_done(w, at, "securityContext.seccompProfile");
+	volumes(w, spec, at);
+	containers(w, spec, at, "initContainers");
+	containers(w, spec, at, "containers");
+}
+
+/* Where a kind has its PodSpec. */
+static const struct { const char *type, *path; } pods[] = {
+	{ "core/v1.Pod", "spec" },
+	{ "core/v1.PodTemplate", "template.spec" },
+	{ "core/v1.ReplicationController", "spec.template.spec" },
+	{ "apps/v1.Deployment", "spec.template.spec" },
+	{ "apps/v1.ReplicaSet", "spec.template.spec" },
+	{ "apps/v1.DaemonSet", "spec.template.spec" },
+	{ "apps/v1.StatefulSet", "spec.template.spec" },
+	{ "batch/v1.Job", "spec.template.spec" },
+	{ "batch/v1.CronJob", "spec.jobTemplate.spec.template.spec" },
+};
+
+/* Labels of nodes that were renamed. */
+static const struct { const char *old, *now; } node_labels[] = {
+	{ "beta.kubernetes.io/arch", "kubernetes.io/arch" },
+	{ "beta.kubernetes.io/os", "kubernetes.io/os" },
+	{ "failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region" },
+	{ "failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone" },
+	{ "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type" },
+};
+
+static void deprecated(struct warnings *w, yyjson_mut_val *spec, const char *at)
+{
+	for (size_t n = 0; n < sizeof(node_labels) / sizeof(node_labels[0]); n++)
+		if (yyjson_mut_obj_get(yyjson_mut_obj_get(spec, "nodeSelector"), node_labels[n].old))
+			warn(w, arena_printf(w->a, "%s.nodeSelector[%s]: deprecated since v1.14; use \"%s\" instead", at,
+				node_labels[n].old, node_labels[n].now));
+}
+
+int kinds_warnings(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old,
+	struct kinds_problem **ret_warnings)
+{
+	struct warnings w = { .a = a };
+
+	w.tail = &w.first;
+	if (!k->custom && (!strcmp(k->type->name, "core/v1.Endpoints")))
+		warn(&w, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+	for (size_t i = 0; !k->custom && i < sizeof(pods) / sizeof(pods[0]); i++) {
+		if (strcmp(pods[i].type, k->type->name))
+			continue;
+		yyjson_mut_val *spec = doc_mget(v, pods[i].path), *was = doc_mget(old, pods[i].path);
+		/* Said already when the same spec was written before. */
+		if (!spec || (was && doc_mequal(spec, was)))
+			break;
+		pod_spec(&w, spec, pods[i].path);
+		deprecated(&w, spec, pods[i].path);
+	}
+	*ret_warnings = w.first;
+	return arena_over(a) ? -ERR_SIZE : 0;
+}
