@@ -119,6 +119,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 		return 0;
 	d.tree = cache_tree(d.obj);
 	limits(&d);
+	d.collisions = doc_int(d.tree, "status.collisionCount", 0);
 	int rc = load(&d);
 	if (rc)
 		return rc == -ERR_INVALID ? 0 : rc;

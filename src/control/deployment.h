@@ -25,6 +25,7 @@ struct deployment {
 	int64_t replicas, surge, unavailable, min_available;
 	int64_t total;             /* of all rs, by spec */
 	int64_t revision_max;
+	int64_t collisions;        /* to be told in the status */
 	int64_t now_us;
 };
 

@@ -70,7 +70,6 @@ static int64_t new_size(const struct deployment *d, int64_t have, bool recreate)
 	return min64(have + max64(room, 0), d->replicas);
 }
 
-/* A name taken by a ReplicaSet with another template: another hash next time. */
 static void rs_created(struct ctl *c, const char *ns, const char *name, int rc, yyjson_val *obj, const char *message)
 {
 	struct cache_obj *o = cache_get(ctl_cache(c), "apps/deployments", ns, name);
@@ -78,13 +77,7 @@ static void rs_created(struct ctl *c, const char *ns, const char *name, int rc, 
 	(void)obj;
 	if (!o || !rc)
 		return;
-	if (rc != -ERR_EXISTS) {
-		ctl_event(c, o, "Warning", "ReplicaSetCreateError", "Failed to create new replica set: %s", message);
-		return;
-	}
-	yyjson_mut_val *p = yyjson_mut_obj(ctl_doc(c));
-	doc_mset_int(ctl_doc(c), p, "status.collisionCount", doc_int(cache_tree(o), "status.collisionCount", 0) + 1);
-	ctl_patch(c, ctl_kind("apps", "deployments"), ns, name, "status", p);
+	ctl_event(c, o, "Warning", "ReplicaSetCreateError", "Failed to create new replica set: %s", message);
 }
 
 static bool create_rs(struct deployment *d, bool recreate)
@@ -95,8 +88,13 @@ static bool create_rs(struct deployment *d, bool recreate)
 	char hash[16], name[300];
 	int64_t size = new_size(d, 0, recreate);
 
-	pod_template_hash(template, doc_int(d->tree, "status.collisionCount", 0), hash);
-	snprintf(name, sizeof(name), "%s-%s", d->obj->name, hash);
+	/* A name taken by a ReplicaSet with another template: another hash. */
+	int64_t collisions = doc_int(d->tree, "status.collisionCount", 0);
+	do {
+		pod_template_hash(template, collisions, hash);
+		snprintf(name, sizeof(name), "%s-%s", d->obj->name, hash);
+	} while (cache_get(ctl_cache(d->c), "apps/replicasets", d->obj->ns, name) && ++collisions);
+	d->collisions = collisions;
 	doc_mset_str(doc, rs, "kind", "ReplicaSet");
 	doc_mset_str(doc, rs, "apiVersion", "apps/v1");
 	doc_mset_str(doc, rs, "metadata.name", name);
@@ -140,9 +138,9 @@ static bool number_revision(struct deployment *d)
 		wrote = true;
 	}
 	if (!said || strtoll(said, NULL, 10) != d->new->revision) {
-		yyjson_mut_val *p = yyjson_mut_obj(doc);
-		annotate(d, p, DEPLOYMENT_REVISION, d->new->revision);
-		ctl_patch(d->c, d->kind, d->obj->ns, d->obj->name, NULL, p);
+		yyjson_mut_val *o = yyjson_val_mut_copy(doc, d->tree);
+		annotate(d, o, DEPLOYMENT_REVISION, d->new->revision);
+		ctl_update(d->c, d->kind, d->obj->ns, d->obj->name, NULL, o);
 		wrote = true;
 	}
 	return wrote;

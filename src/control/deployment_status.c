@@ -116,6 +116,7 @@ void deployment_status(struct deployment *d)
 	moved |= set(d, status, "replicas", n.replicas);
 	changed |= set(d, status, "unavailableReplicas", n.unavailable);
 	changed |= set(d, status, "observedGeneration", doc_int(d->tree, "metadata.generation", 0));
+	changed |= set(d, status, "collisionCount", d->collisions);
 	bool enough = n.available >= d->min_available;
 	changed |= condition(d, status, "Available", enough, enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
 		enough ? "Deployment has minimum availability." : "Deployment does not have minimum availability.");

@@ -321,23 +321,6 @@ static bool over(struct job *j)
 	return false;
 }
 
-/* A finished Job goes by itself when it says after how long. */
-static void expire(struct job *j)
-{
-	yyjson_val *ttl = doc_get(j->tree, "spec.ttlSecondsAfterFinished");
-	yyjson_val *done = ctl_condition_get(j->tree, job_has(j, "Complete") ? "Complete" : "Failed");
-	const char *at = doc_str(done, "lastTransitionTime");
-	int64_t us;
-
-	if (!ttl || !at || text_parse_time(at, &us))
-		return;
-	int64_t left = us / 1000 + yyjson_get_sint(ttl) * 1000 - j->now_us / 1000;
-	if (left > 0)
-		ctl_enqueue_after(j->c, j->obj->ns, j->obj->name, left);
-	else
-		ctl_delete(j->c, j->kind, j->obj->ns, j->obj->name, j->obj->uid, "Foreground", -1);
-}
-
 static void set_count(struct job *j, const char *field, int64_t v)
 {
 	if (doc_mint(j->status, field, 0) == v && (v || doc_mget(j->status, field)))
@@ -384,10 +367,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 	if (!j.obj)
 		return 0;
 	j.tree = cache_tree(j.obj);
-	if (job_has(&j, "Complete") || job_has(&j, "Failed")) {
-		expire(&j);
+	if (job_has(&j, "Complete") || job_has(&j, "Failed"))
 		return 0;
-	}
 	const char *mode = doc_str(j.tree, "spec.completionMode");
 	j.indexed = mode && !strcmp(mode, "Indexed");
 	if (selector_from(ctl_arena(c), doc_get(j.tree, "spec.selector"), &sel, NULL))
