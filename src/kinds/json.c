@@ -13,9 +13,6 @@
 
 #define SLOTS_ON_STACK 64
 
-static yyjson_mut_val *decode_type(struct json_decoder *c, const struct kinds_type *t, yyjson_val *in,
-	const struct json_step *at, int *ret);
-
 /* The three unions of JSON schemas. Their members are read leniently, as by
  * the UnmarshalJSON each has upstream. */
 static yyjson_mut_val *decode_props_or(struct json_decoder *c, const struct kinds_field *f, yyjson_val *in,
@@ -26,7 +23,7 @@ static yyjson_mut_val *decode_props_or(struct json_decoder *c, const struct kind
 
 	c->strict = KS_IGNORE;
 	if (yyjson_is_obj(in)) {
-		v = decode_type(c, f->type, in, at, ret);
+		v = json_object(c, f->type, in, at, ret);
 	} else if (f->value == KV_PROPS_OR_BOOL) {
 		if (yyjson_is_bool(in))
 			v = yyjson_mut_bool(c->d, yyjson_get_bool(in));
@@ -41,7 +38,7 @@ static yyjson_mut_val *decode_props_or(struct json_decoder *c, const struct kind
 		v = yyjson_mut_arr(c->d);
 		yyjson_arr_iter_init(in, &it);
 		while (!*ret && (item = yyjson_arr_iter_next(&it))) {
-			yyjson_mut_val *x = decode_type(c, f->type, item, at, ret);
+			yyjson_mut_val *x = json_object(c, f->type, item, at, ret);
 
 			if (!*ret && !yyjson_mut_arr_append(v, x))
 				*ret = json_over(c);
@@ -124,7 +121,7 @@ static yyjson_mut_val *decode_value(struct json_decoder *c, const struct kinds_f
 			return NULL;
 		break;
 	case KV_OBJECT:
-		v = decode_type(c, f->type, in, at, ret);
+		v = json_object(c, f->type, in, at, ret);
 		break;
 	}
 	if (!v && !*ret)
@@ -246,7 +243,7 @@ static yyjson_mut_val *decode_member(struct json_decoder *c, const struct kinds_
 	return *ret || (zero && kinds_drops_zero(f)) ? NULL : v;
 }
 
-static yyjson_mut_val *decode_type(struct json_decoder *c, const struct kinds_type *t, yyjson_val *in,
+yyjson_mut_val *json_object(struct json_decoder *c, const struct kinds_type *t, yyjson_val *in,
 	const struct json_step *at, int *ret)
 {
 	struct slot on_stack[SLOTS_ON_STACK], *slots = on_stack;
@@ -256,6 +253,8 @@ static yyjson_mut_val *decode_type(struct json_decoder *c, const struct kinds_ty
 	yyjson_val *key;
 	uint16_t hint = 0;
 
+	if (t->schema)
+		return json_custom(c, t->schema, in, at, ret);
 	if (!yyjson_is_obj(in)) {
 		*ret = json_wrong_type(c, json_value_word(in), "", json_go_name(t), at);
 		return NULL;
@@ -318,7 +317,7 @@ int kinds_decode(yyjson_mut_doc *d, struct arena *a, const struct kinds_type *t,
 	int r = 0;
 
 	c.tail = &c.problems;
-	*ret = decode_type(&c, t, in, NULL, &r);
+	*ret = json_object(&c, t, in, NULL, &r);
 	if (c.over)
 		return err_set(reterr, ERR_SIZE, "the object needs too much memory");
 	if (ret_problems)

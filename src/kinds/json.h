@@ -52,4 +52,11 @@ yyjson_mut_val *json_bytes(struct json_decoder *c, yyjson_val *in, const struct 
 	bool *ret_zero, int *ret);
 yyjson_mut_val *json_strings(struct json_decoder *c, yyjson_val *in, const struct json_step *at, int *ret);
 
+
+/* A struct of the tables (json.c), and an object of a schema (schema_decode.c). */
+yyjson_mut_val *json_object(struct json_decoder *c, const struct kinds_type *t, yyjson_val *in,
+	const struct json_step *at, int *ret);
+yyjson_mut_val *json_custom(struct json_decoder *c, const struct kinds_schema *s, yyjson_val *in,
+	const struct json_step *at, int *ret);
+
 #endif

@@ -62,6 +62,7 @@ struct kinds_type {
 	const uint16_t *by_pbnum;      /* field indexes as protobuf writes them: ascending number */
 	uint16_t pb_count;             /* how many; JSON-only members are not among them */
 	const struct kinds_field *items;   /* CRD: value of unknown keys, additionalProperties */
+	const struct kinds_schema *schema; /* CRD: what the type was made from, or NULL */
 };
 
 enum kinds_verb { KVERB_CREATE = 1, KVERB_DELETE = 2, KVERB_DELETECOLLECTION = 4, KVERB_GET = 8,

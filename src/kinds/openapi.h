@@ -30,6 +30,12 @@ void openapi_ref(struct openapi *o, const char *key, const struct kinds_type *t)
 void openapi_reach(struct openapi *o, const struct kinds_type *t);
 /* All schemas noted, as members of the open object. */
 void openapi_schemas(struct openapi *o);
+#define OPENAPI_NAME_MAX 640
+/* "io.k8s.api.core.v1.Pod", or "com.example.v1.Foo" of a custom kind. */
+void openapi_type_name(char out[OPENAPI_NAME_MAX], const struct kinds_type *t);
+/* Those of a custom kind and its list, and what they refer to is noted
+ * (openapi_custom.c). */
+void openapi_custom_schemas(struct openapi *o, const struct kinds_kind *k);
 
 /* ---- paths (openapi_paths.c) ---- */
 /* Every path of a kind, as members of the open object. */
@@ -38,7 +44,6 @@ void openapi_paths(struct openapi *o, const struct kinds_kind *k);
 void openapi_get_path(struct openapi *o, const char *path, const char *operation, const char *tag,
 	const char *description, const struct kinds_type *t);
 /* "RbacAuthorizationV1" and "rbacAuthorization_v1" of a group and version. */
-#define OPENAPI_NAME_MAX 320
 void openapi_names(char camel[OPENAPI_NAME_MAX], char tag[OPENAPI_NAME_MAX], const char *group,
 	const char *version);
 

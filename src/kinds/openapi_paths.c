@@ -38,6 +38,8 @@ static const struct param delete_many_params[] = {
 };
 static const char *const patch_types[] = { "application/apply-patch+yaml", "application/json-patch+json",
 	"application/merge-patch+json", "application/strategic-merge-patch+json", NULL };
+static const char *const custom_patch_types[] = { "application/apply-patch+yaml", "application/json-patch+json",
+	"application/merge-patch+json", NULL };
 static const char *const reply_types[] = { "application/json", "application/vnd.kubernetes.protobuf",
 	"application/yaml", NULL };
 static const char *const any_type[] = { "*/*", NULL };
@@ -179,11 +181,11 @@ static void add_gvk(struct openapi *o, const struct operation *op)
 
 static void add_operation(struct openapi *o, const struct operation *op)
 {
-	char camel[OPENAPI_NAME_MAX], tag[OPENAPI_NAME_MAX], name[2 * OPENAPI_NAME_MAX];
+	char camel[OPENAPI_NAME_MAX], tag[OPENAPI_NAME_MAX], name[3 * OPENAPI_NAME_MAX];
 	const struct kinds_kind *k = op->kind;
 	const char *sub = op->sub ? op->sub->name : "";
 	bool patch = !strcmp(op->action, "patch"), many = !strcmp(op->action, "deletecollection");
-	const char *const *types = patch ? patch_types : any_type;
+	const char *const *types = !patch ? any_type : k->custom ? custom_patch_types : patch_types;
 
 	openapi_names(camel, tag, k->group, k->version);
 	openapi_open(o, op->method, '{');
@@ -193,7 +195,7 @@ static void add_operation(struct openapi *o, const struct operation *op)
 	size_t n = (size_t)snprintf(name, sizeof(name), "%s%s%s%s%s", op->verb, camel, many ? "Collection" : "",
 		op->namespaced ? "Namespaced" : "", k->kind);
 
-	for (bool up = true; *sub && n < OPENAPI_NAME_MAX; sub++, up = false)
+	for (bool up = true; *sub && n < 2 * OPENAPI_NAME_MAX; sub++, up = false)
 		name[n++] = up ? (char)toupper((unsigned char)*sub) : *sub;
 	snprintf(name + n, sizeof(name) - n, "%s", op->suffix ? op->suffix : "");
 	openapi_str(o, "operationId", name);

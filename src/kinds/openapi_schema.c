@@ -4,6 +4,7 @@
  *
  * Source: kube-openapi (names, allOf around references, extensions).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "kinds/openapi.h"
@@ -82,12 +83,43 @@ static void members(struct openapi *o, const char *json)
 
 /* ---- names and references ---- */
 
-/* "k8s.io.api.core.v1.Pod" is "io.k8s.api.core.v1.Pod" in OpenAPI. */
+/* "k8s.io.api.core.v1.Pod" is "io.k8s.api.core.v1.Pod" in OpenAPI; a custom
+ * kind's group is turned around. */
+void openapi_type_name(char out[OPENAPI_NAME_MAX], const struct kinds_type *t)
+{
+	size_t group = strcspn(t->name, "/"), end = group, n = 0;
+
+	if (t->proto) {
+		snprintf(out, OPENAPI_NAME_MAX, "io.k8s%s", t->proto + strlen("k8s.io"));
+		for (char *p = out; *p; p++)
+			if (*p == '_')
+				*p = '-';
+		return;
+	}
+	while (end) {
+		size_t start = end;
+
+		while (start && t->name[start - 1] != '.')
+			start--;
+		n += (size_t)snprintf(out + n, OPENAPI_NAME_MAX - n, "%.*s.", (int)(end - start), t->name + start);
+		end = start ? start - 1 : 0;
+		if (n >= OPENAPI_NAME_MAX)
+			return;
+	}
+	snprintf(out + n, OPENAPI_NAME_MAX - n, "%s", t->name + group + 1);
+}
+
 static void add_name(struct buf *b, const struct kinds_type *t)
 {
-	buf_adds(b, "io.k8s");
-	for (const char *p = t->proto + strlen("k8s.io"); *p; p++)
-		buf_addc(b, *p == '_' ? '-' : *p);
+	char name[OPENAPI_NAME_MAX];
+
+	openapi_type_name(name, t);
+	buf_adds(b, name);
+}
+
+static bool is_builtin(const struct kinds_type *t)
+{
+	return t >= kinds_types && t < kinds_types + kinds_type_count;
 }
 
 static const struct scalar *scalar_of(uint8_t value)
@@ -114,7 +146,7 @@ void openapi_reach(struct openapi *o, const struct kinds_type *t)
 {
 	size_t i = (size_t)(t - kinds_types);
 
-	if (noted(o, t) || !t->proto)
+	if (!is_builtin(t) || !t->proto || noted(o, t))
 		return;
 	o->types[i / 64] |= 1ULL << (i % 64);
 	for (uint16_t n = 0; n < t->field_count; n++) {
@@ -325,10 +357,10 @@ static void add_schema(struct openapi *o, const struct kinds_type *t)
 {
 	const char *text = kinds_describe(t, UINT16_MAX);
 
-	start(o, NULL);
-	buf_addc(o->out, '"');
-	add_name(o->out, t);
-	buf_adds(o->out, "\":{");
+	char name[OPENAPI_NAME_MAX];
+
+	openapi_type_name(name, t);
+	openapi_open(o, name, '{');
 	if (text)
 		openapi_str(o, "description", text);
 	openapi_str(o, "type", "object");

@@ -33,6 +33,9 @@ int kinds_openapi_v2(struct buf *out)
 	}
 	openapi_close(&o, '}');
 	openapi_open(&o, "definitions", '{');
+	for (size_t it = 0; kinds_next(&it, &k);)
+		if (k->custom)
+			openapi_custom_schemas(&o, k);
 	openapi_schemas(&o);
 	openapi_close(&o, '}');
 	openapi_raw(&o, "securityDefinitions", "{\"BearerToken\":{\"type\":\"apiKey\",\"in\":\"header\","

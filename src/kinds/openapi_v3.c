@@ -8,7 +8,7 @@
 
 #define SECURITY "{\"BearerToken\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"authorization\"," \
 	"\"description\":\"Bearer Token authentication\"}}"
-#define PATH_MAX_LEN 400
+#define PATH_MAX_LEN 400   /* of a document's name */
 
 /* The paths of the documents: "api", "api/v1", "apis", then each group and its
  * versions, and "version". n counts; the text is in buf. False past the end. */
@@ -88,10 +88,15 @@ static void add_group_version(struct openapi *o, const struct kinds_kind *first,
 			openapi_paths(o, k);
 }
 
-static int finish(struct openapi *o)
+static int finish(struct openapi *o, const struct kinds_kind *first)
 {
+	const struct kinds_kind *k;
+
 	openapi_open(o, "components", '{');
 	openapi_open(o, "schemas", '{');
+	for (size_t it = 0; first && first->custom && kinds_next(&it, &k);)
+		if (!strcmp(k->api_version, first->api_version))
+			openapi_custom_schemas(o, k);
 	openapi_schemas(o);
 	openapi_close(o, '}');
 	openapi_raw(o, "securitySchemes", SECURITY);
@@ -128,5 +133,5 @@ int kinds_openapi_v3(struct buf *out, const char *path)
 		add_index(&o, path);
 	}
 	openapi_close(&o, '}');
-	return finish(&o);
+	return finish(&o, first);
 }

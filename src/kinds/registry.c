@@ -5,12 +5,10 @@
  * Built-in ones are found in orders made at build time; custom ones, few and
  * rarely changed, in one sorted array.
  */
-#include <stdlib.h>
 #include <string.h>
 
+#include "kinds/custom.h"
 #include "kinds/table.h"
-
-static uint64_t generation = 1;
 
 static int compare3(const char *a1, const char *a2, const char *a3,
 	const char *b1, const char *b2, const char *b3)
@@ -38,7 +36,7 @@ const struct kinds_kind *kinds_by_resource(const char *group, const char *versio
 		else
 			lo = mid + 1;
 	}
-	return NULL;
+	return custom_find(group, version, plural, true);
 }
 
 const struct kinds_kind *kinds_by_kind(const char *group, const char *version, const char *kind)
@@ -57,7 +55,7 @@ const struct kinds_kind *kinds_by_kind(const char *group, const char *version, c
 		else
 			lo = mid + 1;
 	}
-	return NULL;
+	return custom_find(group, version, kind, false);
 }
 
 const struct kinds_kind *kinds_by_store(const char *store)
@@ -65,7 +63,7 @@ const struct kinds_kind *kinds_by_store(const char *store)
 	for (size_t i = 0; i < kinds_builtin_count; i++)
 		if (kinds_builtin[i].store && !strcmp(kinds_builtin[i].store, store))
 			return &kinds_builtin[i];
-	return NULL;
+	return custom_by_store(store);
 }
 
 const struct kinds_sub *kinds_sub(const struct kinds_kind *k, const char *name)
@@ -104,9 +102,13 @@ const char *kinds_api_version(const struct kinds_kind *k)
 
 bool kinds_next(size_t *it, const struct kinds_kind **ret)
 {
-	if (*it >= kinds_builtin_count)
+	const struct kinds_kind *k = *it < kinds_builtin_count ? &kinds_builtin[*it] :
+		custom_at(*it - kinds_builtin_count);
+
+	if (!k)
 		return false;
-	*ret = &kinds_builtin[(*it)++];
+	*ret = k;
+	++*it;
 	return true;
 }
 
@@ -153,6 +155,9 @@ const struct kinds_type *kinds_type_by_gvk(const char *group, const char *versio
 		"ListOptions", "PatchOptions", "UpdateOptions", "WatchEvent" };
 	const struct kinds_type *t = builtin_gvk(group, version, kind);
 
+	if (!t)
+		t = custom_gvk(group, version, kind);
+
 	for (size_t i = 0; !t && i < sizeof(options) / sizeof(options[0]); i++)
 		if (!strcmp(kind, options[i]))
 			t = builtin_gvk("meta.k8s.io", "v1", kind);
@@ -161,7 +166,7 @@ const struct kinds_type *kinds_type_by_gvk(const char *group, const char *versio
 
 uint64_t kinds_generation(void)
 {
-	return generation;
+	return custom_generation();
 }
 
 const char *kinds_describe(const struct kinds_type *t, uint16_t member)

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * schema - JSONSchemaProps to kinds_schema, and that to kinds_type.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kinds/schema.h"
+
+struct compiler {
+	struct arena *a;
+	size_t nodes;
+	struct err *reterr;
+};
+
+/* Where in the schema, for messages. */
+struct place { const struct place *up; const char *name; unsigned depth; };
+
+static int compile(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema **ret);
+
+static void print_place(struct buf *b, const struct place *at)
+{
+	if (!at)
+		return;
+	print_place(b, at->up);
+	if (b->len)
+		buf_addc(b, '.');
+	buf_adds(b, at->name);
+}
+
+static int refuse(struct compiler *c, const struct place *at, const char *why)
+{
+	BUF_AUTO struct buf b = {0};
+
+	print_place(&b, at);
+	return err_set(c->reterr, ERR_BAD_REQUEST, "openAPIV3Schema%s%s: %s", b.len ? "." : "", b.len ? b.p : "", why);
+}
+
+static int over(struct compiler *c)
+{
+	return err_set(c->reterr, ERR_SIZE, "the schema needs too much memory");
+}
+
+/* ---- simple members ---- */
+
+static int64_t int_of(yyjson_val *v, const char *name)
+{
+	yyjson_val *m = yyjson_obj_get(v, name);
+
+	return yyjson_is_num(m) ? (int64_t)yyjson_get_num(m) : -1;
+}
+
+static bool number_of(yyjson_val *v, const char *name, double *ret)
+{
+	yyjson_val *m = yyjson_obj_get(v, name);
+
+	*ret = yyjson_get_num(m);
+	return yyjson_is_num(m);
+}
+
+static bool bool_of(yyjson_val *v, const char *name)
+{
+	return yyjson_is_true(yyjson_obj_get(v, name));
+}
+
+static const char *str_of(yyjson_val *v, const char *name)
+{
+	const char *s = yyjson_get_str(yyjson_obj_get(v, name));
+
+	return s && *s ? s : NULL;
+}
+
+static int strings_of(struct compiler *c, yyjson_val *v, const char *name, const char *const **ret)
+{
+	yyjson_val *list = yyjson_obj_get(v, name), *item;
+	size_t n = yyjson_arr_size(list), i, max;
+	const char **out;
+
+	*ret = NULL;
+	if (!n)
+		return 0;
+	out = arena_zalloc(c->a, (n + 1) * sizeof(*out));
+	if (!out)
+		return over(c);
+	yyjson_arr_foreach(list, i, max, item)
+		out[i] = yyjson_is_str(item) ? yyjson_get_str(item) : "";
+	*ret = out;
+	return 0;
+}
+
+static int type_of(struct compiler *c, yyjson_val *v, const struct place *at, enum schema_type *ret)
+{
+	static const char *const names[] = { "", "object", "array", "string", "integer", "number", "boolean" };
+	const char *s = str_of(v, "type");
+
+	*ret = ST_ANY;
+	if (!s)
+		return 0;
+	for (int i = 1; i < (int)(sizeof(names) / sizeof(names[0])); i++)
+		if (!strcmp(s, names[i])) {
+			*ret = (enum schema_type)i;
+			return 0;
+		}
+	return refuse(c, at, "type must be one of array, boolean, integer, number, object, string");
+}
+
+/* ---- nested schemas ---- */
+
+static int properties_of(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema *s);
+
+static int compile_list(struct compiler *c, yyjson_val *v, const char *name, const struct place *at,
+	const struct kinds_schema *const **ret)
+{
+	yyjson_val *list = yyjson_obj_get(v, name), *item;
+	size_t n = yyjson_arr_size(list), i, max;
+	const struct kinds_schema **out;
+	struct place here = { at, name, at ? at->depth + 1 : 1 };
+
+	*ret = NULL;
+	if (!n)
+		return 0;
+	out = arena_zalloc(c->a, (n + 1) * sizeof(*out));
+	if (!out)
+		return over(c);
+	yyjson_arr_foreach(list, i, max, item) {
+		struct kinds_schema *s;
+		int e = compile(c, item, &here, &s);
+
+		if (e)
+			return e;
+		out[i] = s;
+	}
+	*ret = out;
+	return 0;
+}
+
+static int compile_member(struct compiler *c, yyjson_val *v, const char *name, const struct place *at,
+	const struct kinds_schema **ret)
+{
+	yyjson_val *m = yyjson_obj_get(v, name);
+	struct place here = { at, name, at ? at->depth + 1 : 1 };
+	struct kinds_schema *s = NULL;
+	int e = yyjson_is_obj(m) ? compile(c, m, &here, &s) : 0;
+
+	*ret = s;
+	return e;
+}
+
+static int property_order(const void *a, const void *b)
+{
+	return strcmp(((const struct schema_property *)a)->name, ((const struct schema_property *)b)->name);
+}
+
+static int properties_of(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema *s)
+{
+	yyjson_val *props = yyjson_obj_get(v, "properties"), *key;
+	struct schema_property *out;
+	yyjson_obj_iter it;
+	size_t n = yyjson_obj_size(props), i = 0;
+
+	if (!n)
+		return 0;
+	if (n > UINT16_MAX - 3)
+		return refuse(c, at, "too many properties");
+	out = arena_zalloc(c->a, n * sizeof(*out));
+	if (!out)
+		return over(c);
+	yyjson_obj_iter_init(props, &it);
+	for (; (key = yyjson_obj_iter_next(&it)); i++) {
+		struct place here = { at, yyjson_get_str(key), at ? at->depth + 1 : 1 };
+		struct kinds_schema *p;
+		int e = compile(c, yyjson_obj_iter_get_val(key), &here, &p);
+
+		if (e)
+			return e;
+		out[i] = (struct schema_property){ here.name, yyjson_get_len(key), p };
+	}
+	qsort(out, n, sizeof(*out), property_order);
+	s->properties = out;
+	s->property_count = n;
+	return 0;
+}
+
+const struct schema_property *schema_property(const struct kinds_schema *s, const char *name, size_t len)
+{
+	size_t lo = 0, hi = s->property_count;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		const struct schema_property *p = &s->properties[mid];
+		int order = memcmp(name, p->name, len < p->len ? len : p->len);
+
+		if (!order)
+			order = (len > p->len) - (len < p->len);
+		if (!order)
+			return p;
+		if (order < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return NULL;
+}
+
+static int list_type_of(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema *s)
+{
+	const char *list = str_of(v, "x-kubernetes-list-type");
+	const char *map = str_of(v, "x-kubernetes-map-type");
+
+	s->list = KL_ATOMIC;
+	if (list && !strcmp(list, "set"))
+		s->list = KL_SET;
+	else if (list && !strcmp(list, "map"))
+		s->list = KL_MAP;
+	else if (list && strcmp(list, "atomic"))
+		return refuse(c, at, "x-kubernetes-list-type must be atomic, set or map");
+	if (s->list == KL_MAP && !s->list_keys)
+		return refuse(c, at, "x-kubernetes-list-map-keys must not be empty if x-kubernetes-list-type is map");
+	s->atomic_map = map && !strcmp(map, "atomic");
+	return 0;
+}
+
+static int limits_of(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema *s)
+{
+	s->has_min = number_of(v, "minimum", &s->min);
+	s->has_max = number_of(v, "maximum", &s->max);
+	s->has_multiple = number_of(v, "multipleOf", &s->multiple) && s->multiple > 0;
+	s->exclusive_min = bool_of(v, "exclusiveMinimum");
+	s->exclusive_max = bool_of(v, "exclusiveMaximum");
+	s->min_length = int_of(v, "minLength");
+	s->max_length = int_of(v, "maxLength");
+	s->min_items = int_of(v, "minItems");
+	s->max_items = int_of(v, "maxItems");
+	s->min_properties = int_of(v, "minProperties");
+	s->max_properties = int_of(v, "maxProperties");
+	s->format = str_of(v, "format");
+	s->pattern_text = str_of(v, "pattern");
+	if (!s->pattern_text)
+		return 0;
+
+	struct err why;
+	int e = pattern_compile(c->a, s->pattern_text, &s->pattern, &why);
+
+	return e == -ERR_BAD_REQUEST ? refuse(c, at, why.msg) : e ? over(c) : 0;
+}
+
+static int compile(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema **ret)
+{
+	struct kinds_schema *s = arena_zalloc(c->a, sizeof(*s));
+	yyjson_val *additional = yyjson_obj_get(v, "additionalProperties");
+	int e;
+
+	if (!s)
+		return over(c);
+	if (++c->nodes > SCHEMA_NODES_MAX || (at && at->depth > DOC_DEPTH_MAX))
+		return refuse(c, at, "too deep or too many schemas");
+	if (yyjson_is_arr(yyjson_obj_get(v, "items")))
+		return refuse(c, at, "items must be a schema object and not an array");
+	s->nullable = bool_of(v, "nullable");
+	s->int_or_string = bool_of(v, "x-kubernetes-int-or-string");
+	s->keep_unknown = bool_of(v, "x-kubernetes-preserve-unknown-fields");
+	s->embedded = bool_of(v, "x-kubernetes-embedded-resource");
+	s->additional_any = yyjson_is_true(additional);
+	s->dflt = yyjson_obj_get(v, "default");
+	s->enum_values = yyjson_obj_get(v, "enum");
+	if ((e = type_of(c, v, at, &s->type)) || (e = limits_of(c, v, at, s)) ||
+			(e = strings_of(c, v, "required", &s->required)) ||
+			(e = strings_of(c, v, "x-kubernetes-list-map-keys", &s->list_keys)) ||
+			(e = list_type_of(c, v, at, s)) || (e = properties_of(c, v, at, s)) ||
+			(e = compile_member(c, v, "additionalProperties", at, &s->additional)) ||
+			(e = compile_member(c, v, "items", at, &s->items)) ||
+			(e = compile_member(c, v, "not", at, &s->not)) ||
+			(e = compile_list(c, v, "allOf", at, &s->all_of)) ||
+			(e = compile_list(c, v, "anyOf", at, &s->any_of)) ||
+			(e = compile_list(c, v, "oneOf", at, &s->one_of)))
+		return e;
+	*ret = s;
+	return 0;
+}
+
+int schema_compile(struct arena *a, yyjson_val *props, struct kinds_schema **ret, struct err *reterr)
+{
+	struct compiler c = { .a = a, .reterr = reterr };
+
+	return compile(&c, props, NULL, ret);
+}
+
+/* ---- as a type ---- */
+
+static bool type_is_object(const struct kinds_schema *s)
+{
+	return s->type == ST_OBJECT || (s->type == ST_ANY && (s->property_count || s->additional));
+}
+
+static void fill_element(struct arena *a, struct kinds_field *f, const struct kinds_schema *s, const char *name, bool *ret_over)
+{
+	f->value = KV_JSON;
+	if (s->int_or_string) {
+		f->value = KV_INT_OR_STRING;
+	} else if (s->type == ST_STRING) {
+		f->value = KV_STRING;
+	} else if (s->type == ST_INTEGER) {
+		f->value = KV_INT64;
+	} else if (s->type == ST_NUMBER) {
+		f->value = KV_DOUBLE;
+	} else if (s->type == ST_BOOLEAN) {
+		f->value = KV_BOOL;
+	} else if (type_is_object(s)) {
+		f->value = KV_OBJECT;
+		f->type = schema_type_of(a, s, name, false);
+		*ret_over = *ret_over || !f->type;
+	}
+}
+
+static void fill_field(struct arena *a, struct kinds_field *f, const char *key, const struct kinds_schema *s,
+	const char *name, bool *ret_over)
+{
+	BUF_AUTO struct buf text = {0};
+
+	f->name = key;
+	f->name_len = (uint8_t)(strlen(key) > UINT8_MAX ? 0 : strlen(key));
+	f->ptr = KP_POINTER;
+	f->omit = KO_OMITEMPTY;
+	f->schema = s;
+	if (s->atomic_map)
+		f->flags |= KF_ATOMIC_MAP;
+	if (s->dflt) {
+		if (doc_write(&text, s->dflt) || !(f->dflt = arena_strndup(a, text.p, text.len)))
+			*ret_over = true;
+	}
+	if (s->type == ST_ARRAY && s->items) {
+		f->card = KC_LIST;
+		f->ptr = KP_SLICE;
+		f->list = s->list;
+		f->list_keys = s->list_keys;
+		fill_element(a, f, s->items, name, ret_over);
+	} else if (type_is_object(s) && s->additional && !s->property_count && !s->embedded) {
+		f->card = KC_MAP;
+		f->ptr = KP_MAP;
+		fill_element(a, f, s->additional, name, ret_over);
+	} else {
+		fill_element(a, f, s, name, ret_over);
+	}
+}
+
+static int field_order(const void *a, const void *b)
+{
+	return strcmp(((const struct kinds_field *)a)->name, ((const struct kinds_field *)b)->name);
+}
+
+static bool is_meta(const char *name)
+{
+	return !strcmp(name, "apiVersion") || !strcmp(name, "kind") || !strcmp(name, "metadata");
+}
+
+static void add_meta(struct kinds_field *f, bool root)
+{
+	static const char *const names[] = { "apiVersion", "kind" };
+
+	for (int i = 0; i < 2; i++)
+		f[i] = (struct kinds_field){ .name = names[i], .name_len = (uint8_t)strlen(names[i]), .value = KV_STRING,
+			.flags = root ? KF_TYPEMETA : 0, .omit = KO_OMITEMPTY };
+	f[2] = (struct kinds_field){ .name = "metadata", .name_len = 8, .value = KV_OBJECT,
+		.type = kinds_type_by_name("meta/v1.ObjectMeta") };
+}
+
+const struct kinds_type *schema_type_of(struct arena *a, const struct kinds_schema *s, const char *name, bool root)
+{
+	struct kinds_type *t = arena_zalloc(a, sizeof(*t));
+	bool meta = root || s->embedded, failed = false;
+	struct kinds_field *fields = arena_zalloc(a, (s->property_count + 3) * sizeof(*fields));
+	uint16_t n = 0;
+
+	if (!t || !fields)
+		return NULL;
+	if (meta) {
+		add_meta(fields, root);
+		n = 3;
+	}
+	for (size_t i = 0; i < s->property_count && !failed; i++) {
+		const struct schema_property *p = &s->properties[i];
+
+		if (meta && is_meta(p->name))
+			continue;
+		fill_field(a, &fields[n], p->name, p->schema, name, &failed);
+		for (const char *const *r = s->required; r && *r; r++)
+			if (!strcmp(*r, p->name))
+				fields[n].flags |= KF_REQUIRED;
+		n++;
+	}
+	qsort(fields, n, sizeof(*fields), field_order);
+	if (s->additional && !failed) {
+		struct kinds_field *items = arena_zalloc(a, sizeof(*items));
+
+		if (!items)
+			return NULL;
+		fill_field(a, items, "", s->additional, name, &failed);
+		t->items = items;
+	}
+	t->name = name;
+	t->fields = fields;
+	t->field_count = n;
+	t->atomic = s->atomic_map;
+	t->keep_unknown = s->keep_unknown || s->additional_any;
+	t->embedded = s->embedded;
+	t->schema = s;
+	return failed ? NULL : t;
+}

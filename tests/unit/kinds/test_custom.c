@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Custom kinds: coming and going, pruning, validation by schema, OpenAPI. */
+#include "codec_help.h"
+
+#include "kinds/kinds_custom.h"
+#include "kinds/schema.h"
+#include "kinds/validate.h"
+
+static const char spec_schema[] =
+	"{\"type\":\"object\",\"required\":[\"spec\"],\"properties\":{\"metadata\":{\"type\":\"object\"},"
+	"\"status\":{\"type\":\"object\",\"x-kubernetes-preserve-unknown-fields\":true},"
+	"\"spec\":{\"type\":\"object\",\"required\":[\"cron\"],\"properties\":{"
+	"\"cron\":{\"type\":\"string\",\"pattern\":\"^(\\\\d+|\\\\*)( (\\\\d+|\\\\*)){4}$\",\"maxLength\":20},"
+	"\"replicas\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10,\"default\":1},"
+	"\"mode\":{\"type\":\"string\",\"enum\":[\"fast\",\"slow\"],\"nullable\":true},"
+	"\"port\":{\"x-kubernetes-int-or-string\":true},"
+	"\"when\":{\"type\":\"string\",\"format\":\"date-time\"},"
+	"\"labels\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\",\"minLength\":1}},"
+	"\"tags\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"set\",\"items\":{\"type\":\"string\"}},"
+	"\"parts\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"map\",\"x-kubernetes-list-map-keys\":[\"name\"],\"maxItems\":3,"
+	"\"items\":{\"type\":\"object\",\"required\":[\"name\"],\"properties\":{\"name\":{\"type\":\"string\"},"
+	"\"size\":{\"type\":\"number\",\"multipleOf\":0.5}}}},"
+	"\"any\":{\"type\":\"object\",\"x-kubernetes-preserve-unknown-fields\":true,\"properties\":{\"known\":{\"type\":\"object\"}}},"
+	"\"inner\":{\"type\":\"object\",\"x-kubernetes-embedded-resource\":true,\"properties\":{\"spec\":{\"type\":\"object\"}}},"
+	"\"one\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":\"string\"}},"
+	"\"oneOf\":[{\"required\":[\"a\"]},{\"required\":[\"b\"]}]}"
+	"}}}}";
+
+static yyjson_val *definition(const char *name, const char *group, const char *plural, const char *kind, const char *schema)
+{
+	const char *json = arena_printf(a, "{\"kind\":\"CustomResourceDefinition\",\"apiVersion\":\"apiextensions.k8s.io/v1\","
+		"\"metadata\":{\"name\":\"%s\"},\"spec\":{\"group\":\"%s\",\"names\":{\"plural\":\"%s\",\"kind\":\"%s\",\"shortNames\":[\"ct\"]},"
+		"\"scope\":\"Namespaced\",\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":{\"openAPIV3Schema\":%s},"
+		"\"subresources\":{\"status\":{},\"scale\":{\"specReplicasPath\":\".spec.replicas\",\"statusReplicasPath\":\".status.replicas\"}},"
+		"\"additionalPrinterColumns\":[{\"name\":\"Cron\",\"type\":\"string\",\"jsonPath\":\".spec.cron\"}]},"
+		"{\"name\":\"v1beta1\",\"served\":true,\"storage\":false,\"deprecated\":true,\"schema\":{\"openAPIV3Schema\":%s}},"
+		"{\"name\":\"v1alpha1\",\"served\":false,\"storage\":false,\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}",
+		name, group, plural, kind, schema, schema);
+	const struct kinds_type *crd = type("apiextensions/v1.CustomResourceDefinition");
+
+	return doc_freeze(a, normal(crd, parse(json)));
+}
+
+static const struct kinds_kind *put_crontab(void)
+{
+	if (kinds_custom_put(definition("crontabs.example.com", "example.com", "crontabs", "CronTab", spec_schema), &err))
+		fail_msg("%s", err.msg);
+	return kinds_by_resource("example.com", "v1", "crontabs");
+}
+
+static int drop_all(void **state)
+{
+	kinds_custom_clear();
+	return 0;
+}
+
+static void a_definition_becomes_kinds(void **state)
+{
+	uint64_t before = kinds_generation();
+	const struct kinds_kind *k = put_crontab(), *beta, *last = NULL, *other;
+
+	assert_non_null(k);
+	assert_true(kinds_generation() != before);
+	assert_ptr_equal(kinds_by_kind("example.com", "v1", "CronTab"), k);
+	assert_string_equal(k->api_version, "example.com/v1");
+	assert_string_equal(k->store, "example.com/crontabs");
+	assert_string_equal(k->singular, "crontab");
+	assert_string_equal(k->list_kind, "CronTabList");
+	assert_string_equal(k->short_names[0], "ct");
+	assert_true(k->namespaced && k->custom);
+	assert_int_equal(k->sub_count, 2);
+	assert_int_equal(k->column_count, 2);
+	assert_string_equal(k->columns[1].json_path, ".spec.cron");
+	assert_string_equal(kinds_custom_of(k)->spec_replicas, ".spec.replicas");
+	assert_null(kinds_custom_of(k)->warning);
+
+	beta = kinds_by_resource("example.com", "v1beta1", "crontabs");
+	assert_string_equal(kinds_custom_of(beta)->warning, "example.com/v1beta1 CronTab is deprecated");
+	assert_string_equal(beta->columns[1].name, "Age");
+	assert_ptr_equal(kinds_by_store("example.com/crontabs"), k);
+	assert_ptr_equal(kinds_custom_stored(beta), k);
+	assert_null(kinds_by_resource("example.com", "v1alpha1", "crontabs"));
+
+	for (size_t it = 0; kinds_next(&it, &other);)
+		last = other;
+	assert_ptr_equal(last, beta);
+	assert_non_null(kinds_type_by_gvk("example.com", "v1", "CronTabList"));
+}
+
+static void kinds_live_as_long_as_they_are_held(void **state)
+{
+	const struct kinds_kind *k = kinds_ref(put_crontab());
+
+	assert_ptr_not_equal(put_crontab(), k);     /* replaced */
+	kinds_custom_drop("crontabs.example.com");
+	assert_null(kinds_by_resource("example.com", "v1", "crontabs"));
+	assert_null(kinds_by_store("example.com/crontabs"));
+	assert_string_equal(k->kind, "CronTab");    /* still there for who holds it */
+	kinds_unref(k);
+	kinds_custom_drop("crontabs.example.com");
+	kinds_unref(kinds_ref(kinds_by_resource("", "v1", "pods")));
+}
+
+static void names_may_not_be_taken_twice(void **state)
+{
+	put_crontab();
+	assert_int_equal(kinds_custom_put(definition("crontabs.x", "example.com", "crontabs", "Other", spec_schema), &err), -ERR_CONFLICT);
+	assert_int_equal(kinds_custom_put(definition("others.x", "example.com", "others", "CronTab", spec_schema), &err), -ERR_CONFLICT);
+	assert_int_equal(kinds_custom_put(definition("pods.apps", "apps", "pods", "Pod", spec_schema), &err), -ERR_CONFLICT);
+	assert_int_equal(kinds_custom_put(definition("as.b.com", "b.com", "as", "A", spec_schema), &err), 0);
+	assert_int_equal(kinds_custom_check(definition("as.b.com", "b.com", "as", "A", spec_schema), &err), 0);
+}
+
+static void versions_have_an_order(void **state)
+{
+	static const char *const order[] = { "v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1",
+		"v11alpha2", "foo1", "foo10" };
+	const char *schema = "{\"type\":\"object\"}";
+	const struct kinds_kind *k;
+	size_t n = sizeof(order) / sizeof(order[0]), i = 0;
+	BUF_AUTO struct buf b = {0};
+
+	for (i = 0; i < n; i++)
+		buf_printf(&b, "%s{\"name\":\"%s\",\"served\":true,\"storage\":%s,\"schema\":{\"openAPIV3Schema\":%s}}",
+			i ? "," : "", order[(i * 7 + 3) % n], i ? "false" : "true", schema);
+	assert_int_equal(kinds_custom_put(parse(arena_printf(a, "{\"metadata\":{\"name\":\"as.b.com\"},\"spec\":{\"group\":\"b.com\","
+		"\"names\":{\"plural\":\"as\",\"kind\":\"A\"},\"scope\":\"Cluster\",\"versions\":[%s]}}", b.p)), &err), 0);
+	i = 0;
+	for (size_t it = 0; kinds_next(&it, &k);)
+		if (k->custom)
+			assert_string_equal(k->version, order[i++]);
+	assert_int_equal(i, n);
+}
+
+static const struct { const char *schema, *want; } bad_schemas[] = {
+	{ "{\"type\":\"map\"}", "openAPIV3Schema: type must be one of array, boolean, integer, number, object, string" },
+	{ "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\",\"items\":[{\"type\":\"string\"}]}}}",
+		"openAPIV3Schema.a: items must be a schema object and not an array" },
+	{ "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"pattern\":\"(\"}}}",
+		"openAPIV3Schema.a: error parsing regexp: missing closing )" },
+	{ "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"map\"}}}",
+		"openAPIV3Schema.a: x-kubernetes-list-map-keys must not be empty if x-kubernetes-list-type is map" },
+};
+
+static void what_cannot_be_served_is_refused(void **state)
+{
+	for (size_t i = 0; i < sizeof(bad_schemas) / sizeof(bad_schemas[0]); i++) {
+		assert_int_equal(kinds_custom_put(definition("as.b.com", "b.com", "as", "A", bad_schemas[i].schema), &err), -ERR_BAD_REQUEST);
+		assert_string_equal(err.msg, bad_schemas[i].want);
+	}
+	assert_null(kinds_by_resource("b.com", "v1", "as"));
+
+	BUF_AUTO struct buf deep = {0};
+
+	for (int i = 0; i < 190; i++)
+		buf_adds(&deep, "{\"not\":");
+	buf_adds(&deep, "{}");
+	for (int i = 0; i < 190; i++)
+		buf_addc(&deep, '}');
+	struct kinds_schema *s;
+
+	assert_int_equal(schema_compile(a, parse(deep.p), &s, &err), 0);
+}
+
+#define HEAD "{\"apiVersion\":\"example.com/v1\",\"kind\":\"CronTab\",\"metadata\":{\"name\":\"x\"}"
+
+static const struct { const char *name, *in, *want; } prune_cases[] = {
+	{ "members by name, unknown ones go", "{\"kind\":\"CronTab\",\"spec\":{\"x\":1,\"cron\":\"c\"},\"apiVersion\":\"example.com/v1\","
+		"\"metadata\":{\"name\":\"x\"},\"y\":{}}",
+		HEAD ",\"spec\":{\"cron\":\"c\"}}\nunknown field \"spec.x\"\nunknown field \"y\"" },
+	{ "kept where the schema says so, but not below what it knows",
+		"{\"spec\":{\"any\":{\"z\":[{\"b\":null,\"a\":1}],\"known\":{\"q\":1}},\"cron\":\"c\"},\"status\":{\"free\":true}}",
+		"{\"metadata\":{},\"spec\":{\"any\":{\"known\":{},\"z\":[{\"a\":1,\"b\":null}]},\"cron\":\"c\"},\"status\":{\"free\":true}}"
+		"\nunknown field \"spec.any.known.q\"" },
+	{ "null goes where it may not be", "{\"spec\":{\"replicas\":null,\"mode\":null,\"cron\":null}}",
+		"{\"metadata\":{},\"spec\":{\"mode\":null}}" },
+	{ "maps keep any key", "{\"spec\":{\"labels\":{\"b\":\"1\",\"a\":\"2\"}}}",
+		"{\"metadata\":{},\"spec\":{\"labels\":{\"a\":\"2\",\"b\":\"1\"}}}" },
+	{ "wrong types stay for validation", "{\"spec\":{\"replicas\":\"1\",\"parts\":{}}}",
+		"{\"metadata\":{},\"spec\":{\"parts\":{},\"replicas\":\"1\"}}" },
+	{ "an embedded object has metadata", "{\"spec\":{\"inner\":{\"kind\":\"K\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"i\",\"bad\":1},\"x\":1}}}",
+		"{\"metadata\":{},\"spec\":{\"inner\":{\"apiVersion\":\"v1\",\"kind\":\"K\",\"metadata\":{\"name\":\"i\"}}}}"
+		"\nunknown field \"spec.inner.metadata.bad\"\nunknown field \"spec.inner.x\"" },
+	{ "twice counts last", "{\"spec\":{\"cron\":\"a\",\"cron\":\"b\"},\"metadata\":{\"name\":\"a\",\"name\":\"b\"}}",
+		"{\"metadata\":{\"name\":\"b\"},\"spec\":{\"cron\":\"b\"}}\nduplicate field \"spec.cron\"\nduplicate field \"metadata.name\"" },
+	{ "metadata is typed", "{\"metadata\":{\"labels\":{\"a\":1}}}",
+		"error: json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string" },
+	{ "an array is no object", "[]", "error: json: cannot unmarshal array into Go value of type map[string]interface {}" },
+};
+
+static void unknown_members_are_pruned(void **state)
+{
+	const struct kinds_kind *k = put_crontab();
+
+	for (size_t i = 0; i < sizeof(prune_cases) / sizeof(prune_cases[0]); i++) {
+		struct kinds_problem *problems = NULL;
+		yyjson_mut_val *v;
+		const char *got;
+
+		if (kinds_decode(doc_new(a), a, k->type, parse(prune_cases[i].in), KS_STRICT, &v, &problems, &err))
+			got = arena_printf(a, "error: %s", err.msg);
+		else
+			got = text_of(v);
+		for (; problems; problems = problems->next)
+			got = arena_printf(a, "%s\n%s", got, problems->text);
+		if (strcmp(got, prune_cases[i].want))
+			fail_msg("%s:\n got %s\nwant %s", prune_cases[i].name, got, prune_cases[i].want);
+	}
+}
+
+/* The causes of spec, one a line: "type field: detail". */
+static const char *causes(const struct kinds_kind *k, const char *json)
+{
+	struct vcheck c = { .a = a, .k = k };
+	struct kinds_problem *problems;
+	const char *text = "";
+
+	if (kinds_decode(doc_new(a), a, k->type, parse(json), KS_IGNORE, &c.v, &problems, &err))
+		fail_msg("%s", err.msg);
+	c.tail = &c.first;
+	v_schema(&c);
+	for (struct field_error *e = c.first; e; e = e->next)
+		text = arena_printf(a, "%s%s%s: %s", text, *text ? "\n" : "", e->field, e->detail);
+	return text;
+}
+
+static const struct { const char *spec, *want; } rule_cases[] = {
+	{ "{\"cron\":\"* * * * 5\"}", "" },
+	{ "{}", "spec.cron: Required value" },
+	{ "{\"cron\":\"* *\"}", "spec.cron: Invalid value: \"* *\": spec.cron in body should match '^(\\d+|\\*)( (\\d+|\\*)){4}$'" },
+	{ "{\"cron\":\"10 10 10 10 10 10 10 10\"}", "spec.cron: Too long: may not be more than 20 bytes\nspec.cron: Invalid value: "
+		"\"10 10 10 10 10 10 10 10\": spec.cron in body should match '^(\\d+|\\*)( (\\d+|\\*)){4}$'" },
+	{ "{\"cron\":\"* * * * 5\",\"replicas\":0}",
+		"spec.replicas: Invalid value: 0: spec.replicas in body should be greater than or equal to 1" },
+	{ "{\"cron\":\"* * * * 5\",\"replicas\":11}",
+		"spec.replicas: Invalid value: 11: spec.replicas in body should be less than or equal to 10" },
+	{ "{\"cron\":\"* * * * 5\",\"replicas\":\"2\"}",
+		"spec.replicas: Invalid value: \"string\": spec.replicas in body must be of type integer: \"string\"" },
+	{ "{\"cron\":\"* * * * 5\",\"replicas\":1.5}",
+		"spec.replicas: Invalid value: \"number\": spec.replicas in body must be of type integer: \"number\"" },
+	{ "{\"cron\":\"* * * * 5\",\"mode\":null}", "" },
+	{ "{\"cron\":\"* * * * 5\",\"mode\":\"x\"}", "spec.mode: Unsupported value: \"x\": supported values: \"fast\", \"slow\"" },
+	{ "{\"cron\":\"* * * * 5\",\"port\":\"http\"}", "" },
+	{ "{\"cron\":\"* * * * 5\",\"port\":true}",
+		"spec.port: Invalid value: \"boolean\": spec.port in body must be of type integer,string: \"boolean\"" },
+	{ "{\"cron\":\"* * * * 5\",\"when\":\"now\"}",
+		"spec.when: Invalid value: \"now\": spec.when in body must be of type date-time: \"now\"" },
+	{ "{\"cron\":\"* * * * 5\",\"labels\":{\"a\":\"\"}}",
+		"spec.labels.a: Invalid value: \"\": spec.labels.a in body should be at least 1 chars long" },
+	{ "{\"cron\":\"* * * * 5\",\"tags\":[\"a\",\"b\",\"a\"]}", "spec.tags[2]: Duplicate value: \"a\"" },
+	{ "{\"cron\":\"* * * * 5\",\"parts\":[{\"name\":\"a\",\"size\":0.5},{\"name\":\"a\"},{\"size\":0.3}]}",
+		"spec.parts[2].name: Required value\nspec.parts[2].size: Invalid value: 0.3: spec.parts[2].size in body should be a multiple of 0.5\n"
+		"spec.parts[1]: Duplicate value: {\"name\":\"a\"}" },
+	{ "{\"cron\":\"* * * * 5\",\"parts\":[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"c\"},{\"name\":\"d\"}]}",
+		"spec.parts: Too many: 4: must have at most 3 items" },
+	{ "{\"cron\":\"* * * * 5\",\"one\":{\"a\":\"x\"}}", "" },
+	{ "{\"cron\":\"* * * * 5\",\"one\":{}}",
+		"spec.one: Invalid value: \"\": \"spec.one\" must validate one and only one schema (oneOf). Found none valid" },
+	{ "{\"cron\":\"* * * * 5\",\"inner\":{\"kind\":\"K\"}}", "spec.inner.apiVersion: Required value: must not be empty" },
+};
+
+static void objects_are_checked_by_their_schema(void **state)
+{
+	const struct kinds_kind *k = put_crontab();
+
+	for (size_t i = 0; i < sizeof(rule_cases) / sizeof(rule_cases[0]); i++) {
+		const char *got = causes(k, arena_printf(a, HEAD ",\"spec\":%s}", rule_cases[i].spec));
+
+		if (strcmp(got, rule_cases[i].want))
+			fail_msg("%s:\n got %s\nwant %s", rule_cases[i].spec, got, rule_cases[i].want);
+	}
+	assert_string_equal(causes(k, HEAD "}"), "spec: Required value");
+}
+
+static void types_carry_defaults_and_merge_keys(void **state)
+{
+	const struct kinds_type *spec = NULL, *t = put_crontab()->type;
+
+	for (int i = 0; i < t->field_count; i++)
+		if (!strcmp(t->fields[i].name, "spec"))
+			spec = t->fields[i].type;
+	assert_non_null(spec);
+	for (int i = 0; i < spec->field_count; i++) {
+		const struct kinds_field *f = &spec->fields[i];
+
+		assert_true(!i || strcmp(spec->fields[i - 1].name, f->name) < 0);
+		if (!strcmp(f->name, "replicas"))
+			assert_string_equal(f->dflt, "1");
+		if (!strcmp(f->name, "parts")) {
+			assert_int_equal(f->card, KC_LIST);
+			assert_int_equal(f->list, KL_MAP);
+			assert_string_equal(f->list_keys[0], "name");
+			assert_int_equal(f->type->fields[0].flags & KF_REQUIRED, KF_REQUIRED);
+		}
+		if (!strcmp(f->name, "labels"))
+			assert_int_equal(f->card, KC_MAP);
+	}
+}
+
+static void openapi_describes_custom_kinds(void **state)
+{
+	BUF_AUTO struct buf v3 = {0}, v2 = {0};
+	yyjson_val *schemas, *s;
+	const char *path;
+	bool listed = false;
+
+	put_crontab();
+	for (size_t it = 0; kinds_openapi_v3_next(&it, &path);)
+		listed |= !strcmp(path, "apis/example.com/v1beta1");
+	assert_true(listed);
+	assert_int_equal(kinds_openapi_v3(&v3, "apis/example.com/v1"), 0);
+	schemas = doc_get(parse(v3.p), "components.schemas");
+	s = yyjson_obj_get(schemas, "com.example.v1.CronTab");
+	assert_string_equal(doc_str(s, "properties.spec.properties.parts.x-kubernetes-list-type"), "map");
+	assert_int_equal(doc_int(s, "properties.spec.properties.replicas.default", 0), 1);
+	assert_string_equal(doc_str(s, "x-kubernetes-group-version-kind.0.kind"), "CronTab");
+	assert_non_null(yyjson_obj_get(schemas, "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"));
+	s = yyjson_obj_get(schemas, "com.example.v1.CronTabList");
+	assert_string_equal(doc_str(s, "properties.items.items.$ref"), "#/components/schemas/com.example.v1.CronTab");
+
+	assert_int_equal(kinds_openapi_v2(&v2), 0);
+	schemas = doc_get(parse(v2.p), "definitions");
+	s = yyjson_obj_get(schemas, "com.example.v1.CronTab");
+	assert_non_null(s);
+	assert_null(doc_get(s, "properties.spec.properties.one.oneOf"));
+}
+
+static void custom_kinds_have_no_protobuf(void **state)
+{
+	BUF_AUTO struct buf out = {0};
+
+	assert_int_equal(kinds_encode_proto(&out, put_crontab()->type, parse(HEAD "}"), &err), -ERR_NOT_ACCEPTABLE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_definition_becomes_kinds, drop_all),
+		cmocka_unit_test_teardown(kinds_live_as_long_as_they_are_held, drop_all),
+		cmocka_unit_test_teardown(names_may_not_be_taken_twice, drop_all),
+		cmocka_unit_test_teardown(versions_have_an_order, drop_all),
+		cmocka_unit_test_teardown(what_cannot_be_served_is_refused, drop_all),
+		cmocka_unit_test_teardown(unknown_members_are_pruned, drop_all),
+		cmocka_unit_test_teardown(objects_are_checked_by_their_schema, drop_all),
+		cmocka_unit_test_teardown(types_carry_defaults_and_merge_keys, drop_all),
+		cmocka_unit_test_teardown(openapi_describes_custom_kinds, drop_all),
+		cmocka_unit_test_teardown(custom_kinds_have_no_protobuf, drop_all),
+	};
+	return cmocka_run_group_tests(tests, open_arena, close_arena);
+}
