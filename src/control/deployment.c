@@ -133,7 +133,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 		deployment_recreate(&d);
 	else
 		deployment_rolling(&d);
-	deployment_status(&d);
+	if (!d.stale)
+		deployment_status(&d);
 	return 0;
 }
 

@@ -141,7 +141,7 @@ static bool number_revision(struct deployment *d)
 		yyjson_mut_val *o = yyjson_val_mut_copy(doc, d->tree);
 		annotate(d, o, DEPLOYMENT_REVISION, d->new->revision);
 		ctl_update(d->c, d->kind, d->obj->ns, d->obj->name, NULL, o);
-		wrote = true;
+		wrote = d->stale = true;
 	}
 	return wrote;
 }

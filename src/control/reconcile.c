@@ -330,9 +330,6 @@ void ctl_create(struct ctl *c, const struct kinds_kind *k, const char *ns, yyjso
 void ctl_update(struct ctl *c, const struct kinds_kind *k, const char *ns, const char *name, const char *sub,
 	yyjson_mut_val *body)
 {
-	/* A status has one author: nothing to race with, and the spec is not touched. */
-	if (sub && !strcmp(sub, "status"))
-		doc_mdel(body, "metadata.resourceVersion");
 	call_kind(c, "PUT", k, ns, name, sub, NULL, body);
 }
 
