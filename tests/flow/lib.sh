@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+# lib - what the flow tests share: a cloud of their own, checks with clear words, clean-up.
+# shellcheck shell=bash
+#
+#   cloud_up            starts $SAMPAN as a one-node cloud; sets KUBECONFIG, DATA, PORT
+#   check NAME WANT CMD...   runs CMD; its output must match the regex WANT
+#   refuse NAME WANT CMD...  the same for a command that must fail
+#   finish              sums up; the exit code of the test
+set -uo pipefail
+: "${SAMPAN:=$PWD/build/sampan}"
+WORK=$(mktemp -d /tmp/sampan-flow.XXXXXX)
+DATA=$WORK/data RUN=$WORK/run
+PORT=${PORT:-$((20000 + RANDOM % 10000))}
+ok=0 bad=0
+
+skip() { echo "skip: $*"; exit 77; }
+
+# An OCI-less docker-archive with busybox as every command: made from Debian's package.
+busybox_image() {
+	local d=$WORK/img name=${1:-localhost/busybox:1}
+	rm -rf "$d"; mkdir -p "$d/root/bin" "$d/root/tmp" "$d/root/etc" "$d/root/home"
+	cp "$(command -v busybox)" "$d/root/bin/busybox"
+	for a in $("$d/root/bin/busybox" --list); do [ "$a" = busybox ] || ln -sf busybox "$d/root/bin/$a"; done
+	printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n' >"$d/root/etc/passwd"
+	tar -C "$d/root" --owner=0 --group=0 -cf "$d/layer.tar" .
+	local diff; diff=$(sha256sum "$d/layer.tar" | cut -d' ' -f1)
+	printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["sh"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$diff" >"$d/config.json"
+	printf '[{"Config":"config.json","RepoTags":["%s"],"Layers":["layer.tar"]}]' "$name" >"$d/manifest.json"
+	tar -C "$d" -cf "$WORK/busybox.tar" manifest.json config.json layer.tar
+	echo "$WORK/busybox.tar"
+}
+
+server_ready() {
+	for _ in $(seq 200); do
+		[ -f "$DATA/admin.kubeconfig" ] && kubectl get --raw /readyz >/dev/null 2>&1 && return 0
+		kill -0 "$CLOUD" 2>/dev/null || break
+		sleep 0.05
+	done
+	echo "the server did not get ready; its log:"; tail -30 "$WORK/log"; return 1
+}
+
+node_ready() { kubectl wait --for=condition=Ready node --all --timeout=30s >/dev/null; }
+
+cloud_start() {
+	export KUBECONFIG=$DATA/admin.kubeconfig
+	"$SAMPAN" up --data-dir "$DATA" --listen "127.0.0.1:$PORT" >>"$WORK/log" 2>&1 &
+	CLOUD=$!
+	server_ready
+}
+
+cloud_up() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	for t in kubectl busybox crun conmon; do command -v $t >/dev/null || skip "$t is missing"; done
+	tools/ci-cgroups.sh || skip "cgroups cannot be prepared"
+	mkdir -p "$DATA"
+	"$SAMPAN" image import --data-dir "$DATA/agent" "$(busybox_image)" >/dev/null || { echo "image import failed"; exit 1; }
+	cloud_start || exit 1
+	for _ in $(seq 200); do kubectl get nodes 2>/dev/null | grep -q . && break; sleep 0.05; done
+	node_ready || { echo "the node did not get ready; the log:"; tail -30 "$WORK/log"; exit 1; }
+}
+
+cloud_down() {
+	[ -n "${CLOUD-}" ] || return 0
+	"$SAMPAN" down --data-dir "$DATA" >"$WORK/down" 2>&1 || { echo "down failed:"; cat "$WORK/down"; bad=$((bad + 1)); }
+	wait "$CLOUD" 2>/dev/null
+	CLOUD=
+}
+
+cleanup() { cloud_down; [ -n "${KEEP-}" ] || rm -rf "$WORK"; }
+trap cleanup EXIT
+
+report() { # NAME RC WANT OUTPUT
+	if [ "$2" = 0 ]; then ok=$((ok + 1)); [ -n "${VERBOSE-}" ] && echo "ok: $1"
+	else bad=$((bad + 1)); printf 'FAILED: %s\n  wanted: %s\n  got: %s\n' "$1" "$3" "$(printf '%s' "$4" | head -c 1500)"; fi
+}
+
+check() {
+	local name=$1 want=$2 out rc; shift 2
+	out=$(timeout 60 "$@" 2>&1); rc=$?
+	{ [ $rc = 0 ] && grep -qzE -- "$want" <<<"$out"; }; report "$name" $? "$want" "rc $rc: $out"
+}
+
+refuse() {
+	local name=$1 want=$2 out rc; shift 2
+	out=$(timeout 60 "$@" 2>&1); rc=$?
+	{ [ $rc != 0 ] && [ $rc != 124 ] && grep -qzE -- "$want" <<<"$out"; }; report "$name" $? "failure with $want" "rc $rc: $out"
+}
+
+# until NAME WANT CMD...: check, asked again for up to 30 s.
+until_ok() {
+	local name=$1 want=$2 out; shift 2
+	for _ in $(seq 300); do
+		out=$(timeout 20 "$@" 2>&1) && grep -qzE -- "$want" <<<"$out" && { report "$name" 0 "$want" "$out"; return; }
+		sleep 0.1
+	done
+	report "$name" 1 "$want (within 30 s)" "$out"
+}
+
+finish() {
+	if [ "$bad" != 0 ] && [ -f "$WORK/log" ]; then echo "-- last of the cloud's log"; tail -40 "$WORK/log"; fi
+	echo "$ok checks passed, $bad failed"
+	[ "$bad" = 0 ]
+	exit $?
+}
