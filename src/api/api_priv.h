@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * api_priv - the state of the API, for siblings and tests: one struct api over one
+ * store and cache, and what its files keep in it.
+ */
+#ifndef API_API_PRIV_H
+#define API_API_PRIV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <yyjson.h>
+
+#include "api/entry.h"
+#include "api/openapi.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/map.h"
+#include "cache/cache.h"
+#include "kinds/kinds.h"
+
+#define API_BODY_MAX      (3u << 20)    /* bytes of a request's body */
+#define API_ARENA_MAX     (32u << 20)   /* memory of one request */
+#define API_RETRIES_MAX   16u           /* rounds of compare-and-swap */
+#define API_INFLIGHT_MAX  8192u         /* requests being served, watches apart */
+#define API_IDLE_ARENAS   64u           /* arenas kept for the next calls */
+
+struct rbac;
+struct tokens;
+struct allocator;
+struct metrics;
+struct discovery;
+struct tunnel_tls;
+
+struct api_kinds {              /* kinds that some code here knows by name */
+	const struct kinds_kind *pod, *ns, *node, *service, *service_account, *job, *secret,
+		*config_map, *priority_class, *crd, *pdb, *csr, *endpoints, *slice,
+		*cluster_role, *role, *cluster_role_binding, *role_binding,
+		*rc, *deployment, *rs, *sts, *event, *events_event, *hpa1, *hpa2,
+		*storage_class, *lease, *binding, *service_cidr, *pvc, *pv, *pod_template,
+		*quota;
+};
+
+struct api {
+	struct loop *loop;
+	struct store *store;
+	struct cache *cache;
+	char *ca_cert_pem, *ca_key_pem, *issuer, *service_cidr, *advertise;
+	struct api_kinds k;
+	const struct kinds_kind **stored_as;  /* by kinds_kind.id: in whose version it is stored */
+	struct rbac *rbac;
+	struct tokens *tokens;
+	struct allocator *alloc;
+	struct metrics *metrics;
+	struct discovery *discovery;
+	struct openapi openapi;
+	struct tunnel_tls *tunnel;
+	struct list calls;                    /* all live calls */
+	struct arena *idle[API_IDLE_ARENAS];  /* of finished calls, for reuse */
+	unsigned idle_count, inflight;
+	bool ready, draining;
+	int64_t started_us;                   /* wall clock */
+	struct bootstrap *bootstrap;          /* while it runs */
+};
+
+/* The kind in whose version k's objects are stored; k itself for most. */
+const struct kinds_kind *api_stored_as(const struct api *a, const struct kinds_kind *k);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bootstrap - what every cloud starts with, written when it is missing: first the
+ * namespaces, classes, roles and bindings, all in one group; then what lives in those
+ * namespaces. Nothing that exists is changed, but for the endpoints of the API itself,
+ * which follow its address.
+ */
+#define LOG_MODULE "api"
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/bootstrap_table.h"
+#include "api/call.h"
+#include "base/env.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "store/store.h"
+
+#define RBAC_GROUP "rbac.authorization.k8s.io"
+
+struct bootstrap {
+	struct api *api;
+	void (*done)(void *arg, int rc);
+	void *arg;
+	size_t waiting;
+	int wave, rc;
+	struct loop_task task;
+};
+
+static void next_wave(void *arg);
+
+static void one_done(struct bootstrap *b, int rc)
+{
+	if (rc && !b->rc)
+		b->rc = rc;
+	if (!--b->waiting)
+		loop_defer(b->api->loop, &b->task, next_wave, b);
+}
+
+/* ---- roles and bindings: their bytes are made at build time ---- */
+
+static void row_written(void *arg, int rc, int64_t rev)
+{
+	/* Somebody else being faster is as good. */
+	one_done(arg, rc == -ERR_CONFLICT ? 0 : rc);
+}
+
+static int write_row(struct bootstrap *b, const struct bootstrap_row *r, const char *now)
+{
+	const struct kinds_kind *k = kinds_by_resource(RBAC_GROUP, "v1", r->plural);
+	BUF_AUTO struct buf key = { 0 };
+	BUF_AUTO struct buf json = { 0 };
+	char uid[TEXT_UUID_MAX];
+	BLOB_AUTO struct blob *value = NULL;
+	int rc;
+
+	if (cache_get(b->api->cache, k->store, r->ns, r->name))
+		return 0;
+	text_uuid(uid);
+	buf_printf(&key, *r->ns ? "%s/%s/%s" : "%s%s/%s", k->store, r->ns, r->name);
+	buf_printf(&json, "%s%s\",\"creationTimestamp\":\"%s\"%s", r->head, uid, now, r->tail);
+	value = json.failed || key.failed ? NULL : blob_new(json.p, json.len);
+	if (!value)
+		return -ERR_NOMEM;
+	rc = store_put(b->api->store, key.p, value, 0, row_written, b);
+	if (!rc)
+		b->waiting++;
+	return rc;
+}
+
+static int write_rows(struct bootstrap *b)
+{
+	char now[TEXT_TIME_MAX];
+	int rc = 0;
+
+	text_time(now, env_wall_us());
+	for (size_t i = 0; i < bootstrap_row_count && !rc; i++)
+		rc = write_row(b, &bootstrap_rows[i], now);
+	return rc;
+}
+
+/* ---- the rest, through the stages ---- */
+
+static void call_done(void *arg, int status, const struct blob *body)
+{
+	if (status >= 300 && status != 409)
+		log_error("bootstrap: %d %.*s", status, body ? (int)body->len : 0, body ? body->p : "");
+	one_done(arg, status < 300 || status == 409 ? 0 : -ERR_INTERNAL);
+}
+
+static int write_object(struct bootstrap *b, const char *method, const char *path, const char *json)
+{
+	static const char *const groups[] = { "system:masters", NULL };
+	static const struct user user = { .name = "system:apiserver", .groups = groups };
+	bool apply = !strcmp(method, "PATCH");
+	struct api_call q = { .method = method, .path = path, .body = json, .body_len = strlen(json),
+		.user = &user, .content_type = apply ? "application/apply-patch+yaml" : NULL,
+		.query = apply ? "fieldManager=sampan&force=true" : "fieldManager=sampan" };
+	int rc = api_call_trusted(b->api, &q, call_done, b);
+
+	if (!rc)
+		b->waiting++;
+	return rc;
+}
+
+static int create_missing(struct bootstrap *b, const struct kinds_kind *k, const char *ns, const char *name,
+	const char *json)
+{
+	BUF_AUTO struct buf path = { 0 };
+
+	if (cache_get(b->api->cache, k->store, ns, name))
+		return 0;
+	buf_printf(&path, *k->group ? "/apis/%s" : "/api/%s", k->api_version);
+	if (*ns)
+		buf_printf(&path, "/namespaces/%s", ns);
+	buf_printf(&path, "/%s", k->plural);
+	return path.failed ? -ERR_NOMEM : write_object(b, "POST", path.p, json);
+}
+
+static int write_namespaces(struct bootstrap *b)
+{
+	static const char *const names[] = { "default", "kube-system", "kube-public", "kube-node-lease" };
+	int rc = 0;
+
+	for (size_t i = 0; i < 4 && !rc; i++) {
+		BUF_AUTO struct buf json = { 0 };
+
+		buf_printf(&json, "{\"metadata\":{\"name\":\"%s\"}}", names[i]);
+		rc = json.failed ? -ERR_NOMEM : create_missing(b, b->api->k.ns, "", names[i], json.p);
+	}
+	return rc;
+}
+
+static int write_classes(struct bootstrap *b)
+{
+	int rc = create_missing(b, b->api->k.priority_class, "", "system-cluster-critical",
+		"{\"metadata\":{\"name\":\"system-cluster-critical\"},\"value\":2000000000,\"description\":"
+		"\"Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.\"}");
+
+	return rc ? rc : create_missing(b, b->api->k.priority_class, "", "system-node-critical",
+		"{\"metadata\":{\"name\":\"system-node-critical\"},\"value\":2000001000,\"description\":"
+		"\"Used for system critical pods that must not be moved from their current node.\"}");
+}
+
+/* "1.2.3.4:6443" or "[::1]:6443" taken apart. */
+static int split_advertise(const char *s, char host[64], unsigned *ret_port)
+{
+	const char *colon = strrchr(s, ':');
+	size_t n = colon ? (size_t)(colon - s) : 0;
+	uint8_t addr[16];
+	int family;
+
+	if (!colon)
+		return -ERR_BAD_REQUEST;
+	*ret_port = (unsigned)strtoul(colon + 1, NULL, 10);
+	if (n > 2 && *s == '[') {
+		s++;
+		n -= 2;
+	}
+	if (!n || n > 63 || !*ret_port || *ret_port > 65535)
+		return -ERR_BAD_REQUEST;
+	memcpy(host, s, n);
+	host[n] = 0;
+	return text_parse_ip(host, &family, addr) ? -ERR_BAD_REQUEST : 0;
+}
+
+static int write_api_service(struct bootstrap *b)
+{
+	BUF_AUTO struct buf service = { 0 };
+	BUF_AUTO struct buf endpoints = { 0 };
+	BUF_AUTO struct buf slice = { 0 };
+	char ip[46], host[64];
+	unsigned port;
+	int rc;
+
+	if (split_advertise(b->api->advertise, host, &port)) {
+		log_error("bootstrap: \"%s\" is no ADDR:PORT that pods could reach the API at", b->api->advertise);
+		return -ERR_BAD_REQUEST;
+	}
+	alloc_ip(b->api, 1, ip);
+	buf_printf(&service, "{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"component\":\"apiserver\","
+		"\"provider\":\"kubernetes\"}},\"spec\":{\"clusterIP\":\"%s\",\"ports\":[{\"name\":\"https\",\"protocol\":"
+		"\"TCP\",\"port\":443,\"targetPort\":%u}],\"type\":\"ClusterIP\",\"sessionAffinity\":\"None\"}}", ip, port);
+	buf_printf(&endpoints, "{\"kind\":\"Endpoints\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"kubernetes\",\"labels\":"
+		"{\"endpointslice.kubernetes.io/skip-mirror\":\"true\"}},\"subsets\":[{\"addresses\":[{\"ip\":\"%s\"}],"
+		"\"ports\":[{\"name\":\"https\",\"port\":%u,\"protocol\":\"TCP\"}]}]}", host, port);
+	buf_printf(&slice, "{\"kind\":\"EndpointSlice\",\"apiVersion\":\"discovery.k8s.io/v1\",\"metadata\":{\"name\":"
+		"\"kubernetes\",\"labels\":{\"kubernetes.io/service-name\":\"kubernetes\"}},\"addressType\":\"%s\","
+		"\"endpoints\":[{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true}}],\"ports\":[{\"name\":\"https\","
+		"\"port\":%u,\"protocol\":\"TCP\"}]}", strchr(host, ':') ? "IPv6" : "IPv4", host, port);
+	if (service.failed || endpoints.failed || slice.failed)
+		return -ERR_NOMEM;
+	rc = create_missing(b, b->api->k.service, "default", "kubernetes", service.p);
+	if (!rc)
+		rc = write_object(b, "PATCH", "/api/v1/namespaces/default/endpoints/kubernetes", endpoints.p);
+	if (!rc)
+		rc = write_object(b, "PATCH",
+			"/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes", slice.p);
+	return rc;
+}
+
+/* Agents answer DNS at this address themselves, so the Service selects nothing. */
+static int write_dns_service(struct bootstrap *b)
+{
+	BUF_AUTO struct buf json = { 0 };
+	char ip[46];
+
+	alloc_ip(b->api, 10, ip);
+	buf_printf(&json, "{\"metadata\":{\"name\":\"kube-dns\",\"labels\":{\"k8s-app\":\"kube-dns\","
+		"\"kubernetes.io/cluster-service\":\"true\",\"kubernetes.io/name\":\"CoreDNS\"}},\"spec\":{\"clusterIP\":\"%s\","
+		"\"ports\":[{\"name\":\"dns\",\"protocol\":\"UDP\",\"port\":53,\"targetPort\":53},{\"name\":\"dns-tcp\","
+		"\"protocol\":\"TCP\",\"port\":53,\"targetPort\":53}]}}", ip);
+	return json.failed ? -ERR_NOMEM : create_missing(b, b->api->k.service, "kube-system", "kube-dns", json.p);
+}
+
+static int write_range(struct bootstrap *b)
+{
+	BUF_AUTO struct buf json = { 0 };
+
+	buf_printf(&json, "{\"metadata\":{\"name\":\"kubernetes\"},\"spec\":{\"cidrs\":[\"%s\"]}}", b->api->service_cidr);
+	return json.failed ? -ERR_NOMEM : create_missing(b, b->api->k.service_cidr, "", "kubernetes", json.p);
+}
+
+/* ---- the waves ---- */
+
+static void finish(struct bootstrap *b)
+{
+	struct api *a = b->api;
+	void (*done)(void *, int) = b->done;
+	void *arg = b->arg;
+	int rc = b->rc;
+
+	a->bootstrap = NULL;
+	free(b);
+	a->ready = rc == 0;
+	done(arg, rc);
+}
+
+static void next_wave(void *arg)
+{
+	struct bootstrap *b = arg;
+	int rc = b->rc;
+
+	if (!rc && b->wave == 0) {
+		rc = write_rows(b);
+		if (!rc)
+			rc = write_namespaces(b);
+		if (!rc)
+			rc = write_classes(b);
+		if (!rc)
+			rc = write_range(b);
+	} else if (!rc && b->wave == 1) {
+		rc = write_api_service(b);
+		if (!rc)
+			rc = write_dns_service(b);
+	}
+	if (rc && !b->rc)
+		b->rc = rc;
+	b->wave++;
+	if (b->waiting)
+		return;
+	if (b->rc || b->wave > 2)
+		finish(b);
+	else
+		loop_defer(b->api->loop, &b->task, next_wave, b);
+}
+
+void bootstrap_cancel(struct bootstrap *b)
+{
+	loop_defer_cancel(b->api->loop, &b->task);
+	b->api->bootstrap = NULL;
+	free(b);
+}
+
+void api_bootstrap(struct api *a, void (*done)(void *arg, int rc), void *arg)
+{
+	struct bootstrap *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		done(arg, -ERR_NOMEM);
+		return;
+	}
+	b->api = a;
+	b->done = done;
+	b->arg = arg;
+	a->bootstrap = b;
+	loop_defer(a->loop, &b->task, next_wave, b);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commit - the write itself, if there is anything to write, and the end of the round:
+ * done, or lost to a faster writer and begun again.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "store/store.h"
+
+static int make_key(struct call *c)
+{
+	const char *ns = call_ns(c);
+
+	c->store_key = *ns ? arena_printf(c->arena, "%s/%s/%s", c->kind->store, ns, c->name)
+		: arena_printf(c->arena, "%s/%s", c->kind->store, c->name);
+	return c->store_key ? 0 : -ERR_SIZE;
+}
+
+/* c->obj as it will be stored. */
+static int encode(struct call *c)
+{
+	const struct kinds_kind *to = api_stored_as(c->api, c->kind);
+	BUF_AUTO struct buf b = { 0 };
+	yyjson_mut_val *v = c->obj;
+	int rc;
+
+	meta_del(v, "resourceVersion");
+	meta_del(v, "selfLink");
+	if (to != c->kind) {
+		v = yyjson_mut_val_mut_copy(c->doc, v);
+		rc = v ? convert(c, c->kind, to, &v) : -ERR_SIZE;
+		if (rc)
+			return rc;
+	}
+	if (!shape_order(c, to->type, v))
+		return -ERR_SIZE;
+	rc = doc_mwrite(&b, v);
+	if (rc || b.failed)
+		return -ERR_NOMEM;
+	if (b.len > STORE_VALUE_MAX)
+		return -ERR_SIZE;
+	c->value = blob_new(b.p, b.len);
+	return c->value ? 0 : -ERR_NOMEM;
+}
+
+static enum step answer_status(struct call *c)
+{
+	static const char text[] = "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
+		"\"status\":\"Success\",\"code\":201}";
+
+	return reply_bytes(c, 201, blob_new(text, sizeof(text) - 1), "application/json");
+}
+
+/* The object as the client gets it: from the cache when that has it, else made from
+ * the bytes that were (or, in a dry run, would have been) written. */
+static enum step answer(struct call *c, int status, int64_t rev)
+{
+	struct cache_obj *o = c->remove ? NULL : cache_get(c->api->cache, c->kind->store, call_ns(c), c->name);
+	struct blob *json;
+	yyjson_doc *d;
+
+	if (c->only_status)
+		return answer_status(c);
+	if (o && o->rev == rev && !c->dry_run) {
+		if (c->scale)
+			return scale_reply(c, status, view_tree(c, o));
+		return reply_obj(c, status, o);
+	}
+	if (convert_needed(c)) {
+		BUF_AUTO struct buf b = { 0 };
+
+		if (doc_mwrite(&b, c->obj) || b.failed)
+			return fail_err(c, -ERR_NOMEM, NULL);
+		blob_unref(c->value);
+		c->value = blob_new(b.p, b.len);
+		if (!c->value)
+			return fail_err(c, -ERR_NOMEM, NULL);
+	}
+	json = rev ? shape_splice(c->value, rev) : blob_ref(c->value);
+	if (!json || !c->scale)
+		return reply_json(c, status, json, c->kind);
+	if (doc_parse(c->arena, json->p, json->len, &d, NULL)) {
+		blob_unref(json);
+		return fail_err(c, -ERR_SIZE, NULL);
+	}
+	blob_unref(json);
+	return scale_reply(c, status, yyjson_doc_get_root(d));
+}
+
+/* Some kinds answer a removal with the object, the others with a Status. */
+static bool shows_deleted(const struct call *c)
+{
+	const struct api_kinds *k = &c->api->k;
+
+	return c->kind == k->pod || c->kind == k->service || c->kind == k->service_account ||
+		c->kind == k->pvc || c->kind == k->pv || c->kind == k->pod_template || c->kind == k->quota;
+}
+
+static enum step answer_removed(struct call *c, int64_t rev)
+{
+	if (c->only_status)
+		return answer_status(c);
+	if (c->verb == VERB_DELETE && !shows_deleted(c))
+		return reply_deleted(c, c->name, c->cur->uid);
+	if (!c->value) {
+		int rc = encode(c);
+
+		if (rc)
+			return fail_err(c, rc, NULL);
+	}
+	return answer(c, 200, rev);
+}
+
+/* ---- the round's end ---- */
+
+static enum step lost(struct call *c)
+{
+	if (c->creating && !c->generated && c->verb == VERB_CREATE)
+		return fail_exists(c, c->name);
+	if (c->conditional && c->verb != VERB_DELETE)
+		return fail_modified(c);
+	c->stage = STAGE_LOAD;
+	return STEP_AGAIN;
+}
+
+static void written(void *arg, int rc, int64_t rev)
+{
+	struct call *c = arg;
+	enum step step;
+
+	alloc_undo(c);         /* the write's event counts what it uses */
+	if (rc == -ERR_CONFLICT)
+		step = lost(c);
+	else if (rc)
+		step = fail_err(c, rc, NULL);
+	else if (c->remove)
+		step = answer_removed(c, rev);
+	else
+		step = answer(c, c->creating ? 201 : 200, rev);
+	call_resume(c, step);
+	call_drop(c);
+}
+
+/* Is what would be written what is there? */
+static bool same_as_current(struct call *c)
+{
+	struct blob *b;
+	bool same;
+
+	if (!c->cur || c->cur->json->len < c->value->len)
+		return false;
+	b = shape_splice(c->value, c->cur->rev);
+	same = b && b->len == c->cur->json->len && !memcmp(b->p, c->cur->json->p, b->len);
+	blob_unref(b);
+	return same;
+}
+
+static enum step remove_key(struct call *c)
+{
+	int rc;
+
+	if (c->dry_run)
+		return answer_removed(c, c->cur->rev);
+	rc = store_del(c->api->store, c->store_key, c->cur->rev, written, c);
+	if (rc)
+		return fail_err(c, rc, NULL);
+	call_hold(c);
+	return STEP_WAIT;
+}
+
+enum step stage_commit(struct call *c)
+{
+	enum step step;
+	int rc = make_key(c);
+
+	if (!rc && c->obj)
+		rc = encode(c);
+	if (rc)
+		return fail_err(c, rc, NULL);
+	/* The last finalizer is gone: so is the object. */
+	if (c->old && c->obj && c->verb != VERB_DELETE && !c->remove)
+		c->remove = delete_complete(c, c->obj);
+	if (c->remove)
+		return remove_key(c);
+	if (same_as_current(c))
+		return answer(c, 200, c->cur->rev);
+	if (c->creating && cache_get(c->api->cache, c->kind->store, call_ns(c), c->name))
+		return lost(c);
+	if (c->kind == c->api->k.service) {
+		step = alloc_service(c);
+		if (step != STEP_NEXT)
+			return step;
+		blob_unref(c->value);
+		c->value = NULL;
+		rc = encode(c);
+		if (rc) {
+			alloc_undo(c);
+			return fail_err(c, rc, NULL);
+		}
+	}
+	if (c->dry_run) {
+		alloc_undo(c);
+		return answer(c, c->creating ? 201 : 200, c->cur ? c->cur->rev : 0);
+	}
+	rc = store_put(c->api->store, c->store_key, c->value, c->cur ? c->cur->rev : 0, written, c);
+	if (rc) {
+		alloc_undo(c);
+		return fail_err(c, rc, NULL);
+	}
+	call_hold(c);
+	return STEP_WAIT;
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * discovery - which groups, versions and resources there are: aggregated (one document
+ * for all, with an ETag) and classic (one for each level). Made of the kinds' table,
+ * once per generation of it.
+ * Source: KEP-3352; apimachinery pkg/apis/meta/v1 (APIGroup, APIResourceList),
+ * k8s.io/api/apidiscovery/v2.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "base/text.h"
+#include "http/http.h"
+
+struct page { struct blob *body; char etag[68]; };
+
+struct discovery {
+	struct api *api;
+	uint64_t generation;
+	struct map pages;              /* "what" -> struct page */
+};
+
+static const struct { uint8_t bit; const char *name; } verb_order[] = {
+	{ KVERB_CREATE, "create" }, { KVERB_DELETE, "delete" }, { KVERB_DELETECOLLECTION, "deletecollection" },
+	{ KVERB_GET, "get" }, { KVERB_LIST, "list" }, { KVERB_PATCH, "patch" }, { KVERB_UPDATE, "update" },
+	{ KVERB_WATCH, "watch" },
+};
+
+int discovery_open(struct discovery **ret, struct api *a)
+{
+	struct discovery *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ERR_NOMEM;
+	d->api = a;
+	*ret = d;
+	return 0;
+}
+
+static void forget(struct discovery *d)
+{
+	const char *key;
+	void *v;
+
+	for (size_t it = 0; map_next(&d->pages, &it, &key, &v);) {
+		blob_unref(((struct page *)v)->body);
+		free(v);
+	}
+	map_finish(&d->pages);
+	d->pages = (struct map){ 0 };
+}
+
+void discovery_close(struct discovery *d)
+{
+	if (!d)
+		return;
+	forget(d);
+	free(d);
+}
+
+bool discovery_group(const struct api *a, const char *group, const char *version)
+{
+	const struct kinds_kind *k;
+
+	for (size_t it = 0; kinds_next(&it, &k);)
+		if (!strcmp(k->group, group) && (!version || !strcmp(k->version, version)))
+			return true;
+	return false;
+}
+
+/* ---- pieces ---- */
+
+static void verbs(struct buf *b, uint8_t bits)
+{
+	bool first = true;
+
+	buf_addc(b, '[');
+	for (size_t i = 0; i < sizeof(verb_order) / sizeof(verb_order[0]); i++) {
+		if (!(bits & verb_order[i].bit))
+			continue;
+		buf_printf(b, "%s\"%s\"", first ? "" : ",", verb_order[i].name);
+		first = false;
+	}
+	buf_addc(b, ']');
+}
+
+static void names(struct buf *b, const char *key, const char *const *v)
+{
+	if (!v || !*v)
+		return;
+	buf_printf(b, ",\"%s\":[", key);
+	for (size_t i = 0; v[i]; i++)
+		buf_printf(b, "%s\"%s\"", i ? "," : "", v[i]);
+	buf_addc(b, ']');
+}
+
+/* The first version of a group in the table is its preferred one. */
+static bool first_of_group(const struct kinds_kind *k)
+{
+	const struct kinds_kind *o;
+
+	for (size_t it = 0; kinds_next(&it, &o);)
+		if (!strcmp(o->group, k->group))
+			return o == k;
+	return false;
+}
+
+static bool first_of_version(const struct kinds_kind *k)
+{
+	const struct kinds_kind *o;
+
+	for (size_t it = 0; kinds_next(&it, &o);)
+		if (!strcmp(o->group, k->group) && !strcmp(o->version, k->version))
+			return o == k;
+	return false;
+}
+
+/* ---- aggregated ---- */
+
+static void aggregated_resource(struct buf *b, const struct kinds_kind *k)
+{
+	buf_printf(b, "{\"resource\":\"%s\",\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"},"
+		"\"scope\":\"%s\",\"singularResource\":\"%s\",\"verbs\":", k->plural, k->group, k->version, k->kind,
+		k->namespaced ? "Namespaced" : "Cluster", k->singular);
+	verbs(b, k->verbs);
+	names(b, "shortNames", k->short_names);
+	names(b, "categories", k->categories);
+	if (k->sub_count)
+		buf_adds(b, ",\"subresources\":[");
+	for (unsigned i = 0; i < k->sub_count; i++) {
+		const struct kinds_sub *s = &k->subs[i];
+
+		buf_printf(b, "%s{\"subresource\":\"%s\",\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"},"
+			"\"verbs\":", i ? "," : "", s->name, s->kind ? s->group ? s->group : "" : k->group,
+			s->kind ? s->version : k->version, s->kind ? s->kind : k->kind);
+		verbs(b, s->verbs);
+		buf_addc(b, '}');
+	}
+	buf_adds(b, k->sub_count ? "]}" : "}");
+}
+
+static void aggregated_version(struct buf *b, const struct kinds_kind *first)
+{
+	const struct kinds_kind *k;
+	bool any = false;
+
+	buf_printf(b, "{\"version\":\"%s\",\"resources\":[", first->version);
+	for (size_t it = 0; kinds_next(&it, &k);) {
+		if (strcmp(k->group, first->group) || strcmp(k->version, first->version))
+			continue;
+		if (any)
+			buf_addc(b, ',');
+		any = true;
+		aggregated_resource(b, k);
+	}
+	buf_adds(b, "],\"freshness\":\"Current\"}");
+}
+
+static void aggregated(struct buf *b, bool core, const char *version)
+{
+	const struct kinds_kind *g, *k;
+	bool any = false;
+
+	buf_printf(b, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/%s\",\"metadata\":{},"
+		"\"items\":[", version);
+	for (size_t it = 0; kinds_next(&it, &g);) {
+		bool inner = false;
+
+		if (!*g->group != core || !first_of_group(g))
+			continue;
+		buf_adds(b, any ? ",{\"metadata\":{" : "{\"metadata\":{");
+		any = true;
+		if (!core)
+			buf_printf(b, "\"name\":\"%s\",", g->group);
+		buf_adds(b, "\"creationTimestamp\":null},\"versions\":[");
+		for (size_t jt = 0; kinds_next(&jt, &k);) {
+			if (strcmp(k->group, g->group) || !first_of_version(k))
+				continue;
+			if (inner)
+				buf_addc(b, ',');
+			inner = true;
+			aggregated_version(b, k);
+		}
+		buf_adds(b, "]}");
+	}
+	buf_adds(b, "]}");
+}
+
+/* ---- classic ---- */
+
+static void group_body(struct buf *b, const char *group, bool alone)
+{
+	const struct kinds_kind *k;
+	const char *preferred = "";
+	bool any = false;
+
+	buf_addc(b, '{');
+	if (alone)
+		buf_adds(b, "\"kind\":\"APIGroup\",\"apiVersion\":\"v1\",");
+	buf_printf(b, "\"name\":\"%s\",\"versions\":[", group);
+	for (size_t it = 0; kinds_next(&it, &k);) {
+		if (strcmp(k->group, group) || !first_of_version(k))
+			continue;
+		if (!any)
+			preferred = k->version;
+		buf_printf(b, "%s{\"groupVersion\":\"%s\",\"version\":\"%s\"}", any ? "," : "", k->api_version, k->version);
+		any = true;
+	}
+	buf_printf(b, "],\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}}", group, preferred, preferred);
+}
+
+static void groups(struct buf *b)
+{
+	const struct kinds_kind *k;
+	bool any = false;
+
+	buf_adds(b, "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[");
+	for (size_t it = 0; kinds_next(&it, &k);) {
+		if (!*k->group || !first_of_group(k))
+			continue;
+		if (any)
+			buf_addc(b, ',');
+		any = true;
+		group_body(b, k->group, false);
+	}
+	buf_adds(b, "]}");
+}
+
+static void resource_sub(struct buf *b, const struct kinds_kind *k, const struct kinds_sub *s)
+{
+	buf_printf(b, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,", k->plural, s->name,
+		k->namespaced ? "true" : "false");
+	if (s->kind && s->group && *s->group)
+		buf_printf(b, "\"group\":\"%s\",\"version\":\"%s\",", s->group, s->version);
+	buf_printf(b, "\"kind\":\"%s\",\"verbs\":", s->kind ? s->kind : k->kind);
+	verbs(b, s->verbs);
+	buf_addc(b, '}');
+}
+
+static void resources(struct buf *b, const char *group, const char *version)
+{
+	const struct kinds_kind *k;
+	bool any = false;
+
+	buf_printf(b, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"%s%s%s\",\"resources\":[",
+		group, *group ? "/" : "", version);
+	for (size_t it = 0; kinds_next(&it, &k);) {
+		if (strcmp(k->group, group) || strcmp(k->version, version))
+			continue;
+		buf_printf(b, "%s{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",\"verbs\":",
+			any ? "," : "", k->plural, k->singular, k->namespaced ? "true" : "false", k->kind);
+		any = true;
+		verbs(b, k->verbs);
+		names(b, "shortNames", k->short_names);
+		names(b, "categories", k->categories);
+		if (k->store) {
+			uint8_t sum[32];
+			BUF_AUTO struct buf hash = { 0 };
+
+			text_sha256(sum, k->store, strlen(k->store));
+			text_base64(&hash, sum, 8);
+			buf_printf(b, ",\"storageVersionHash\":\"%s\"", hash.p ? hash.p : "");
+		}
+		buf_addc(b, '}');
+		for (unsigned i = 0; i < k->sub_count; i++)
+			resource_sub(b, k, &k->subs[i]);
+	}
+	buf_adds(b, "]}");
+}
+
+static void versions(struct buf *b, const struct api *a)
+{
+	buf_adds(b, "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":[{"
+		"\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":");
+	buf_add_json(b, a->advertise, strlen(a->advertise));
+	buf_adds(b, "}]}");
+}
+
+static void root_paths(struct buf *b)
+{
+	static const char *const fixed[] = { "/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/apis/" };
+	static const char *const last[] = { "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3",
+		"/openid/v1/jwks", "/readyz", "/version" };
+	const struct kinds_kind *k;
+
+	buf_adds(b, "{\"paths\":[");
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		buf_printf(b, "%s\"%s\"", i ? "," : "", fixed[i]);
+	for (size_t it = 0; kinds_next(&it, &k);) {
+		if (!*k->group)
+			continue;
+		if (first_of_group(k))
+			buf_printf(b, ",\"/apis/%s\"", k->group);
+		if (first_of_version(k))
+			buf_printf(b, ",\"/apis/%s\"", k->api_version);
+	}
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
+		buf_printf(b, ",\"%s\"", last[i]);
+	buf_adds(b, "]}");
+}
+
+/* ---- serving ---- */
+
+static struct page *page_new(struct discovery *d, const char *what, struct buf *b)
+{
+	struct page *p = calloc(1, sizeof(*p));
+	uint8_t sum[32];
+
+	if (!p || b->failed || !(p->body = blob_new(b->p, b->len)) || map_put(&d->pages, what, p, NULL)) {
+		if (p)
+			blob_unref(p->body);
+		free(p);
+		return NULL;
+	}
+	text_sha256(sum, b->p, b->len);
+	p->etag[0] = '"';
+	text_hex(p->etag + 1, sum, 32);
+	strcat(p->etag, "\"");
+	return p;
+}
+
+typedef void make_fn(struct buf *b, const struct api *a, const char *x, const char *y);
+
+static enum step send_page(struct call *c, const char *what, make_fn *make, const char *x, const char *y,
+	const char *type)
+{
+	struct discovery *d = c->api->discovery;
+	struct page *p;
+	const char *known;
+
+	if (d->generation != kinds_generation()) {
+		forget(d);
+		d->generation = kinds_generation();
+	}
+	p = map_get(&d->pages, what);
+	if (!p) {
+		BUF_AUTO struct buf b = { 0 };
+
+		make(&b, c->api, x, y);
+		p = page_new(d, what, &b);
+		if (!p)
+			return fail_err(c, -ERR_NOMEM, NULL);
+	}
+	if (c->http) {
+		known = http_header(c->http, "if-none-match");
+		http_set_header(c->http, "etag", p->etag);
+		http_set_header(c->http, "vary", "Accept");
+		if (known && strstr(known, p->etag))
+			return reply_bytes(c, 304, blob_new("", 0), type);
+	}
+	return reply_bytes(c, 200, blob_ref(p->body), type);
+}
+
+static void make_aggregated(struct buf *b, const struct api *a, const char *x, const char *y)
+{
+	aggregated(b, !strcmp(x, "api"), y);
+}
+
+static void make_classic(struct buf *b, const struct api *a, const char *x, const char *y)
+{
+	if (!strcmp(x, "api"))
+		versions(b, a);
+	else
+		groups(b);
+}
+
+static void make_group(struct buf *b, const struct api *a, const char *x, const char *y)
+{
+	group_body(b, x, true);
+}
+
+static void make_resources(struct buf *b, const struct api *a, const char *x, const char *y)
+{
+	resources(b, x, y);
+}
+
+static void make_root(struct buf *b, const struct api *a, const char *x, const char *y)
+{
+	root_paths(b);
+}
+
+static enum step top(struct call *c, const char *which)
+{
+	const char *what;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const char *v = i ? "v2beta1" : "v2", *type;
+
+		if (!accept_prefers(c, "application/json", "APIGroupDiscoveryList", v))
+			continue;
+		what = arena_printf(c->arena, "%s %s", which, v);
+		type = arena_printf(c->arena, "application/json;g=apidiscovery.k8s.io;v=%s;as=APIGroupDiscoveryList", v);
+		if (!what || !type)
+			return fail_err(c, -ERR_SIZE, NULL);
+		return send_page(c, what, make_aggregated, which, v, type);
+	}
+	return send_page(c, which, make_classic, which, NULL, "application/json");
+}
+
+enum step discovery_serve(struct call *c, const char *path)
+{
+	char *p = arena_strdup(c->arena, path), *group, *version;
+	const char *what;
+	size_t n;
+
+	if (!p)
+		return fail_err(c, -ERR_SIZE, NULL);
+	for (n = strlen(p); n > 1 && p[n - 1] == '/'; n--)
+		p[n - 1] = 0;
+	what = arena_strdup(c->arena, p);
+	if (!strcmp(p, "/"))
+		return send_page(c, "/", make_root, NULL, NULL, "application/json");
+	if (!strcmp(p, "/api") || !strcmp(p, "/apis"))
+		return top(c, p + 1);
+	if (!strncmp(p, "/api/", 5) && !strchr(p + 5, '/')) {
+		if (!discovery_group(c->api, "", p + 5))
+			return fail_text(c, 404, "404 page not found\n");
+		return send_page(c, what, make_resources, "", p + 5, "application/json");
+	}
+	if (strncmp(p, "/apis/", 6))
+		return fail_text(c, 404, "404 page not found\n");
+	group = p + 6;
+	version = strchr(group, '/');
+	if (version)
+		*version++ = 0;
+	if (!discovery_group(c->api, group, version))
+		return fail_text(c, 404, "404 page not found\n");
+	if (version)
+		return send_page(c, what, make_resources, group, version, "application/json");
+	return send_page(c, what, make_group, group, NULL, "application/json");
+}

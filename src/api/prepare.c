@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * prepare - what this write may touch and what not; and who owns the fields it
+ * touched (managedFields).
+ */
+#include <string.h>
+
+#include "api/call.h"
+#include "base/env.h"
+
+enum step stage_prepare(struct call *c)
+{
+	const char *sub = *c->sub ? c->sub : NULL;
+	struct apply_req req = { .kind = c->kind, .sub = sub, .manager = c->manager,
+		.now_us = env_wall_us() };
+
+	if (c->verb == VERB_DELETE)
+		return delete_prepare(c);
+	if (c->verb == VERB_CREATE && sub && c->kind == c->api->k.pod && !strcmp(sub, "eviction"))
+		return delete_prepare(c);
+	if (kinds_prepare(c->doc, c->arena, c->kind, sub, c->obj, c->old))
+		return fail_err(c, -ERR_SIZE, NULL);
+	if (c->patch != PATCH_APPLY && kinds_track(c->doc, c->arena, &req, c->obj, c->old))
+		return fail_err(c, -ERR_SIZE, NULL);
+	if (arena_over(c->arena))
+		return fail_err(c, -ERR_SIZE, NULL);
+	return STEP_NEXT;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scale - a workload seen as one number. Reading makes a Scale of it, writing sets
+ * spec.replicas and nothing else.
+ * Source: kubernetes pkg/registry/apps/deployment/storage (ScaleREST).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/call.h"
+
+static const char *selector_text(struct call *c, yyjson_val *parent)
+{
+	yyjson_val *v = doc_get(parent, "spec.selector");
+	BUF_AUTO struct buf b = { 0 };
+	struct selector *s;
+	int rc;
+
+	rc = c->kind == c->api->k.rc ? selector_from_map(c->arena, v, &s, NULL)
+		: selector_from(c->arena, v, &s, NULL);
+	if (rc)
+		return "";
+	selector_print(s, &b);
+	return b.failed || !b.p ? "" : arena_strndup(c->arena, b.p, b.len);
+}
+
+static yyjson_mut_val *make(struct call *c, yyjson_val *parent)
+{
+	static const char *const keep[] = { "name", "namespace", "uid", "resourceVersion", "creationTimestamp" };
+	yyjson_mut_val *v, *spec, *meta;
+	const char *sel = selector_text(c, parent);
+
+	if (!c->doc)
+		c->doc = doc_new(c->arena);
+	v = c->doc ? yyjson_mut_obj(c->doc) : NULL;
+	if (!v || !doc_mset_str(c->doc, v, "kind", "Scale") || !doc_mset_str(c->doc, v, "apiVersion", "autoscaling/v1"))
+		return NULL;
+	meta = doc_mobj(c->doc, v, "metadata");
+	for (size_t i = 0; meta && i < sizeof(keep) / sizeof(keep[0]); i++) {
+		const char *s = doc_str(doc_get(parent, "metadata"), keep[i]);
+
+		if (s && !doc_mset_str(c->doc, meta, keep[i], s))
+			return NULL;
+	}
+	spec = doc_mobj(c->doc, v, "spec");
+	if (!meta || !spec || (doc_int(parent, "spec.replicas", 1) &&
+		    !doc_mset_int(c->doc, spec, "replicas", doc_int(parent, "spec.replicas", 1))))
+		return NULL;
+	if (!doc_mset_int(c->doc, v, "status.replicas", doc_int(parent, "status.replicas", 0)))
+		return NULL;
+	if (*sel && !doc_mset_str(c->doc, v, "status.selector", sel))
+		return NULL;
+	return v;
+}
+
+enum step scale_reply(struct call *c, int status, yyjson_val *parent)
+{
+	yyjson_mut_val *v = parent ? make(c, parent) : NULL;
+
+	return v ? reply_mut(c, status, v) : fail_err(c, -ERR_SIZE, NULL);
+}
+
+/* The Scale in the body, or the patched one, becomes a change of its parent. */
+enum step scale_load(struct call *c)
+{
+	const struct kinds_type *t = kinds_type_by_gvk("autoscaling", "v1", "Scale");
+	yyjson_mut_val *scale, *replicas;
+	const char *rv, *name;
+	bool found;
+	int64_t n;
+	enum step step = load_current(c, &found);
+
+	if (step != STEP_NEXT)
+		return step;
+	if (!found)
+		return fail_not_found(c, c->resource, c->group, c->name);
+	scale = c->input;
+	if (c->verb == VERB_PATCH) {
+		scale = make(c, view_tree(c, c->cur));
+		if (!scale)
+			return fail_err(c, -ERR_SIZE, NULL);
+		step = patch_apply(c, t, &scale);
+		if (step != STEP_NEXT)
+			return step;
+	}
+	name = doc_mstr(scale, "metadata.name");
+	if (name && *name && strcmp(name, c->name))
+		return fail_bad_request(c, "the name of the object (%s) does not match the name on the URL (%s)",
+			name, c->name);
+	rv = doc_mstr(scale, "metadata.resourceVersion");
+	c->conditional = c->verb == VERB_UPDATE && rv && *rv;
+	if (rv && *rv && strtoll(rv, NULL, 10) != c->cur->rev)
+		return fail_modified(c);
+	replicas = doc_mget(scale, "spec.replicas");
+	n = doc_mint(scale, "spec.replicas", 0);
+	if (n < 0) {
+		struct field_error *e = NULL;
+
+		field_error_add(c->arena, &e, "FieldValueInvalid", "spec.replicas",
+			"Invalid value: %lld: must be greater than or equal to 0", (long long)n);
+		return fail_invalid(c, "Scale", "autoscaling", c->name, e);
+	}
+	c->obj = yyjson_mut_val_mut_copy(c->doc, c->old);
+	if (!c->obj || !doc_mset_int(c->doc, c->obj, "spec.replicas", replicas ? n : 0))
+		return fail_err(c, -ERR_SIZE, NULL);
+	return STEP_NEXT;
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tokens - bearer tokens: static ones from a file, and those of service accounts,
+ * which are JWTs signed by us (RS256).
+ *
+ * A signature is checked once and its claims kept; that the account, and the pod or
+ * node the token is bound to, still are the same objects is asked every time.
+ * Source: KEP-1205 (bound tokens), KEP-4193 (node and jti); RFC 7515, 7519.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "http/pki.h"
+
+#define TOKEN_MAX     (32u << 10)
+#define VERIFIED_MAX  8192u    /* tokens remembered; over it all are forgotten */
+#define FILE_MAX      (1u << 20)
+#define LEEWAY_S      10       /* clocks of others */
+
+struct tokens {
+	struct api *api;
+	struct pki_signer *signer;
+	struct arena *arena;           /* of the static ones */
+	struct map fixed;              /* token -> struct user */
+	struct map verified;           /* sha256 of a token, hex -> yyjson_doc of its claims */
+};
+
+/* ---- the file: token,user,uid,"group1,group2" ---- */
+
+static char *field(char **p)
+{
+	char *s = *p, *end;
+
+	if (!s)
+		return NULL;
+	if (*s == '"') {
+		s++;
+		end = strchr(s, '"');
+		if (!end)
+			return NULL;
+		*end++ = 0;
+		*p = *end == ',' ? end + 1 : NULL;
+		return s;
+	}
+	end = strchr(s, ',');
+	if (end)
+		*end++ = 0;
+	*p = end;
+	return s;
+}
+
+static int add_line(struct tokens *t, char *line)
+{
+	char *p = line, *token, *name, *uid, *groups;
+	struct user *u;
+	const char **list;
+	size_t n = 0, max = 2;
+
+	token = field(&p);
+	name = field(&p);
+	uid = field(&p);
+	groups = field(&p);
+	if (!token || !*token || !name || !*name)
+		return -ERR_BAD_REQUEST;
+	for (const char *g = groups; g && *g; g++)
+		max += *g == ',';
+	u = arena_zalloc(t->arena, sizeof(*u));
+	list = arena_zalloc(t->arena, max * sizeof(*list));
+	if (!u || !list)
+		return -ERR_NOMEM;
+	u->name = arena_strdup(t->arena, name);
+	u->uid = uid && *uid ? arena_strdup(t->arena, uid) : NULL;
+	while (groups && *groups) {
+		char *comma = strchr(groups, ',');
+
+		if (comma)
+			*comma++ = 0;
+		list[n++] = arena_strdup(t->arena, groups);
+		groups = comma;
+	}
+	u->groups = list;
+	return map_put(&t->fixed, token, u, NULL);
+}
+
+static int read_file(struct tokens *t, const char *path, struct err *reterr)
+{
+	BUF_AUTO struct buf b = { 0 };
+	char *line, *next;
+	int rc = file_read(path, FILE_MAX, &b, reterr);
+	unsigned n = 0;
+
+	if (rc)
+		return rc;
+	for (line = b.p; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		n++;
+		line[strcspn(line, "\r")] = 0;
+		if (!*line || *line == '#')
+			continue;
+		rc = add_line(t, line);
+		if (rc)
+			return err_set(reterr, -rc, "%s:%u: expected token,user,uid,\"group1,group2\"", path, n);
+	}
+	return 0;
+}
+
+int tokens_open(struct tokens **ret, struct api *a, const struct api_config *cfg, struct err *reterr)
+{
+	struct tokens *t = calloc(1, sizeof(*t));
+	int rc = 0;
+
+	if (!t || !(t->arena = arena_open(16u << 20))) {
+		free(t);
+		return err_set(reterr, ERR_NOMEM, "opening tokens: out of memory");
+	}
+	t->api = a;
+	if (cfg->sa_key_pem)
+		rc = pki_signer_open(&t->signer, cfg->sa_key_pem, reterr);
+	if (!rc && cfg->token_file)
+		rc = read_file(t, cfg->token_file, reterr);
+	if (rc) {
+		tokens_close(t);
+		return rc;
+	}
+	*ret = t;
+	return 0;
+}
+
+static void forget(struct tokens *t)
+{
+	const char *key;
+	void *v;
+
+	for (size_t it = 0; map_next(&t->verified, &it, &key, &v);)
+		yyjson_doc_free(v);
+	map_finish(&t->verified);
+	t->verified = (struct map){ 0 };
+}
+
+void tokens_close(struct tokens *t)
+{
+	if (!t)
+		return;
+	forget(t);
+	map_finish(&t->fixed);
+	if (t->signer)
+		pki_signer_close(t->signer);
+	arena_close(t->arena);
+	free(t);
+}
+
+const char *tokens_issuer(const struct tokens *t)
+{
+	return t->api->issuer;
+}
+
+/* ---- verifying ---- */
+
+static yyjson_doc *part(const char *p, size_t n)
+{
+	BUF_AUTO struct buf b = { 0 };
+
+	if (text_unbase64(&b, p, n) || b.failed || !b.len)
+		return NULL;
+	return yyjson_read(b.p, b.len, 0);
+}
+
+static int check_signature(struct tokens *t, const char *token, yyjson_doc **ret, struct err *reterr)
+{
+	const char *dot1 = strchr(token, '.'), *dot2 = dot1 ? strchr(dot1 + 1, '.') : NULL, *alg;
+	BUF_AUTO struct buf sig = { 0 };
+	yyjson_doc *head, *claims;
+	bool rs256;
+
+	if (!dot2 || strchr(dot2 + 1, '.') || strlen(token) > TOKEN_MAX || !t->signer)
+		return err_set(reterr, ERR_UNAUTHORIZED, "the token is not known");
+	head = part(token, (size_t)(dot1 - token));
+	alg = head ? doc_str(yyjson_doc_get_root(head), "alg") : NULL;
+	rs256 = alg && !strcmp(alg, "RS256");
+	yyjson_doc_free(head);
+	if (!rs256 || text_unbase64(&sig, dot2 + 1, strlen(dot2 + 1)) || sig.failed)
+		return err_set(reterr, ERR_UNAUTHORIZED, "the token is not well-formed");
+	if (!pki_verify(t->signer, token, (size_t)(dot2 - token), sig.p ? sig.p : "", sig.len))
+		return err_set(reterr, ERR_UNAUTHORIZED, "the token's signature is not ours");
+	claims = part(dot1 + 1, (size_t)(dot2 - dot1 - 1));
+	if (!claims)
+		return err_set(reterr, ERR_UNAUTHORIZED, "the token's claims are not well-formed");
+	*ret = claims;
+	return 0;
+}
+
+static int find_claims(struct tokens *t, const char *token, yyjson_val **ret, struct err *reterr)
+{
+	uint8_t sum[32];
+	char key[65];
+	yyjson_doc *d;
+	int rc;
+
+	text_sha256(sum, token, strlen(token));
+	text_hex(key, sum, 32);
+	d = map_get(&t->verified, key);
+	if (!d) {
+		rc = check_signature(t, token, &d, reterr);
+		if (rc)
+			return rc;
+		if (t->verified.len >= VERIFIED_MAX)
+			forget(t);
+		if (map_put(&t->verified, key, d, NULL)) {
+			yyjson_doc_free(d);
+			return err_set(reterr, ERR_NOMEM, "out of memory");
+		}
+	}
+	*ret = yyjson_doc_get_root(d);
+	return 0;
+}
+
+static bool has_audience(yyjson_val *aud, const char *want)
+{
+	size_t i, max;
+	yyjson_val *it;
+
+	if (yyjson_is_str(aud))
+		return !strcmp(yyjson_get_str(aud), want);
+	yyjson_arr_foreach(aud, i, max, it)
+		if (yyjson_is_str(it) && !strcmp(yyjson_get_str(it), want))
+			return true;
+	return false;
+}
+
+static bool right_audience(struct tokens *t, yyjson_val *aud, const struct token_check *check)
+{
+	if (!check || !check->audiences)
+		return has_audience(aud, t->api->issuer);
+	for (const char *const *w = check->audiences; *w; w++)
+		if (has_audience(aud, *w))
+			return true;
+	return false;
+}
+
+static bool same_object(struct tokens *t, const struct kinds_kind *k, const char *ns, yyjson_val *ref)
+{
+	const char *name = doc_str(ref, "name"), *uid = doc_str(ref, "uid");
+	struct cache_obj *o;
+
+	if (!ref)
+		return true;
+	o = name ? cache_get(t->api->cache, k->store, k->namespaced ? ns : "", name) : NULL;
+	return o && uid && !strcmp(o->uid, uid);
+}
+
+static void extra(struct buf *b, const char *key, const char *prefix, const char *value)
+{
+	BUF_AUTO struct buf v = { 0 };
+
+	if (!value)
+		return;
+	buf_printf(&v, "%s%s", prefix, value);
+	buf_printf(b, "%s\"%s\":[", b->len > 1 ? "," : "", key);
+	buf_add_json(b, v.p ? v.p : "", v.len);
+	buf_addc(b, ']');
+}
+
+static int make_user(struct arena *a, yyjson_val *claims, const char *ns, const char *sa, struct user *ret)
+{
+	yyjson_val *k8s = yyjson_obj_get(claims, "kubernetes.io");
+	const char **groups = arena_zalloc(a, 3 * sizeof(*groups));
+	BUF_AUTO struct buf b = { 0 };
+
+	if (!groups)
+		return -ERR_SIZE;
+	groups[0] = "system:serviceaccounts";
+	groups[1] = arena_printf(a, "system:serviceaccounts:%s", ns);
+	buf_addc(&b, '{');
+	extra(&b, "authentication.kubernetes.io/credential-id", "JTI=", doc_str(claims, "jti"));
+	extra(&b, "authentication.kubernetes.io/node-name", "", doc_str(k8s, "node.name"));
+	extra(&b, "authentication.kubernetes.io/node-uid", "", doc_str(k8s, "node.uid"));
+	extra(&b, "authentication.kubernetes.io/pod-name", "", doc_str(k8s, "pod.name"));
+	extra(&b, "authentication.kubernetes.io/pod-uid", "", doc_str(k8s, "pod.uid"));
+	buf_addc(&b, '}');
+	ret->name = arena_printf(a, "system:serviceaccount:%s:%s", ns, sa);
+	ret->uid = arena_strdup(a, doc_str(k8s, "serviceaccount.uid"));
+	ret->groups = groups;
+	ret->extra_json = b.failed || b.len < 3 ? NULL : arena_strndup(a, b.p, b.len);
+	return ret->name && ret->uid && groups[1] ? 0 : -ERR_SIZE;
+}
+
+int tokens_verify(struct tokens *t, struct arena *a, const char *token, const struct token_check *check,
+	struct user *ret, struct err *reterr)
+{
+	const struct api_kinds *k = &t->api->k;
+	struct user *fixed = map_get(&t->fixed, token);
+	yyjson_val *claims, *k8s, *sa;
+	const char *iss, *ns, *name;
+	int64_t now = call_now_s();
+	int rc;
+
+	if (fixed)
+		return user_copy(a, fixed, ret);
+	rc = find_claims(t, token, &claims, reterr);
+	if (rc)
+		return rc;
+	iss = doc_str(claims, "iss");
+	if (!iss || strcmp(iss, t->api->issuer))
+		return err_set(reterr, ERR_UNAUTHORIZED, "the token's issuer is another");
+	if (now >= doc_int(claims, "exp", 0) + LEEWAY_S || now + LEEWAY_S < doc_int(claims, "nbf", 0))
+		return err_set(reterr, ERR_UNAUTHORIZED, "the token has expired");
+	if (!right_audience(t, yyjson_obj_get(claims, "aud"), check))
+		return err_set(reterr, ERR_UNAUTHORIZED, "the token is for another audience");
+	k8s = yyjson_obj_get(claims, "kubernetes.io");
+	sa = yyjson_obj_get(k8s, "serviceaccount");
+	ns = doc_str(k8s, "namespace");
+	name = doc_str(sa, "name");
+	if (!ns || !name || !sa || !same_object(t, k->service_account, ns, sa))
+		return err_set(reterr, ERR_UNAUTHORIZED, "the token's service account is gone");
+	if (!same_object(t, k->pod, ns, yyjson_obj_get(k8s, "pod")) ||
+	    !same_object(t, k->secret, ns, yyjson_obj_get(k8s, "secret")))
+		return err_set(reterr, ERR_UNAUTHORIZED, "the object the token is bound to is gone");
+	if (!yyjson_obj_get(k8s, "pod") && !same_object(t, k->node, ns, yyjson_obj_get(k8s, "node")))
+		return err_set(reterr, ERR_UNAUTHORIZED, "the node the token is bound to is gone");
+	rc = make_user(a, claims, ns, name, ret);
+	return rc ? err_set(reterr, -rc, "out of memory") : 0;
+}
+
+/* ---- signing ---- */
+
+static void ref(struct buf *b, const char *key, const char *name, const char *uid)
+{
+	if (!name)
+		return;
+	buf_printf(b, ",\"%s\":{\"name\":", key);
+	buf_add_json(b, name, strlen(name));
+	buf_adds(b, ",\"uid\":");
+	buf_add_json(b, uid ? uid : "", uid ? strlen(uid) : 0);
+	buf_addc(b, '}');
+}
+
+int tokens_sign(struct tokens *t, const struct token_claims *cl, struct buf *ret, struct err *reterr)
+{
+	BUF_AUTO struct buf head = { 0 };
+	BUF_AUTO struct buf body = { 0 };
+	BUF_AUTO struct buf sig = { 0 };
+	char jti[TEXT_UUID_MAX];
+	int rc;
+
+	if (!t->signer)
+		return err_set(reterr, ERR_UNAVAILABLE, "there is no key to sign tokens with");
+	text_uuid(jti);
+	buf_printf(&head, "{\"alg\":\"RS256\",\"kid\":\"%s\"}", pki_signer_kid(t->signer));
+	buf_adds(&body, "{\"aud\":[");
+	for (size_t i = 0; cl->audiences[i]; i++) {
+		if (i)
+			buf_addc(&body, ',');
+		buf_add_json(&body, cl->audiences[i], strlen(cl->audiences[i]));
+	}
+	buf_printf(&body, "],\"exp\":%lld,\"iat\":%lld,\"iss\":", (long long)cl->expires_s, (long long)cl->now_s);
+	buf_add_json(&body, t->api->issuer, strlen(t->api->issuer));
+	buf_printf(&body, ",\"jti\":\"%s\",\"kubernetes.io\":{\"namespace\":", jti);
+	buf_add_json(&body, cl->ns, strlen(cl->ns));
+	ref(&body, "node", cl->node, cl->node_uid);
+	ref(&body, "pod", cl->pod, cl->pod_uid);
+	ref(&body, "secret", cl->secret, cl->secret_uid);
+	ref(&body, "serviceaccount", cl->sa, cl->sa_uid);
+	if (cl->warn_after_s)
+		buf_printf(&body, ",\"warnafter\":%lld", (long long)cl->warn_after_s);
+	buf_printf(&body, "},\"nbf\":%lld,\"sub\":\"system:serviceaccount:%s:%s\"}", (long long)cl->now_s, cl->ns, cl->sa);
+	text_base64url(ret, head.p, head.len);
+	buf_addc(ret, '.');
+	text_base64url(ret, body.p, body.len);
+	if (head.failed || body.failed || ret->failed)
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	rc = pki_sign(t->signer, ret->p, ret->len, &sig, reterr);
+	if (rc)
+		return rc;
+	buf_addc(ret, '.');
+	text_base64url(ret, sig.p, sig.len);
+	return ret->failed || sig.failed ? err_set(reterr, ERR_NOMEM, "out of memory") : 0;
+}
+
+int tokens_jwks(struct tokens *t, struct buf *out)
+{
+	BUF_AUTO struct buf n = { 0 };
+	BUF_AUTO struct buf e = { 0 };
+
+	if (!t->signer || pki_signer_jwk(t->signer, &n, &e) || n.failed || e.failed)
+		return -ERR_UNAVAILABLE;
+	buf_printf(out, "{\"keys\":[{\"use\":\"sig\",\"kty\":\"RSA\",\"kid\":\"%s\",\"alg\":\"RS256\",\"n\":\"%s\",\"e\":\"%s\"}]}",
+		pki_signer_kid(t->signer), n.p, e.p);
+	return 0;
+}
+
+/* ---- OpenID discovery ---- */
+
+enum step oidc_serve(struct call *c, bool jwks)
+{
+	struct buf b = { 0 };
+
+	if (jwks) {
+		if (tokens_jwks(c->api->tokens, &b)) {
+			buf_finish(&b);
+			return fail_text(c, 404, "404 page not found\n");
+		}
+		return reply_buf(c, 200, &b, "application/jwk-set+json");
+	}
+	buf_adds(&b, "{\"issuer\":");
+	buf_add_json(&b, c->api->issuer, strlen(c->api->issuer));
+	buf_printf(&b, ",\"jwks_uri\":\"https://%s/openid/v1/jwks\",\"response_types_supported\":[\"id_token\"],"
+		"\"subject_types_supported\":[\"public\"],\"id_token_signing_alg_values_supported\":[\"RS256\"]}",
+		c->api->advertise);
+	return reply_buf(c, 200, &b, "application/json");
+}
