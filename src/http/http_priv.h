@@ -219,6 +219,11 @@ void http_server_conn_gone(struct http_server *s);
 
 /* Bytes that came behind the request that was upgraded. */
 void http_raw_keep(struct http_conn *c, const void *p, size_t n);
+/* Give back the end of what data() is delivering: it comes again once not paused. */
+void http_raw_unread(struct http_raw *w, const void *p, size_t n);
+struct http_raw_part { const void *p; size_t n; };
+void http_raw_writev(struct http_raw *w, const struct http_raw_part *parts, size_t n);
+struct loop *http_raw_loop(const struct http_raw *w);
 /* The connection leaves HTTP: false when r's message has a body or was answered. From
  * then on what h1 parses no more goes to http_raw_keep; retire ends r and frees h1. */
 bool http_h1_upgrade(struct http_req *r);

@@ -56,10 +56,18 @@ void http_raw_keep(struct http_conn *c, const void *p, size_t n)
 		http_conn_kill(c);
 }
 
-void http_raw_write(struct http_raw *w, const void *p, size_t n)
+void http_raw_unread(struct http_raw *w, const void *p, size_t n)
+{
+	http_raw_keep(w->c, p, n);   /* empty while data() runs, so this is its front */
+}
+
+void http_raw_writev(struct http_raw *w, const struct http_raw_part *parts, size_t count)
 {
 	struct blob *b;
+	size_t n = 0;
 
+	for (size_t i = 0; i < count; i++)
+		n += parts[i].n;
 	if (!n || w->closing || w->c->dead)
 		return;
 	if (w->q.bytes > HTTP_STREAM_PENDING_MAX) {
@@ -67,13 +75,32 @@ void http_raw_write(struct http_raw *w, const void *p, size_t n)
 		http_conn_kill(w->c);
 		return;
 	}
-	b = blob_new(p, n);
-	if (!b || !http_q_push(&w->q, b))
+	b = n < UINT32_MAX ? malloc(sizeof(*b) + n + 1) : NULL;
+	if (!b) {
+		http_conn_kill(w->c);
+		return;
+	}
+	b->refs = 1;
+	b->len = (uint32_t)n;
+	n = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].n)
+			memcpy(b->p + n, parts[i].p, parts[i].n);
+		n += parts[i].n;
+	}
+	b->p[n] = 0;
+	if (!http_q_push(&w->q, b))
 		http_conn_kill(w->c);
 	blob_unref(b);
 	http_conn_schedule(w->c);
 }
 
+void http_raw_write(struct http_raw *w, const void *p, size_t n)
+{
+	http_raw_writev(w, &(struct http_raw_part){ p, n }, 1);
+}
+
+struct loop *http_raw_loop(const struct http_raw *w) { return w->c->s->loop; }
 size_t http_raw_pending(const struct http_raw *w) { return w->q.bytes; }
 
 void http_raw_pause(struct http_raw *w, bool paused)
