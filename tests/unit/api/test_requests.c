@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* requests - tables of (request, status, what the answer must hold). */
+#include "fixture.h"
+
+struct step_row {
+	const char *name, *method, *path, *query, *type, *body;
+	int status;
+	const char *has[4], *lacks;
+};
+
+#define JSON NULL
+#define MERGE "application/merge-patch+json"
+#define STRATEGIC "application/strategic-merge-patch+json"
+#define JSONPATCH "application/json-patch+json"
+#define APPLY "application/apply-patch+yaml"
+#define CM "/api/v1/namespaces/default/configmaps"
+#define PODS "/api/v1/namespaces/default/pods"
+#define DEPLOYS "/apis/apps/v1/namespaces/default/deployments"
+#define SVCS "/api/v1/namespaces/default/services"
+
+static struct fixture f;
+
+static void run(const struct step_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct step_row *r = &rows[i];
+		int status = fixture_call(&f, r->method, r->path, r->query, r->type, r->body);
+
+		if (status != r->status)
+			fail_msg("%s: %d, not %d: %s", r->name, status, r->status, f.body.p);
+		for (size_t j = 0; j < 4 && r->has[j]; j++)
+			if (!strstr(f.body.p, r->has[j]))
+				fail_msg("%s: lacks %s: %s", r->name, r->has[j], f.body.p);
+		if (r->lacks && strstr(f.body.p, r->lacks))
+			fail_msg("%s: holds %s: %s", r->name, r->lacks, f.body.p);
+	}
+}
+#define RUN(rows) run(rows, sizeof(rows) / sizeof(rows[0]))
+
+static int open_fixture(void **state)
+{
+	fixture_open(&f, "mem:", false);
+	return 0;
+}
+
+static int close_fixture(void **state)
+{
+	fixture_close(&f);
+	return 0;
+}
+
+static void configmaps_live_and_die(void **state)
+{
+	static const struct step_row rows[] = {
+		{ "missing", "GET", CM "/a", NULL, JSON, NULL, 404, { "configmaps \\\"a\\\" not found",
+			"\"details\":{\"name\":\"a\",\"kind\":\"configmaps\"}" } },
+		{ "create", "POST", CM, "fieldManager=me", JSON,
+			"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}", 201,
+			{ "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\",\"namespace\":\"default\",\"uid\":",
+			"\"resourceVersion\":\"", "\"manager\":\"me\",\"operation\":\"Update\"", "\"data\":{\"k\":\"v\"}" } },
+		{ "again", "POST", CM, NULL, JSON,
+			"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\"}}", 409,
+			{ "configmaps \\\"a\\\" already exists", "AlreadyExists" } },
+		{ "get", "GET", CM "/a", NULL, JSON, NULL, 200, { "\"k\":\"v\"" } },
+		{ "dry run", "POST", CM, "dryRun=All", JSON, "{\"metadata\":{\"name\":\"dry\"}}", 201, { "\"name\":\"dry\"" },
+			"resourceVersion" },
+		{ "dry run left nothing", "GET", CM "/dry", NULL, JSON, NULL, 404 },
+		{ "bad dry run", "POST", CM, "dryRun=Some", JSON, "{\"metadata\":{\"name\":\"dry\"}}", 422,
+			{ "CreateOptions.meta.k8s.io \\\"\\\" is invalid: dryRun: Unsupported value: []string{\\\"Some\\\"}: supported values: \\\"All\\\"" } },
+		{ "generated name", "POST", CM, NULL, JSON, "{\"metadata\":{\"generateName\":\"gen-\"}}", 201,
+			{ "\"name\":\"gen-" } },
+		{ "bad name", "POST", CM, NULL, JSON, "{\"metadata\":{\"name\":\"Bad_Name\"}}", 422,
+			{ "ConfigMap \\\"Bad_Name\\\" is invalid: metadata.name: Invalid value" } },
+		{ "no name", "POST", CM, NULL, JSON, "{\"metadata\":{}}", 422,
+			{ "metadata.name: Required value: name or generateName is required" } },
+		{ "other namespace", "POST", CM, NULL, JSON, "{\"metadata\":{\"name\":\"x\",\"namespace\":\"other\"}}", 400,
+			{ "the namespace of the provided object does not match the namespace sent on the request" } },
+		{ "no such namespace", "POST", "/api/v1/namespaces/nons/configmaps", NULL, JSON, "{\"metadata\":{\"name\":\"x\"}}", 404,
+			{ "namespaces \\\"nons\\\" not found" } },
+		{ "bad json", "POST", CM, NULL, JSON, "{bad", 400, { "the object provided is unrecognized (must be of type ConfigMap)" } },
+		{ "wrong type", "POST", CM, NULL, JSON, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":1}}", 400,
+			{ "ConfigMap in version \\\"v1\\\" cannot be handled as a ConfigMap" } },
+		{ "unknown media type", "POST", CM, NULL, "text/plain", "{}", 415, { "UnsupportedMediaType" } },
+		{ "strict", "POST", CM, "fieldValidation=Strict", JSON, "{\"metadata\":{\"name\":\"s\"},\"foo\":1}", 400,
+			{ "strict decoding error: unknown field \\\"foo\\\"" } },
+		{ "stale update", "PUT", CM "/a", NULL, JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"}}", 409,
+			{ "the object has been modified; please apply your changes to the latest version and try again" } },
+		{ "another's uid", "PUT", CM "/a", NULL, JSON, "{\"metadata\":{\"name\":\"a\",\"uid\":\"zz\"}}", 409,
+			{ "Precondition failed: UID in precondition: zz, UID in object meta: " } },
+		{ "another's name", "PUT", CM "/a", NULL, JSON, "{\"metadata\":{\"name\":\"b\"}}", 400,
+			{ "the name of the object (b) does not match the name on the URL (a)" } },
+		{ "update of nothing", "PUT", CM "/zz", NULL, JSON, "{\"metadata\":{\"name\":\"zz\"}}", 404 },
+		{ "update", "PUT", CM "/a", NULL, JSON, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"w\"}}", 200, { "\"k\":\"w\"" } },
+		{ "merge patch", "PATCH", CM "/a", NULL, MERGE, "{\"data\":{\"k\":null,\"z\":\"1\"}}", 200, { "\"data\":{\"z\":\"1\"}" } },
+		{ "patch of a stale revision", "PATCH", CM "/a", NULL, MERGE, "{\"metadata\":{\"resourceVersion\":\"1\"}}", 409 },
+		{ "json patch", "PATCH", CM "/a", NULL, JSONPATCH, "[{\"op\":\"add\",\"path\":\"/data/y\",\"value\":\"2\"}]", 200,
+			{ "\"y\":\"2\"" } },
+		{ "json patch that fails", "PATCH", CM "/a", NULL, JSONPATCH, "[{\"op\":\"remove\",\"path\":\"/data/none\"}]", 422 },
+		{ "patch as json", "PATCH", CM "/a", NULL, "application/json", "{}", 415 },
+		{ "apply without a manager", "PATCH", CM "/a", NULL, APPLY, "{}", 422,
+			{ "PatchOptions.meta.k8s.io \\\"\\\" is invalid: fieldManager: Required value: is required for apply patch" } },
+		{ "apply over another's field", "PATCH", CM "/a", "fieldManager=m1", APPLY,
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {z: \"2\"}\n", 409,
+			{ "Apply failed with 1 conflict: conflict with", ".data.z", "FieldManagerConflict" } },
+		{ "apply by force", "PATCH", CM "/a", "fieldManager=m1&force=true", APPLY,
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {z: \"2\"}\n", 200,
+			{ "\"manager\":\"m1\",\"operation\":\"Apply\"", "\"z\":\"2\"" } },
+		{ "apply creates", "PATCH", CM "/new", "fieldManager=m1", APPLY,
+			"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"new\"},\"data\":{\"q\":\"2\"}}", 201 },
+		{ "delete of another uid", "DELETE", CM "/a", NULL, JSON,
+			"{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"preconditions\":{\"uid\":\"nope\"}}", 409,
+			{ "the UID in the precondition (nope) does not match the UID in record" } },
+		{ "delete", "DELETE", CM "/a", NULL, JSON, NULL, 200,
+			{ "\"status\":\"Success\",\"details\":{\"name\":\"a\",\"kind\":\"configmaps\",\"uid\":" } },
+		{ "gone", "GET", CM "/a", NULL, JSON, NULL, 404 },
+		{ "bad propagation", "DELETE", CM "/new", NULL, JSON, "{\"propagationPolicy\":\"Nope\"}", 422,
+			{ "DeleteOptions.meta.k8s.io \\\"\\\" is invalid: propagationPolicy: Unsupported value: \\\"Nope\\\"" } },
+	};
+
+	RUN(rows);
+}
+
+static void paths_and_kinds(void **state)
+{
+	static const struct step_row rows[] = {
+		{ "resource", "GET", "/api/v1/foos", NULL, JSON, NULL, 404, { "the server could not find the requested resource" } },
+		{ "group", "GET", "/apis/x.io/v1/foos", NULL, JSON, NULL, 404, { "404 page not found" } },
+		{ "path", "GET", "/nope", NULL, JSON, NULL, 404 },
+		{ "method", "POST", CM "/a", NULL, JSON, "{}", 405, { "MethodNotAllowed" } },
+		{ "health", "GET", "/healthz", NULL, JSON, NULL, 200, { "ok" } },
+		{ "readiness", "GET", "/readyz", "verbose", JSON, NULL, 200, { "readyz check passed" } },
+		{ "version", "GET", "/version", NULL, JSON, NULL, 200, { "\"major\":\"1\"" } },
+		{ "metrics", "GET", "/metrics", NULL, JSON, NULL, 200, { "apiserver_request_total{verb=\"get\"" } },
+		{ "core versions", "GET", "/api", NULL, JSON, NULL, 200, { "APIVersions" } },
+		{ "groups", "GET", "/apis/", NULL, JSON, NULL, 200, { "APIGroupList", "\"groupVersion\":\"apps/v1\"" } },
+		{ "group", "GET", "/apis/apps", NULL, JSON, NULL, 200, { "\"kind\":\"APIGroup\"" } },
+		{ "resources", "GET", "/apis/apps/v1", NULL, JSON, NULL, 200, { "deployments/scale", "\"shortNames\":[\"deploy\"]" } },
+		{ "roots", "GET", "/", NULL, JSON, NULL, 200, { "\"/apis/apps/v1\"" } },
+		{ "schemas", "GET", "/openapi/v3", NULL, JSON, NULL, 200, { "\"apis/apps/v1\":{\"serverRelativeURL\":" } },
+		{ "a schema", "GET", "/openapi/v3/apis/apps/v1", NULL, JSON, NULL, 200, { "x-kubernetes-group-version-kind" } },
+	};
+
+	RUN(rows);
+}
+
+static void deployments_get_defaults(void **state)
+{
+	static const char web[] = "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"},\"spec\":{\"selector\":"
+		"{\"matchLabels\":{\"app\":\"w\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"w\"}},\"spec\":{\"containers\":[{\"name\":\"c\","
+		"\"image\":\"nginx\",\"ports\":[{\"containerPort\":80}],\"resources\":{\"limits\":{\"cpu\":\"0.5\",\"memory\":\"1024Mi\"}}}]}}}}";
+	static const struct step_row rows[] = {
+		{ "create", "POST", DEPLOYS, NULL, JSON, web, 201,
+			{ "\"generation\":1", "\"cpu\":\"500m\",\"memory\":\"1Gi\"", "\"progressDeadlineSeconds\":600", "\"maxSurge\":\"25%\"" } },
+		{ "immutable selector", "PATCH", DEPLOYS "/web", NULL, STRATEGIC, "{\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"z\"}}}}", 422,
+			{ "field is immutable" } },
+		{ "scale", "GET", DEPLOYS "/web/scale", NULL, JSON, NULL, 200,
+			{ "\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\"", "\"spec\":{\"replicas\":1},\"status\":{\"replicas\":0,\"selector\":\"app=w\"}" } },
+		{ "scaled", "PATCH", DEPLOYS "/web/scale", NULL, MERGE, "{\"spec\":{\"replicas\":3}}", 200, { "\"spec\":{\"replicas\":3}" } },
+		{ "is scaled", "GET", DEPLOYS "/web", NULL, JSON, NULL, 200, { "\"replicas\":3", "\"generation\":2" } },
+		{ "status", "PATCH", DEPLOYS "/web/status", NULL, MERGE, "{\"status\":{\"replicas\":2},\"spec\":{\"replicas\":7}}", 200,
+			{ "\"status\":{\"replicas\":2", "\"generation\":2", "\"replicas\":3" }, "\"replicas\":7" },
+		{ "strategic", "PATCH", DEPLOYS "/web", NULL, STRATEGIC,
+			"{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"nginx:2\"}]}}}}", 200,
+			{ "\"image\":\"nginx:2\"", "\"containerPort\":80", "\"generation\":3" } },
+		{ "order that does not match", "PATCH", DEPLOYS "/web", NULL, STRATEGIC,
+			"{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"nginx:2\"},{\"name\":\"d\",\"image\":\"x\"}],"
+			"\"$setElementOrder/containers\":[{\"name\":\"d\"},{\"name\":\"c\"}]}}}}", 500, { "doesn't match $setElementOrder list" } },
+		{ "foreground", "DELETE", DEPLOYS "/web", "propagationPolicy=Foreground", JSON, NULL, 200,
+			{ "\"finalizers\":[\"foregroundDeletion\"]", "\"deletionGracePeriodSeconds\":0", "\"deletionTimestamp\":\"" } },
+		{ "still there", "GET", DEPLOYS "/web", NULL, JSON, NULL, 200 },
+		{ "last finalizer", "PATCH", DEPLOYS "/web", NULL, MERGE, "{\"metadata\":{\"finalizers\":null}}", 200 },
+		{ "gone", "GET", DEPLOYS "/web", NULL, JSON, NULL, 404 },
+	};
+
+	RUN(rows);
+}
+
+static void pods_are_bound_and_end(void **state)
+{
+	static const char p[] = "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"nginx\"}]}}";
+	static const struct step_row rows[] = {
+		{ "no account", "POST", PODS, NULL, JSON, p, 403,
+			{ "pods \\\"p\\\" is forbidden: error looking up service account default/default: serviceaccount \\\"default\\\" not found" } },
+		{ "account", "POST", "/api/v1/namespaces/default/serviceaccounts", NULL, JSON, "{\"metadata\":{\"name\":\"default\"}}", 201 },
+		{ "create", "POST", PODS, NULL, JSON, p, 201,
+			{ "\"serviceAccountName\":\"default\",\"serviceAccount\":\"default\"", "\"name\":\"kube-api-access-",
+			"\"tolerationSeconds\":300", "\"qosClass\":\"BestEffort\"" } },
+		{ "priority and mount", "GET", PODS "/p", NULL, JSON, NULL, 200,
+			{ "\"priority\":0", "\"preemptionPolicy\":\"PreemptLowerPriority\"",
+			"\"readOnly\":true,\"mountPath\":\"/var/run/secrets/kubernetes.io/serviceaccount\"", "\"phase\":\"Pending\"" } },
+		{ "node by hand", "PATCH", PODS "/p", NULL, MERGE, "{\"spec\":{\"nodeName\":\"n\"}}", 422,
+			{ "pod updates may not change fields other than" } },
+		{ "binding", "POST", PODS "/p/binding", NULL, JSON,
+			"{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}", 201,
+			{ "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}" } },
+		{ "binding twice", "POST", PODS "/p/binding", NULL, JSON,
+			"{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n2\"}}", 409,
+			{ "Operation cannot be fulfilled on pods/binding \\\"p\\\": pod p is already assigned to node \\\"n1\\\"" } },
+		{ "status", "PATCH", PODS "/p/status", NULL, MERGE, "{\"status\":{\"phase\":\"Running\"},\"metadata\":{\"labels\":{\"a\":\"x\"}}}", 200,
+			{ "\"phase\":\"Running\"", "\"labels\":{\"a\":\"x\"}", "\"nodeName\":\"n1\"" } },
+		{ "on its node", "GET", "/api/v1/pods", "fieldSelector=spec.nodeName%3Dn1", JSON, NULL, 200, { "\"name\":\"p\"" } },
+		{ "on another", "GET", "/api/v1/pods", "fieldSelector=spec.nodeName%3Dn2", JSON, NULL, 200, { "\"items\":[]" } },
+		{ "unknown field", "GET", PODS, "fieldSelector=spec.foo%3Dx", JSON, NULL, 400, { "field label not supported: spec.foo" } },
+		{ "bad selector", "GET", PODS, "labelSelector=a%3D%3D%3Db", JSON, NULL, 400, { "unable to parse requirement: found '='" } },
+		{ "graceful", "DELETE", PODS "/p", "gracePeriodSeconds=30", JSON, NULL, 200,
+			{ "\"deletionGracePeriodSeconds\":30", "\"deletionTimestamp\":\"" } },
+		{ "longer changes nothing", "DELETE", PODS "/p", "gracePeriodSeconds=60", JSON, NULL, 200, { "\"deletionGracePeriodSeconds\":30" } },
+		{ "at once", "DELETE", PODS "/p", NULL, JSON, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"gracePeriodSeconds\":0}", 200,
+			{ "\"deletionGracePeriodSeconds\":0", "\"kind\":\"Pod\"" } },
+		{ "gone", "GET", PODS "/p", NULL, JSON, NULL, 404 },
+		{ "no containers", "POST", PODS, NULL, JSON, "{\"metadata\":{\"name\":\"p2\"},\"spec\":{\"containers\":[]}}", 422,
+			{ "spec.containers: Required value" } },
+	};
+
+	RUN(rows);
+}
+
+static void services_get_addresses(void **state)
+{
+	static const struct step_row rows[] = {
+		{ "the API's own", "GET", SVCS "/kubernetes", NULL, JSON, NULL, 200, { "\"clusterIP\":\"10.96.0.1\"" } },
+		{ "the name server's", "GET", "/api/v1/namespaces/kube-system/services/kube-dns", NULL, JSON, NULL, 200,
+			{ "\"clusterIP\":\"10.96.0.10\"" } },
+		{ "node port", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{\"a\":\"b\"},\"type\":\"NodePort\",\"ports\":[{\"port\":80,\"nodePort\":30080}]}}", 201,
+			{ "\"clusterIP\":\"10.96.", "\"nodePort\":30080", "\"ipFamilies\":[\"IPv4\"]", "\"targetPort\":80" } },
+		{ "same port", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"s2\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80,\"nodePort\":30080}]}}", 422,
+			{ "provided port is already allocated" } },
+		{ "same port again", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"s2\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80,\"nodePort\":80}]}}", 422,
+			{ "provided port is not in the valid range. The range of valid ports is 30000-32767" } },
+		{ "address outside", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"s3\"},\"spec\":{\"clusterIP\":\"10.1.1.1\",\"ports\":[{\"port\":80}]}}", 422, { "is not in the valid range" } },
+		{ "address taken", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"s3\"},\"spec\":{\"clusterIP\":\"10.96.0.1\",\"ports\":[{\"port\":80}]}}", 422, { "already allocated" } },
+		{ "headless", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"h\"},\"spec\":{\"clusterIP\":\"None\",\"ports\":[{\"port\":80}]}}", 201, { "\"clusterIPs\":[\"None\"]" } },
+		{ "delete gives back", "DELETE", SVCS "/s", NULL, JSON, NULL, 200 },
+		{ "port is free again", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"s2\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80,\"nodePort\":30080}]}}", 201 },
+		{ "to ClusterIP", "PATCH", SVCS "/s2", NULL, MERGE, "{\"spec\":{\"type\":\"ClusterIP\",\"ports\":[{\"port\":80,\"nodePort\":null}]}}", 200, { "\"type\":\"ClusterIP\"" }, "nodePort\":3" },
+		{ "port is free once more", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"s4\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80,\"nodePort\":30080}]}}", 201 },
+	};
+
+	RUN(rows);
+}
+
+static void namespaces_end(void **state)
+{
+	static const struct step_row rows[] = {
+		{ "create", "POST", "/api/v1/namespaces", NULL, JSON, "{\"metadata\":{\"name\":\"t\"}}", 201,
+			{ "\"kubernetes.io/metadata.name\":\"t\"", "\"spec\":{\"finalizers\":[\"kubernetes\"]}", "\"phase\":\"Active\"" } },
+		{ "delete", "DELETE", "/api/v1/namespaces/t", NULL, JSON, NULL, 200, { "\"phase\":\"Terminating\"", "\"deletionTimestamp\":" } },
+		{ "no more content", "POST", "/api/v1/namespaces/t/configmaps", NULL, JSON, "{\"metadata\":{\"name\":\"a\"}}", 403,
+			{ "unable to create new content in namespace t because it is being terminated", "NamespaceTerminating" } },
+		{ "finalize", "PUT", "/api/v1/namespaces/t/finalize", NULL, JSON, "{\"metadata\":{\"name\":\"t\"},\"spec\":{}}", 200 },
+		{ "gone", "GET", "/api/v1/namespaces/t", NULL, JSON, NULL, 404 },
+		{ "protected", "DELETE", "/api/v1/namespaces/default", NULL, JSON, NULL, 403, { "this namespace may not be deleted" } },
+	};
+
+	RUN(rows);
+}
+
+static void lists_come_in_pages(void **state)
+{
+	char token[256], *p, *q;
+	int64_t rev;
+
+	for (int i = 0; i < 5; i++) {
+		char body[128];
+
+		snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"page-%d\",\"labels\":{\"page\":\"%s\"}}}", i, i % 2 ? "odd" : "even");
+		assert_int_equal(fixture_call(&f, "POST", "/api/v1/namespaces/kube-public/configmaps", NULL, NULL, body), 201);
+	}
+	rev = cache_rev(f.cache);
+	assert_int_equal(fixture_call(&f, "GET", "/api/v1/namespaces/kube-public/configmaps", "limit=2", NULL, NULL), 200);
+	assert_non_null(strstr(f.body.p, "\"remainingItemCount\":3"));
+	assert_non_null(strstr(f.body.p, "\"items\":[{\"metadata\":{\"name\":\"page-0\""));
+	p = strstr(f.body.p, "\"continue\":\"");
+	assert_non_null(p);
+	p += strlen("\"continue\":\"");
+	q = strchr(p, '"');
+	snprintf(token, sizeof(token), "limit=2&continue=%.*s", (int)(q - p), p);
+	/* Another writer in between: the second page still shows the first one's revision. */
+	assert_int_equal(fixture_call(&f, "DELETE", "/api/v1/namespaces/kube-public/configmaps/page-3", NULL, NULL, NULL), 200);
+	assert_int_equal(fixture_call(&f, "GET", "/api/v1/namespaces/kube-public/configmaps", token, NULL, NULL), 200);
+	assert_non_null(strstr(f.body.p, "page-3"));
+	snprintf(token, sizeof(token), "{\"resourceVersion\":\"%lld\"", (long long)rev);
+	assert_non_null(strstr(f.body.p, token));
+	assert_int_equal(fixture_call(&f, "GET", "/api/v1/namespaces/kube-public/configmaps", "labelSelector=page%3Dodd", NULL, NULL), 200);
+	assert_non_null(strstr(f.body.p, "page-1"));
+	assert_null(strstr(f.body.p, "page-2"));
+	assert_int_equal(fixture_call(&f, "GET", "/api/v1/configmaps", "resourceVersion=99999999", NULL, NULL), 504);
+	assert_non_null(strstr(f.body.p, "ResourceVersionTooLarge"));
+	assert_int_equal(fixture_call(&f, "GET", "/api/v1/configmaps", "continue=zzz", NULL, NULL), 400);
+	assert_int_equal(fixture_call(&f, "DELETE", "/api/v1/namespaces/kube-public/configmaps", "labelSelector=page", NULL, NULL), 200);
+	assert_non_null(strstr(f.body.p, "\"kind\":\"ConfigMapList\""));
+	assert_int_equal(fixture_call(&f, "GET", "/api/v1/namespaces/kube-public/configmaps", NULL, NULL, NULL), 200);
+	assert_non_null(strstr(f.body.p, "\"items\":[]"));
+}
+
+static void no_change_is_no_write(void **state)
+{
+	int64_t rev;
+
+	assert_int_equal(fixture_call(&f, "POST", CM, "fieldManager=me", NULL, "{\"metadata\":{\"name\":\"same\"},\"data\":{\"k\":\"v\"}}"), 201);
+	rev = cache_rev(f.cache);
+	assert_int_equal(fixture_call(&f, "PATCH", CM "/same", "fieldManager=me", MERGE, "{\"data\":{\"k\":\"v\"}}"), 200);
+	assert_int_equal(fixture_call(&f, "PUT", CM "/same", "fieldManager=me", NULL, "{\"metadata\":{\"name\":\"same\"},\"data\":{\"k\":\"v\"}}"), 200);
+	assert_int_equal(cache_rev(f.cache), rev);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(configmaps_live_and_die),
+		cmocka_unit_test(paths_and_kinds),
+		cmocka_unit_test(deployments_get_defaults),
+		cmocka_unit_test(pods_are_bound_and_end),
+		cmocka_unit_test(services_get_addresses),
+		cmocka_unit_test(namespaces_end),
+		cmocka_unit_test(lists_come_in_pages),
+		cmocka_unit_test(no_change_is_no_write),
+	};
+
+	return cmocka_run_group_tests(tests, open_fixture, close_fixture);
+}
