@@ -5,9 +5,9 @@
  *
  * Order as upstream: on create metadata, then the spec; on update metadata, the
  * spec of the new object, then what may not change. Kinds without rules of their
- * own have those of their table; of custom kinds only the metadata is checked here.
+ * own have those of their table; custom kinds those of their schema.
  */
-#include "kinds/kinds_priv.h"
+#include "kinds/schema.h"
 #include "kinds/validate.h"
 
 static const struct { const char *type; validate_fn *fn; } kinds[] = {   /* ascending type */
@@ -142,7 +142,7 @@ int kinds_validate(struct arena *a, const struct kinds_kind *k, const char *sub,
 	if (k->store)    /* reviews are asked, not kept: they need no name */
 		v_metadata(&c, V_AT(NULL, "metadata"));
 	if (k->custom)
-		;
+		v_schema(&c);
 	else if (status && fn != validate_pod && fn != validate_namespace && fn != validate_csr &&
 		 fn != validate_resource_quota && fn != validate_crd && fn != validate_node)
 		;

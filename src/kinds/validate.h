@@ -83,6 +83,17 @@ static inline bool v_is(yyjson_mut_val *obj, const char *name, const char *value
 	return !strcmp(v_str(obj, name), value);
 }
 
+/* Equal, where absent equals empty and false. */
+static inline bool v_same(yyjson_mut_val *a, yyjson_mut_val *b)
+{
+	yyjson_mut_val *x = a ? a : b;
+
+	if (a && b)
+		return doc_mequal(a, b);
+	return !x || yyjson_mut_is_false(x) ||
+		((yyjson_mut_is_ctn(x) || yyjson_mut_is_str(x)) && !yyjson_mut_get_len(x));
+}
+
 /* A set of names for finding repetitions in long lists: V_SET s = { 0 }; */
 #define V_SET __attribute__((cleanup(map_finish))) struct map
 /* Whether key is new to the set; it is added. */

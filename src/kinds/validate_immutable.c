@@ -80,11 +80,6 @@ static const struct row {
 	  "updates to parameters are forbidden." },
 };
 
-static bool same(yyjson_mut_val *a, yyjson_mut_val *b)
-{
-	return a && b ? doc_mequal(a, b) : !yyjson_mut_get_len(a) && !yyjson_mut_get_len(b);
-}
-
 static bool applies(struct vcheck *c, const struct row *r, yyjson_mut_val *now, yyjson_mut_val *was)
 {
 	yyjson_mut_val *spec = v_get(c->v, "spec"), *old = v_get(c->old, "spec");
@@ -127,7 +122,7 @@ static void stateful_set(struct vcheck *c)
 
 	for (int i = 0; i < 2; i++)
 		V_MEMBERS(name, m, pair[i])
-			moved |= !v_one_of(name, mutable) && !same(m, v_get(pair[!i], name));
+			moved |= !v_one_of(name, mutable) && !v_same(m, v_get(pair[!i], name));
 	if (moved)
 		v_forbidden(c, V_AT(NULL, "spec"), "updates to statefulset spec for fields other than 'replicas', "
 			"'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
@@ -141,10 +136,10 @@ static bool same_template(yyjson_mut_val *a, yyjson_mut_val *b, bool free)
 	yyjson_mut_val *pair[] = { v_get(a, "spec"), v_get(b, "spec") };
 
 	if (!free)
-		return same(a, b);
+		return v_same(a, b);
 	for (int i = 0; i < 2; i++)
 		V_MEMBERS(name, m, pair[i])
-			if (!v_one_of(name, placing) && !same(m, v_get(pair[!i], name)))
+			if (!v_one_of(name, placing) && !v_same(m, v_get(pair[!i], name)))
 				return false;
 	return true;
 }
@@ -176,7 +171,7 @@ void v_immutable(struct vcheck *c)
 		if (strcmp(r->type, type))
 			continue;
 		yyjson_mut_val *now = doc_mget(c->v, r->path), *was = doc_mget(c->old, r->path);
-		if (applies(c, r, now, was) && !same(now, was))
+		if (applies(c, r, now, was) && !v_same(now, was))
 			report(c, r, now);
 	}
 	if (!strcmp(type, "apps/v1.StatefulSet"))

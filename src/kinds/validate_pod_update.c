@@ -7,16 +7,11 @@
  */
 #include "kinds/validate.h"
 
-static bool same(yyjson_mut_val *a, yyjson_mut_val *b)
-{
-	return a && b ? doc_mequal(a, b) : !yyjson_mut_get_len(a) && !yyjson_mut_get_len(b);
-}
-
 /* Members of a container but the image. */
 static bool same_but_image(yyjson_mut_val *a, yyjson_mut_val *b)
 {
 	V_MEMBERS(name, m, a)
-		if (strcmp(name, "image") && !same(m, v_get(b, name)))
+		if (strcmp(name, "image") && !v_same(m, v_get(b, name)))
 			return false;
 	V_MEMBERS(name, m, b)
 		if (strcmp(name, "image") && m && !v_get(a, name))
@@ -94,7 +89,7 @@ static void gates(struct vcheck *c, const struct vpath *p, yyjson_mut_val *now, 
 static bool only_adds(yyjson_mut_val *now, yyjson_mut_val *was)
 {
 	V_MEMBERS(key, m, was)
-		if (!same(m, v_get(now, key)))
+		if (!v_same(m, v_get(now, key)))
 			return false;
 	return true;
 }
@@ -124,7 +119,7 @@ static void update_main(struct vcheck *c, const struct vpath *p, yyjson_mut_val 
 			if (!strcmp(name, "terminationGracePeriodSeconds") &&
 			    doc_mint(was, name, 0) < 0 && doc_mint(now, name, 0) == 1)
 				continue;
-			other |= !same(m, v_get(pair[!i], name));
+			other |= !v_same(m, v_get(pair[!i], name));
 		}
 	if (other)
 		v_forbidden(c, p, "pod updates may not change fields other than `spec.containers[*].image`,"

@@ -24,11 +24,6 @@ static void access_modes(struct vcheck *c, const struct vpath *p, yyjson_mut_val
 		v_forbidden(c, p, "may not use ReadWriteOncePod with other access modes");
 }
 
-static bool same(yyjson_mut_val *a, yyjson_mut_val *b)
-{
-	return a && b ? doc_mequal(a, b) : !a && !b;
-}
-
 void validate_pv(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 {
 	static const char other[] = "capacity|accessModes|claimRef|persistentVolumeReclaimPolicy|storageClassName|"
@@ -65,12 +60,12 @@ void validate_pv(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 		return;
 	for (int i = 0; i < 2; i++)
 		V_MEMBERS(name, m, pair[i])
-			moved |= !v_one_of(name, other) && !same(m, v_get(pair[!i], name));
+			moved |= !v_one_of(name, other) && !v_same(m, v_get(pair[!i], name));
 	if (moved)
 		v_forbidden(c, V_AT(p, "persistentvolumesource"), "spec.persistentvolumesource is immutable after creation");
-	if (v_get(was, "volumeMode") && !same(v_get(spec, "volumeMode"), v_get(was, "volumeMode")))
+	if (v_get(was, "volumeMode") && !v_same(v_get(spec, "volumeMode"), v_get(was, "volumeMode")))
 		v_invalid_value(c, V_AT(NULL, "volumeMode"), v_get(spec, "volumeMode"), V_IMMUTABLE);
-	if (v_get(was, "nodeAffinity") && !same(v_get(spec, "nodeAffinity"), v_get(was, "nodeAffinity")))
+	if (v_get(was, "nodeAffinity") && !v_same(v_get(spec, "nodeAffinity"), v_get(was, "nodeAffinity")))
 		v_invalid_value(c, V_AT(NULL, "nodeAffinity"), v_get(spec, "nodeAffinity"),
 			"field is immutable, except for updating from beta label to GA");
 }
@@ -95,7 +90,7 @@ static void claim_update(struct vcheck *c, const struct vpath *p, yyjson_mut_val
 	for (int i = 0; i < 2; i++)
 		V_MEMBERS(name, m, pair[i]) {
 			yyjson_mut_val *other = v_get(pair[!i], name);
-			if (same(m, other) || !strcmp(name, "volumeMode"))
+			if (v_same(m, other) || !strcmp(name, "volumeMode"))
 				continue;
 			if (!strcmp(name, "volumeName") && !*v_str(was, "volumeName"))
 				continue;
@@ -112,7 +107,7 @@ static void claim_update(struct vcheck *c, const struct vpath *p, yyjson_mut_val
 	    compare_storage(size, doc_mget(c->old, "status.capacity.storage")) <= 0)
 		v_forbidden(c, V_KEY(V_AT(V_AT(p, "resources"), "requests"), "storage"),
 			"field can not be less than status.capacity");
-	if (v_get(was, "volumeMode") && !same(v_get(now, "volumeMode"), v_get(was, "volumeMode")))
+	if (v_get(was, "volumeMode") && !v_same(v_get(now, "volumeMode"), v_get(was, "volumeMode")))
 		v_invalid_value(c, V_AT(NULL, "volumeMode"), v_get(now, "volumeMode"), V_IMMUTABLE);
 }
 
