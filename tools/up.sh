@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A one-node cloud in the background with the sample shop on it, shown answering.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${BUILD:=build}" "${DATA:=/var/lib/sampan}" "${LISTEN:=0.0.0.0:6443}"
+say() { printf 'up: %s\n' "$*"; }
+die() { printf 'up: %s\n' "$*" >&2; exit 1; }
+
+[ "$(id -u)" = 0 ] || die "must run as root (sudo make up)"
+command -v kubectl >/dev/null || tools/kubectl.sh || die "kubectl is missing; install it and run this again"
+tools/ci-cgroups.sh
+export KUBECONFIG=$DATA/admin.kubeconfig
+log=$DATA/sampan.log
+mkdir -p "$DATA"
+
+if kubectl get --raw /readyz >/dev/null 2>&1; then
+	say "a cloud is running already"
+else
+	say "starting (log: $log)"
+	setsid "$BUILD/sampan" up --data-dir "$DATA" --listen "$LISTEN" >>"$log" 2>&1 </dev/null &
+	pid=$!
+	for _ in $(seq 300); do
+		[ -f "$KUBECONFIG" ] && kubectl get --raw /readyz >/dev/null 2>&1 && break
+		kill -0 $pid 2>/dev/null || { tail -5 "$log" >&2; die "it did not start; see above"; }
+		sleep 0.1
+	done
+fi
+for _ in $(seq 100); do kubectl get nodes 2>/dev/null | grep -q . && break; sleep 0.1; done
+kubectl wait --for=condition=Ready node --all --timeout=60s >/dev/null || { tail -20 "$log" >&2; die "the node is not ready"; }
+
+say "making the shop's images from Debian's packages"
+examples/shop/build.sh
+say "deploying the shop"
+kubectl apply -f examples/shop/shop.yaml
+for d in redis web front; do kubectl rollout status deployment/$d --timeout=120s; done
+
+ip=$(kubectl get service front -o 'jsonpath={.spec.clusterIP}')
+answer=
+for _ in $(seq 50); do answer=$(curl -sf --max-time 5 "http://$ip/") && break; sleep 0.2; done
+[ -n "$answer" ] || die "the shop does not answer at http://$ip/; look with: kubectl get pods"
+printf '\n$ curl http://%s/\n%s\n\n' "$ip" "$answer"
+printf '$ kubectl get all -o wide\n'
+kubectl get all -o wide
+cat <<TEXT
+
+The cloud runs in the background. To use it:
+    export KUBECONFIG=$KUBECONFIG
+    kubectl get pods
+To take it down:
+    sudo make down
+TEXT
