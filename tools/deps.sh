@@ -73,4 +73,18 @@ if ! installed libyyjson-dev; then
 		rm -rf "$d"
 	fi
 fi
+# Debian's own kubectl, beside whatever kubectl the machine has; the tests use every one.
+if [ "${1-}" != --run ] && [ ! -x /usr/local/lib/sampan/kubectl.debian ]; then
+	d=$(mktemp -d)
+	if (cd "$d" && apt-get download -qq -o APT::Sandbox::User=root kubernetes-client) >/dev/null 2>&1 &&
+	   dpkg -x "$d"/kubernetes-client*.deb "$d/x"; then
+		install -D -m 755 "$d/x/usr/bin/kubectl" /usr/local/lib/sampan/kubectl.debian
+	else
+		say "no kubernetes-client package on this release; its kubectl is not tested"
+	fi
+	rm -rf "$d"
+fi
+if ! command -v kubectl >/dev/null && [ -x /usr/local/lib/sampan/kubectl.debian ]; then
+	ln -s /usr/local/lib/sampan/kubectl.debian /usr/local/bin/kubectl
+fi
 say "everything is installed"

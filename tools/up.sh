@@ -8,7 +8,7 @@ say() { printf 'up: %s\n' "$*"; }
 die() { printf 'up: %s\n' "$*" >&2; exit 1; }
 
 [ "$(id -u)" = 0 ] || die "must run as root (sudo make up)"
-command -v kubectl >/dev/null || tools/kubectl.sh || die "kubectl is missing; install it and run this again"
+command -v kubectl >/dev/null || die "kubectl is missing; run sudo make deps"
 tools/ci-cgroups.sh
 export KUBECONFIG=$DATA/admin.kubeconfig
 log=$DATA/sampan.log

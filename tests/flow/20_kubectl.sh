@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 kubectls() {
 	local real; real=$(dirname "$(readlink -f "$(command -v kubectl)")")
-	{ command -v kubectl; ls "$real"/kubectl.1.* 2>/dev/null; } | sort -u
+	{ command -v kubectl; ls "$real"/kubectl.1.* /usr/local/lib/sampan/kubectl.debian 2>/dev/null; } | sort -u
 }
 
 session() {

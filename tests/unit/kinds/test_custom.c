@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Custom kinds: coming and going, pruning, validation by schema, OpenAPI. */
-#include "codec_help.h"
-
 #include "kinds/kinds_custom.h"
 #include "kinds/schema.h"
 #include "kinds/validate.h"
+
+#include "codec_help.h"
 
 static const char spec_schema[] =
 	"{\"type\":\"object\",\"required\":[\"spec\"],\"properties\":{\"metadata\":{\"type\":\"object\"},"
