@@ -191,6 +191,10 @@ static int write_api_service(struct bootstrap *b)
 	if (service.failed || endpoints.failed || slice.failed)
 		return -ERR_NOMEM;
 	rc = create_missing(b, b->api->k.service, "default", "kubernetes", service.p);
+	if (!strncmp(host, "127.", 4) || !strcmp(host, "::1")) {
+		log_warn("bootstrap: pods cannot reach the API at %s: the kubernetes Service has no endpoints", host);
+		return rc;
+	}
 	if (!rc)
 		rc = write_object(b, "PATCH", "/api/v1/namespaces/default/endpoints/kubernetes", endpoints.p);
 	if (!rc)
