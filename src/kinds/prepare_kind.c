@@ -68,8 +68,6 @@ bool prepare_pod(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *
 		yyjson_mut_val *list = yyjson_mut_arr(d), *c = list ? yyjson_mut_arr_add_obj(d, list) : NULL;
 		if (!c || !yyjson_mut_obj_add_str(d, c, "type", "PodScheduled") ||
 		    !yyjson_mut_obj_add_str(d, c, "status", "False") ||
-		    !yyjson_mut_obj_add_null(d, c, "lastProbeTime") ||
-		    !yyjson_mut_obj_add_null(d, c, "lastTransitionTime") ||
 		    !yyjson_mut_obj_add_str(d, c, "reason", "SchedulingGated") ||
 		    !yyjson_mut_obj_add_str(d, c, "message",
 				"Scheduling is blocked due to non-empty scheduling gates") ||
