@@ -52,10 +52,6 @@ struct post {
 	void *arg;
 };
 
-struct tasks {
-	struct loop_task *head, **tail;
-};
-
 struct loop {
 	int epfd, wakefd, sigfd;
 	bool stop, in_turn;
@@ -63,7 +59,7 @@ struct loop {
 	struct list fds, graves, children;
 	struct loop_timer **heap;   /* smallest at_ms first */
 	size_t heap_len, heap_cap;
-	struct tasks deferred, running;
+	struct list deferred, running;   /* of tasks; running: this turn's */
 	pthread_mutex_t post_lock;
 	struct post *post_head, **post_tail;
 	sigset_t signals;
@@ -72,12 +68,6 @@ struct loop {
 		void *arg;
 	} on_signal[SIGNALS_MAX];
 };
-
-static void tasks_init(struct tasks *q)
-{
-	q->head = NULL;
-	q->tail = &q->head;
-}
 
 static void drain_wake(void *arg, uint32_t events)
 {
@@ -98,8 +88,8 @@ int loop_open(struct loop **ret_loop)
 	list_init(&l->fds);
 	list_init(&l->graves);
 	list_init(&l->children);
-	tasks_init(&l->deferred);
-	tasks_init(&l->running);
+	list_init(&l->deferred);
+	list_init(&l->running);
 	l->post_tail = &l->post_head;
 	pthread_mutex_init(&l->post_lock, NULL);
 	sigemptyset(&l->signals);
@@ -138,8 +128,11 @@ void loop_close(struct loop *l)
 		l->post_head = p->next;
 		free(p);
 	}
+	/* Owners may still stop and cancel: leave nothing that points here. */
 	for (size_t i = 0; i < l->heap_len; i++)
 		l->heap[i]->slot = 0;
+	list_each(&l->deferred, n)
+		loop_defer_cancel(l, list_entry(n, struct loop_task, node));
 	free(l->heap);
 	if (l->sigfd >= 0)
 		close(l->sigfd);
@@ -294,58 +287,47 @@ void loop_defer(struct loop *l, struct loop_task *t, void (*fn)(void *), void *a
 	if (t->queued)
 		return;
 	*t = (struct loop_task){ .fn = fn, .arg = arg, .queued = true };
-	*l->deferred.tail = t;
-	l->deferred.tail = &t->next;
-}
-
-static bool unlink_task(struct tasks *q, struct loop_task *t)
-{
-	for (struct loop_task **p = &q->head; *p; p = &(*p)->next) {
-		if (*p != t)
-			continue;
-		*p = t->next;
-		if (q->tail == &t->next)
-			q->tail = p;
-		return true;
-	}
-	return false;
+	list_add_tail(&l->deferred, &t->node);
 }
 
 void loop_defer_cancel(struct loop *l, struct loop_task *t)
 {
 	if (!t->queued)
 		return;
-	if (!unlink_task(&l->deferred, t))
-		unlink_task(&l->running, t);
+	list_del(&t->node);
 	t->queued = false;
+}
+
+/* All of from goes before what is in to. */
+static void prepend(struct list *to, struct list *from)
+{
+	if (list_empty(from))
+		return;
+	from->prev->next = to->next;
+	to->next->prev = from->prev;
+	to->next = from->next;
+	from->next->prev = to;
+	list_init(from);
 }
 
 static void run_deferred(struct loop *l)
 {
-	int64_t until = env_now_us() + DEFER_BUDGET_US;
-	struct loop_task *t;
+	int64_t until;
 
-	if (!l->deferred.head)
+	if (list_empty(&l->deferred))
 		return;
-	l->running.head = l->deferred.head;
-	l->running.tail = l->deferred.tail;
-	tasks_init(&l->deferred);
-	while ((t = l->running.head)) {
-		l->running.head = t->next;
-		if (!t->next)
-			l->running.tail = &l->running.head;
+	until = env_now_us() + DEFER_BUDGET_US;
+	prepend(&l->running, &l->deferred);
+	while (!list_empty(&l->running)) {
+		struct loop_task *t = list_entry(l->running.next, struct loop_task, node);
+
+		list_del(&t->node);
 		t->queued = false;
 		t->fn(t->arg);
-		if (l->running.head && env_now_us() >= until)
+		if (env_now_us() >= until)
 			break;
 	}
-	if (l->running.head) {   /* over budget: first in the next turn */
-		*l->running.tail = l->deferred.head;
-		if (l->deferred.head)
-			l->running.tail = l->deferred.tail;
-		l->deferred = l->running;
-	}
-	tasks_init(&l->running);
+	prepend(&l->deferred, &l->running);   /* over budget: first in the next turn */
 }
 
 int loop_post(struct loop *l, void (*fn)(void *), void *arg)
@@ -392,7 +374,7 @@ static int wait_ms(const struct loop *l, int timeout_ms)
 {
 	int64_t left;
 
-	if (l->deferred.head || l->stop)
+	if (!list_empty(&l->deferred) || l->stop)
 		return 0;
 	if (!l->heap_len)
 		return timeout_ms;

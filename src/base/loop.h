@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/list.h"
+
 struct loop;
 
 int loop_open(struct loop **ret_loop);      /* 0 or -ERR_IO */
@@ -26,7 +28,9 @@ void loop_stop(struct loop *l);
 /* Monotonic time of this turn, cheaper than env_now_ms(). */
 int64_t loop_now_ms(const struct loop *l);
 
-/* Sockets and pipes. events: EPOLLIN | EPOLLOUT, level-triggered. */
+/* Sockets and pipes. events: EPOLLIN | EPOLLOUT, level-triggered. EPOLLERR and
+ * EPOLLHUP come unasked, even with events 0, and again every turn until fn reads to
+ * the end, closes or deletes. Delete before closing the fd. NULL: not watchable. */
 struct loop_fd;
 typedef void loop_fd_fn(void *arg, uint32_t events);
 struct loop_fd *loop_fd_add(struct loop *l, int fd, uint32_t events, loop_fd_fn *fn, void *arg);
@@ -48,7 +52,7 @@ static inline bool loop_timer_is_set(const struct loop_timer *t) { return t->slo
 
 /* A task runs once, in the next turn; in the owner's memory, {0} before first use. */
 struct loop_task {
-	struct loop_task *next;
+	struct list node;
 	void (*fn)(void *arg);
 	void *arg;
 	bool queued;
@@ -62,7 +66,8 @@ int loop_post(struct loop *l, void (*fn)(void *), void *arg);
 /* Signals by signalfd: blocks signo in this thread; call before threads start. */
 int loop_signal(struct loop *l, int signo, void (*fn)(void *arg, int signo), void *arg);
 
-/* Children by pidfd: fn runs once with wait status, after the reap. */
+/* Children by pidfd: fn runs once with wait status, after the reap; the loop_child is
+ * gone by then. NULL: no such child. */
 struct loop_child;
 struct loop_child *loop_child_add(struct loop *l, pid_t pid,
 	void (*fn)(void *arg, pid_t pid, int wstatus), void *arg);

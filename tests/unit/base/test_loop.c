@@ -264,6 +264,22 @@ static void test_posts_from_threads(void **state)
 	loop_post(l, count_post, NULL);    /* left behind: freed by the close */
 }
 
+static void test_owners_may_cancel_after_the_close(void **state)
+{
+	struct loop_timer t;
+	struct loop_task task = { 0 };
+
+	loop_timer_init(&t, l, fire, "t");
+	loop_timer_set(&t, 1);
+	loop_defer(l, &task, fire, "d");
+	loop_close(l);
+	assert_false(loop_timer_is_set(&t));
+	assert_false(task.queued);
+	loop_timer_stop(&t);
+	loop_defer_cancel(l, &task);
+	assert_int_equal(loop_open(&l), 0);
+}
+
 static void stop(void *arg) { loop_stop(l); }
 
 static void test_run_until_stop(void **state)
@@ -339,6 +355,7 @@ int main(void)
 		T(test_tasks_run_once_in_the_next_turn),
 		T(test_tasks_share_the_turn),
 		T(test_posts_from_threads),
+		T(test_owners_may_cancel_after_the_close),
 		T(test_run_until_stop),
 		T(test_signals),
 		T(test_children),
