@@ -124,6 +124,63 @@ static void no_protobuf_form_is_not_acceptable(void **state)
 	assert_int_equal(kinds_encode_proto(&out, type("meta/v1.Table"), parse("{\"rows\":[]}"), &err), -ERR_NOT_ACCEPTABLE);
 }
 
+/* Bodies kubectl 1.32 sent. */
+static const struct { const char *name, *bytes; } sent[] = {
+	{ "kubectl create deployment",
+		"'k8s' 00 0a 15 0a 07 'apps/v1' 12 0a 'Deployment' 12 b0 01 0a 1b 0a 01 64 12 00 1a 00 22 00 2a 00 32 "
+		"00 38 00 42 00 5a 08 0a 03 'app' 12 01 64 12 82 01 08 03 12 0a 0a 08 0a 03 'app' 12 01 64 1a 6a 0a "
+		"1a 0a 00 12 00 1a 00 22 00 2a 00 32 00 38 00 42 00 5a 08 0a 03 'app' 12 01 64 12 4c 12 2e 0a 05 "
+		"'nginx' 12 05 'nginx*' 00 32 0a 0a 00 10 00 18 50 22 00 2a 00 42 00 6a 00 72 00 80 01 00 88 01 00 90 "
+		"01 00 a2 01 00 1a 00 32 00 42 00 4a 00 52 00 58 00 60 00 68 00 82 01 00 8a 01 00 9a 01 00 c2 01 00 "
+		"22 02 0a 00 28 00 38 00 1a 0c 08 00 10 00 18 00 20 00 28 00 38 00 1a 00 22 00 " },
+	{ "kubectl create service nodeport",
+		"'k8s' 00 0a 0d 0a 02 76 31 12 07 'Service' 12 5f 0a 1d 0a 02 73 32 12 00 1a 00 22 00 2a 00 32 00 38 "
+		"00 42 00 5a 09 0a 03 'app' 12 02 73 32 12 3a 0a 15 0a 02 38 30 12 03 'TCP' 18 50 22 06 08 00 10 50 "
+		"1a 00 28 00 12 09 0a 03 'app' 12 02 73 32 1a 00 22 08 'NodePort:' 00 42 00 52 00 5a 00 60 00 68 00 "
+		"1a 02 0a 00 1a 00 22 00 " },
+	{ "kubectl create cronjob",
+		"'k8s' 00 0a 13 0a 08 'batch/v1' 12 07 'CronJob' 12 a2 01 0a 12 0a 02 63 6a 12 00 1a 00 22 00 2a 00 "
+		"32 00 38 00 42 00 12 89 01 0a 09 2a 20 2a 20 2a 20 2a 20 2a 1a 00 2a 7a 0a 12 0a 02 63 6a 12 00 1a "
+		"00 22 00 2a 00 32 00 38 00 42 00 12 'd2b' 0a 10 0a 00 12 00 1a 00 22 00 2a 00 32 00 38 00 42 00 12 "
+		"4e 12 27 0a 02 63 6a 12 07 'busybox' 1a 04 'date*' 00 42 00 6a 00 72 00 80 01 00 88 01 00 90 01 00 "
+		"a2 01 00 1a 09 'OnFailure2' 00 42 00 4a 00 52 00 58 00 60 00 68 00 82 01 00 8a 01 00 9a 01 00 c2 01 "
+		"00 1a 00 1a 00 22 00 " },
+	{ "kubectl create ingress",
+		"'k8s' 00 0a 1f 0a 14 'networking.k8s.io/v1' 12 07 'Ingress' 12 57 0a 11 0a 01 69 12 00 1a 00 22 00 "
+		"2a 00 32 00 38 00 42 00 12 3e 12 0c 0a 07 'foo.com' 12 01 74 1a 2b 0a 07 'foo.com' 12 20 0a 1e 0a 1c "
+		"0a 04 '/bar' 12 0d 22 0b 0a 03 'svc' 12 04 0a 00 10 50 1a 05 'Exact' 22 01 63 1a 02 0a 00 1a 00 22 "
+		"00 " },
+	{ "kubectl create quota",
+		"'k8s' 00 0a 13 0a 02 76 31 12 0d 'ResourceQuota' 12 30 0a 11 0a 01 71 12 00 1a 00 22 00 2a 00 32 00 "
+		"38 00 42 00 12 19 0a 0a 0a 03 'cpu' 12 03 0a 01 32 0a 0b 0a 04 'pods' 12 03 0a 01 35 1a 00 1a 00 22 "
+		"00 " },
+	{ "kubectl create pdb",
+		"'k8s' 00 0a 20 0a 09 'policy/v1' 12 13 'PodDisruptionBudget' 12 37 0a 12 0a 02 70 32 12 00 1a 00 22 "
+		"00 2a 00 32 00 38 00 42 00 12 15 12 08 0a 06 0a 01 61 12 01 62 1a 09 08 01 10 00 1a 03 '25%' 1a 0a "
+		"08 00 18 00 20 00 28 00 30 00 1a 00 22 00 " },
+	{ "kubectl auth can-i",
+		"'k8s' 00 0a 32 0a 17 'authorization.k8s.io/v1' 12 17 'SelfSubjectAccessReview' 12 3c 0a 10 0a 00 12 "
+		"00 1a 00 22 00 2a 00 32 00 38 00 42 00 12 1e 0a 1c 0a 07 'default' 12 03 'get' 1a 00 22 00 2a 04 "
+		"'pods2' 00 3a 00 1a 08 08 00 12 00 1a 00 20 00 1a 00 22 00 " },
+};
+
+static void what_kubectl_sends_stays_as_it_is(void **state)
+{
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
+		BUF_AUTO struct buf again = {0};
+		char group[254], version[64];
+		uint8_t bytes[1024];
+		size_t n = bytes_of(sent[i].bytes, bytes);
+		yyjson_mut_val *v = from_proto(NULL, bytes, n);
+
+		kinds_split_api_version(doc_mstr(v, "apiVersion"), group, version);
+		assert_int_equal(kinds_encode_proto(&again, kinds_type_by_gvk(group, version, doc_mstr(v, "kind")),
+			doc_freeze(a, v), &err), 0);
+		if (again.len != n || memcmp(again.p, bytes, n))
+			fail_msg("%s:\n got %s\nwant %s", sent[i].name, hex((uint8_t *)again.p, again.len), hex(bytes, n));
+	}
+}
+
 /* ---- every member of every type ---- */
 
 static yyjson_mut_val *make_type(yyjson_mut_doc *d, const struct kinds_type *t, unsigned depth);
@@ -414,6 +471,7 @@ int main(void)
 		cmocka_unit_test(known_bytes),
 		cmocka_unit_test(envelope),
 		cmocka_unit_test(no_protobuf_form_is_not_acceptable),
+		cmocka_unit_test(what_kubectl_sends_stays_as_it_is),
 		cmocka_unit_test(every_member_of_every_type),
 		cmocka_unit_test(an_empty_object_of_every_kind),
 		cmocka_unit_test(hostile_input),
