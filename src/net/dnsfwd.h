@@ -4,7 +4,7 @@
  * a port and with an id of its own that cannot be guessed; answers kept a while.
  *
  * Thread:  loop thread.
- * Tests:   tests/unit/net/test_dnsfwd.c
+ * Tests:   tests/unit/net/test_net_root.c
  */
 #ifndef NET_DNSFWD_H
 #define NET_DNSFWD_H

@@ -197,10 +197,14 @@ static void add_pod(const char *id, const char *ns)
 
 static void open_net(void)
 {
+	char resolv[128];
 	struct net_config c = config;
 	struct err e;
 
 	c.state_dir = dir;
+	snprintf(resolv, sizeof(resolv), "%s/resolv.conf", dir);
+	assert_int_equal(file_replace(resolv, "search x\nnameserver 127.0.0.5\n", 30, 0600, &e), 0);
+	c.upstream_resolv = resolv;
 	assert_int_equal(loop_open(&loop), 0);
 	if (net_open(&net, loop, &c, &e))
 		fail_msg("%s", e.msg);
@@ -390,6 +394,121 @@ static void test_somebody_else_deletes_our_table(void **state)
 	assert_int_equal(st.apply_errors, 1);
 }
 
+/* ---- DNS ---- */
+
+/* A resolver that knows one address for every name; over TCP it says another. */
+static pid_t resolver(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(53) }, from;
+		static const uint8_t record[] = { 0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 9 };
+		uint8_t p[600];
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		enter(NULL, -1);
+		inet_pton(AF_INET, "127.0.0.5", &a.sin_addr);
+		int u = socket(AF_INET, SOCK_DGRAM, 0), t = socket(AF_INET, SOCK_STREAM, 0);
+		struct pollfd fds[] = { { u, POLLIN, 0 }, { t, POLLIN, 0 } };
+
+		if (bind(u, (void *)&a, sizeof(a)) || bind(t, (void *)&a, sizeof(a)) || listen(t, 5))
+			_exit(1);
+		for (;;) {
+			socklen_t len = sizeof(from);
+			bool tcp;
+			ssize_t n;
+			size_t at = 12;
+			int c = -1;
+
+			poll(fds, 2, -1);
+			tcp = !(fds[0].revents & POLLIN);
+			if (tcp) {
+				c = accept(t, NULL, NULL);
+				n = read(c, p, sizeof(p));
+				n -= 2;
+				memmove(p, p + 2, (size_t)n);
+			} else {
+				n = recvfrom(u, p, sizeof(p), 0, (void *)&from, &len);
+			}
+			while (n > 12 && p[at])
+				at += p[at] + 1u;
+			at += 5;
+			p[2] |= 0x80;
+			p[7] = 1;
+			p[11] = 0;
+			memcpy(p + at, record, sizeof(record));
+			if (tcp) {
+				p[at + 15] = 10;
+				uint8_t l[2] = { 0, (uint8_t)(at + 16) };
+
+				(void)!write(c, l, 2);
+				(void)!write(c, p, at + 16);
+				close(c);
+			} else {
+				sendto(u, p, at + 16, 0, (void *)&from, len);
+			}
+		}
+	}
+	usleep(50000);
+	return pid;
+}
+
+/* What a command says, run in ns while the loop turns. */
+static const char *says(const char *ns, const char *command)
+{
+	static char text[4096];
+	size_t len = 0;
+	int out[2];
+	pid_t pid;
+	ssize_t n;
+
+	assert_int_equal(pipe2(out, O_NONBLOCK), 0);
+	pid = fork();
+	if (!pid) {
+		dup2(out[1], 1);
+		enter(ns, -1);
+		execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	for (;;) {
+		loop_turn(loop, 5);
+		n = read(out[0], text + len, sizeof(text) - 1 - len);
+		if (n == 0)
+			break;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	text[len] = 0;
+	close(out[0]);
+	waitpid(pid, NULL, 0);
+	return text;
+}
+
+static void test_dns(void **state)
+{
+	struct net_service alias = { .ns = "default", .name = "out", .external_name = "example.com" };
+	pid_t up;
+
+	if (system("command -v dig >/dev/null"))
+		skip();
+	up = resolver();
+#define DIG "dig +short +tries=1 +timeout=3 @10.96.0.10 "
+	net_service_set(net, &alias, false);
+	assert_string_equal(says(ns_a, DIG "web.default.svc.cluster.local"), "10.96.0.50\n");
+	assert_string_equal(says(ns_a, DIG "+tcp web.default.svc.cluster.local"), "10.96.0.50\n");
+	assert_string_equal(says(NULL, DIG "WEB.default.svc.cluster.local"), "10.96.0.50\n");
+	assert_string_equal(says(ns_a, DIG "-x 10.96.0.50"), "web.default.svc.cluster.local.\n");
+	assert_string_equal(says(ns_a, DIG "example.org"), "192.0.2.9\n");
+	assert_string_equal(says(ns_a, DIG "+tcp example.org"), "192.0.2.10\n");
+	assert_string_equal(says(ns_a, DIG "out.default.svc.cluster.local"), "example.com.\n192.0.2.9\n");
+	assert_string_equal(says(ns_a, DIG "+tcp out.default.svc.cluster.local"), "example.com.\n192.0.2.10\n");
+	kill(up, SIGKILL);
+	waitpid(up, NULL, 0);
+	assert_string_equal(says(ns_a, DIG "example.org"), "192.0.2.10\n");      /* kept: the newest */
+	assert_true(strstr(says(ns_a, "dig +tries=1 @10.96.0.10 example.net"), "SERVFAIL"));
+}
+
 static void test_bad_namespace_is_an_error(void **state)
 {
 	assert_int_equal(net_pod_add(net, "pod-x", "/nonexistent", pod_added, NULL), 0);
@@ -413,11 +532,8 @@ static void test_down_leaves_nothing(void **state)
 
 static int setup(void **state)
 {
-	char path[128];
-
 	if (!mkdtemp(dir) || unshare(CLONE_NEWNET | CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return -1;
-	(void)path;
 	if (system("ip link set lo up"))
 		return -1;
 	open_net();
@@ -451,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_localhost_of_the_machine_is_not_for_pods),
 		cmocka_unit_test(test_a_restart_finds_its_pods),
 		cmocka_unit_test(test_somebody_else_deletes_our_table),
+		cmocka_unit_test(test_dns),
 		cmocka_unit_test(test_bad_namespace_is_an_error),
 		cmocka_unit_test(test_down_leaves_nothing),
 	};
