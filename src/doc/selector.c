@@ -543,10 +543,7 @@ int selector_from_map(struct arena *a, yyjson_val *map, struct selector **ret, s
 /* ---- use ---- */
 static bool has_value(const struct requirement *r, const char *value)
 {
-	for (uint32_t i = 0; i < r->n; i++)
-		if (!strcmp(r->values[i], value))
-			return true;
-	return false;
+	return bsearch(&value, r->values, r->n, sizeof(*r->values), str_cmp);
 }
 
 static bool requirement_match(const struct requirement *r, const struct labels *l)

@@ -13,6 +13,7 @@
 #include "kinds/normal.h"
 
 #define UPDATERS_MAX 10
+#define MANAGERS_MAX 1000      /* of a list that is read; longer ones count as malformed */
 #define ANCIENT "ancient-changes"
 
 static const char *str(yyjson_mut_val *v, const char *key)
@@ -62,6 +63,8 @@ bool managed_read(struct apply *c, yyjson_mut_val *list, struct managed *ret)
 	yyjson_mut_arr_iter it;
 
 	*ret = (struct managed){ 0 };
+	if (yyjson_mut_arr_size(list) > MANAGERS_MAX)
+		return false;
 	yyjson_mut_arr_iter_init(list, &it);
 	for (yyjson_mut_val *e; (e = yyjson_mut_arr_iter_next(&it));) {
 		struct manager one = { 0 }, *m;

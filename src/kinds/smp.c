@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "doc/members.h"
+
+#define RETAIN_MAX 200
 
 int smp_over(struct smp *c)
 {
@@ -179,7 +182,7 @@ static int retain_keys(struct smp *c, struct doc_members *m, yyjson_val *patch)
 
 	if (!keep)
 		return 0;
-	bad = !yyjson_is_arr(keep) || yyjson_arr_size(keep) > 1000;
+	bad = !yyjson_is_arr(keep) || yyjson_arr_size(keep) > RETAIN_MAX;
 	yyjson_obj_iter_init(patch, &it);
 	for (yyjson_val *k; !bad && (k = yyjson_obj_iter_next(&it));)
 		if (!is_directive(k) && !yyjson_is_null(yyjson_obj_iter_get_val(k)))
@@ -195,7 +198,7 @@ static int retain_keys(struct smp *c, struct doc_members *m, yyjson_val *patch)
 
 /* ---- lists ---- */
 /* The merge key of a member list, and whether it merges at all. */
-struct strategy { bool merge; const char *key; struct shape element; };
+struct strategy { bool declared, merge; const char *key; struct shape element; };
 
 static struct strategy strategy_of(struct shape s, const char *key, size_t n)
 {
@@ -204,6 +207,7 @@ static struct strategy strategy_of(struct shape s, const char *key, size_t n)
 	struct shape member;
 
 	shape_member(s, key, n, 0, &member, &f);
+	r.declared = f != NULL;
 	if (!f || f->card != KC_LIST || !(f->flags & KF_SMP_MERGE))
 		return r;
 	r.merge = true;
@@ -219,9 +223,13 @@ static int merge_ordered(struct smp *c, struct shape s, struct doc_members *m, y
 	size_t n = strlen(name);
 	struct strategy how = strategy_of(s, name, n);
 	yyjson_mut_val *server = doc_members_get(m, name, n), *before = NULL, *merged = server;
-	yyjson_val *list = yyjson_obj_getn(patch, name, n);
+	yyjson_val *list;
 	int rc;
 
+	if (!how.declared)
+		return err_set(c->err, ERR_INTERNAL, "unable to find api field in struct %s for the json field \"%.200s\"",
+			s.type ? s.type->name : "map", name);
+	list = yyjson_obj_getn(patch, name, n);
 	if (yyjson_is_null(list))
 		list = NULL;
 	if (!yyjson_is_arr(order) || (list && !yyjson_is_arr(list)) || (server && !yyjson_mut_is_arr(server)))
@@ -292,10 +300,10 @@ static int merge_member(struct smp *c, struct shape s, struct doc_members *m, co
 	return rc;
 }
 
-static int merge_members(struct smp *c, struct shape s, struct doc_members *m, yyjson_val *patch)
+/* ordered is an empty map: the lists that came with an order. */
+static int merge_members(struct smp *c, struct shape s, struct doc_members *m, yyjson_val *patch, struct map *ordered)
 {
 	yyjson_obj_iter it;
-	bool ordered = false;
 	int rc = retain_keys(c, m, patch);
 
 	yyjson_obj_iter_init(patch, &it);
@@ -304,9 +312,14 @@ static int merge_members(struct smp *c, struct shape s, struct doc_members *m, y
 		if (!has_prefix(k, SMP_ORDER))
 			continue;
 		name = list_of(k, SMP_ORDER);
-		ordered = true;
-		rc = name ? merge_ordered(c, s, m, patch, name, yyjson_obj_iter_get_val(k)) :
-			err_set(c->err, ERR_BAD_REQUEST, "invalid patch format of setElementOrder list");
+		if (name && map_get(ordered, name))
+			continue;
+		if (!name)
+			rc = err_set(c->err, ERR_BAD_REQUEST, "invalid patch format of setElementOrder list");
+		else if (map_put(ordered, name, m, NULL))
+			rc = smp_over(c);
+		else
+			rc = merge_ordered(c, s, m, patch, name, yyjson_obj_iter_get_val(k));
 	}
 	yyjson_obj_iter_init(patch, &it);
 	for (yyjson_val *k; !rc && (k = yyjson_obj_iter_next(&it));) {
@@ -318,15 +331,9 @@ static int merge_members(struct smp *c, struct shape s, struct doc_members *m, y
 			rc = name ? merge_member(c, s, m, name, strlen(name), v, true) :
 				err_set(c->err, ERR_BAD_REQUEST, "invalid patch format of primitive list");
 		} else if (!is_directive(k)) {
-			if (ordered && yyjson_is_arr(v)) {
-				/* Done together with its order. */
-				const char *directive = arena_printf(c->a, SMP_ORDER "/%s", name);
-				if (!directive)
-					return smp_over(c);
-				if (yyjson_obj_get(patch, directive))
-					continue;
-			}
-			rc = merge_member(c, s, m, name, n, v, false);
+			/* A list with an order is done together with it. */
+			if (!yyjson_is_arr(v) || !map_getn(ordered, name, n))
+				rc = merge_member(c, s, m, name, n, v, false);
 		}
 	}
 	return rc;
@@ -335,6 +342,7 @@ static int merge_members(struct smp *c, struct shape s, struct doc_members *m, y
 int smp_map(struct smp *c, struct shape s, yyjson_mut_val *into, yyjson_val *patch, yyjson_mut_val **ret)
 {
 	yyjson_val *directive = yyjson_obj_get(patch, SMP_PATCH);
+	struct map ordered = { 0 };
 	struct doc_members m;
 	int rc;
 
@@ -352,7 +360,8 @@ int smp_map(struct smp *c, struct shape s, yyjson_mut_val *into, yyjson_val *pat
 	if (!into)
 		return smp_over(c);
 	doc_members_open(&m, c->d, into);
-	rc = merge_members(c, s, &m, patch);
+	rc = merge_members(c, s, &m, patch, &ordered);
+	map_finish(&ordered);
 	if (!doc_members_close(&m) && !rc)
 		rc = smp_over(c);
 	*ret = rc ? NULL : into;

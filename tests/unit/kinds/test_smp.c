@@ -75,6 +75,7 @@ static const struct smp_case pod_cases[] = {
 	{ "retained keys lack a member", SPEC("\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]"),
 		SPEC("\"volumes\":[{\"$retainKeys\":[\"name\"],\"name\":\"v\",\"secret\":{}}]"), NULL, -ERR_BAD_REQUEST },
 	{ "retained keys not a list", "{}", "{\"$retainKeys\":1}", NULL, -ERR_BAD_REQUEST },
+	{ "order of an unknown list", "{}", "{\"$setElementOrder/x\":[1]}", NULL, -ERR_INTERNAL },
 	{ "another sort of value replaces", SPEC("\"nodeName\":\"x\""), SPEC("\"nodeName\":{\"a\":1}"), SPEC("\"nodeName\":{\"a\":1}") },
 	{ "not an object", "{}", "[]", NULL, -ERR_BAD_REQUEST },
 	{ "lists of lists", "{\"metadata\":{\"finalizers\":[\"a\"]}}", "{\"metadata\":{\"finalizers\":[[\"a\"]]}}", NULL, -ERR_INVALID },
