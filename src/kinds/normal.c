@@ -9,11 +9,9 @@
 
 const struct kinds_field *normal_field(const struct kinds_type *t, const char *name, size_t len)
 {
-	if (!t)
-		return NULL;
-	for (size_t i = 0; i < t->field_count; i++) {
+	for (size_t i = 0; t && i < t->field_count; i++) {
 		const struct kinds_field *f = &t->fields[i];
-		if (!(f->flags & KF_PROTO_ONLY) && !strncmp(f->name, name, len) && !f->name[len])
+		if (f->name_len == len && !memcmp(f->name, name, len) && !(f->flags & KF_PROTO_ONLY))
 			return f;
 	}
 	return NULL;
@@ -40,8 +38,9 @@ bool normal_put(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *o
 		if (!f || place < count)
 			continue;
 		const char *k = yyjson_mut_get_str(key);
+		size_t n_key = yyjson_mut_get_len(key);
 		for (size_t i = at; i < t->field_count; i++) {
-			if (!strcmp(t->fields[i].name, k)) {
+			if (t->fields[i].name_len == n_key && !memcmp(t->fields[i].name, k, n_key)) {
 				at = i;
 				if (&t->fields[i] > f)
 					place = n;
