@@ -22,21 +22,22 @@
 
 /* ---- continue tokens ---- */
 
-const char *list_token(struct call *c, int64_t rev, const char *ns, const char *name, bool all_ns)
+const char *list_token(struct listing *l, int64_t rev, const char *ns, const char *name)
 {
 	BUF_AUTO struct buf start = { 0 };
 	BUF_AUTO struct buf json = { 0 };
 	BUF_AUTO struct buf b64 = { 0 };
 
-	if (all_ns && *ns)
+	if (!l->ns && *ns)
 		buf_printf(&start, "%s/", ns);
 	buf_adds(&start, name);
 	buf_addc(&start, 0);
 	buf_printf(&json, "{\"v\":\"meta.k8s.io/v1\",\"rv\":%lld,\"start\":", (long long)rev);
 	buf_add_json(&json, start.p, start.len);
-	buf_addc(&json, '}');
+	/* How many were shown tells how many remain without counting them. */
+	buf_printf(&json, ",\"seen\":%lld}", (long long)(l->seen + (int64_t)l->n));
 	text_base64url(&b64, json.p, json.len);
-	return start.failed || json.failed || b64.failed ? NULL : arena_strndup(c->arena, b64.p, b64.len);
+	return start.failed || json.failed || b64.failed ? NULL : arena_strndup(l->c->arena, b64.p, b64.len);
 }
 
 static enum step read_token(struct call *c, struct listing *l, const char *token)
@@ -55,6 +56,7 @@ static enum step read_token(struct call *c, struct listing *l, const char *token
 	if (!doc_str(v, "v") || strcmp(doc_str(v, "v"), "meta.k8s.io/v1") || !start || !*start)
 		return fail_bad_request(c, "continue key is not valid: server does not recognize this encoded version");
 	l->token_rev = doc_int(v, "rv", 0);
+	l->seen = doc_int(v, "seen", 0);
 	if (l->token_rev == 0)
 		return fail_bad_request(c, "continue key is not valid: incorrect encoded start resourceVersion");
 	slash = strchr(start, '/');
@@ -136,9 +138,8 @@ static bool pick(void *arg, struct cache_obj *o)
 	struct listing *l = arg;
 
 	if (l->limit && l->n >= (size_t)l->limit) {
-		l->remaining++;
-		/* Only a list without selectors says how much is left. */
-		return l->f.everything;
+		l->remaining = 1;
+		return false;
 	}
 	view_reset(l->c);
 	if (!filter_match(l->c, &l->f, o))
@@ -194,7 +195,7 @@ static void list_meta(struct buf *b, const struct listing *l)
 	buf_printf(b, "{\"resourceVersion\":\"%lld\"", (long long)l->rev);
 	if (l->token)
 		buf_printf(b, ",\"continue\":\"%s\"", l->token);
-	if (l->token && l->f.everything && l->remaining)
+	if (l->token && l->f.everything && l->remaining > 0)
 		buf_printf(b, ",\"remainingItemCount\":%lld", (long long)l->remaining);
 	buf_addc(b, '}');
 }
@@ -304,7 +305,7 @@ static enum step send_proto(struct listing *l)
 	proto_field(&meta, 1, "", 0);
 	proto_field(&meta, 2, rv, strlen(rv));
 	proto_field(&meta, 3, l->token ? l->token : "", l->token ? strlen(l->token) : 0);
-	if (l->token && l->f.everything && l->remaining)
+	if (l->token && l->f.everything && l->remaining > 0)
 		proto_varint_field(&meta, 4, (uint64_t)l->remaining);
 	proto_field(&raw, 1, meta.p, meta.len);
 	for (size_t i = 0; i < l->n; i++)
@@ -440,7 +441,10 @@ enum step serve_list(struct call *c)
 		cache_each(c->api->cache, c->kind->store, l->ns, l->after_ns, l->after_name, pick, l);
 	}
 	if (l->remaining && l->last) {
-		l->token = list_token(c, l->rev, l->last->ns, l->last->name, l->ns == NULL);
+		/* Only a list without selectors says how much is left. */
+		if (l->f.everything)
+			l->remaining = (int64_t)cache_count(c->api->cache, c->kind->store, l->ns) - l->seen - (int64_t)l->n;
+		l->token = list_token(l, l->rev, l->last->ns, l->last->name);
 		if (!l->token)
 			l->failed = true;
 	}

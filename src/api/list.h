@@ -21,6 +21,7 @@ struct listing {
 	size_t n, cap, sent;
 	struct cache_obj *last;        /* of items, borrowed */
 	int64_t rev, remaining;
+	int64_t seen;                  /* on the pages before */
 	const char *token;             /* for the next page, or NULL */
 };
 
@@ -28,7 +29,8 @@ bool list_add(struct listing *l, struct cache_obj *o, struct blob *json);
 void list_free(struct listing *l);
 /* Answer with what was picked; takes l. */
 enum step list_send(struct listing *l);
-const char *list_token(struct call *c, int64_t rev, const char *ns, const char *name, bool all_ns);
+/* A token to go on after ns and name. */
+const char *list_token(struct listing *l, int64_t rev, const char *ns, const char *name);
 /* Pick from the store as it was at rev, then list_send(). Takes l. */
 enum step pages_load(struct listing *l, int64_t rev);
 

@@ -135,7 +135,7 @@ static enum step finish(struct pages *p, int64_t remaining)
 	remaining += (int64_t)(p->n - i);
 	if (l->n && remaining > 0) {
 		l->remaining = remaining;
-		l->token = list_token(l->c, p->rev, p->v[last].ns, p->v[last].name, l->ns == NULL);
+		l->token = list_token(l, p->rev, p->v[last].ns, p->v[last].name);
 	}
 	pages_free(p);
 	return list_send(l);
@@ -149,7 +149,7 @@ static enum step expired(struct pages *p)
 	enum step step;
 
 	if (l->token_rev > 0) {
-		token = list_token(c, -1, l->after_ns, l->after_name, l->ns == NULL);
+		token = list_token(l, -1, l->after_ns, l->after_name);
 		step = fail_expired(c, "The provided continue parameter is too old to display a consistent list "
 			"result. You can start a new list without the continue parameter, or use the continue "
 			"token in this response to retrieve the remainder of the results. Continuing with the "
