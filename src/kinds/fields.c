@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kinds/kinds.h"
+#include "kinds/kinds_custom.h"
 
 struct row { const char *type, *field, *path, *otherwise; };
 
@@ -71,9 +71,20 @@ static bool is_common(const struct kinds_kind *k, const char *field)
 	return !strcmp(field, "metadata.name") || (k->namespaced && !strcmp(field, "metadata.namespace"));
 }
 
+/* The path of a custom kind's selectable field, without its dot; NULL: not selectable. */
+static const char *custom_path(const struct kinds_kind *k, const char *field)
+{
+	const struct kinds_custom *c = kinds_custom_of(k);
+
+	for (const char *const *s = c ? c->selectable : NULL; s && *s; s++)
+		if (**s == '.' && !strcmp(*s + 1, field))
+			return *s + 1;
+	return NULL;
+}
+
 bool kinds_field_known(const struct kinds_kind *k, const char *field)
 {
-	return is_common(k, field) || find(k, field);
+	return is_common(k, field) || find(k, field) || custom_path(k, field);
 }
 
 static const char *text_of(yyjson_val *v, const char *path)
@@ -98,6 +109,10 @@ const char *kinds_field_value(const struct kinds_kind *k, yyjson_val *v, const c
 
 	if (is_common(k, field)) {
 		s = doc_str(v, field);
+		return s ? s : "";
+	}
+	if (custom_path(k, field)) {
+		s = text_of(v, field);
 		return s ? s : "";
 	}
 	if (!(r = find(k, field)))

@@ -8,6 +8,7 @@
  */
 #include "base/text.h"
 #include "doc/quantity.h"
+#include "kinds/kinds_custom.h"
 #include "kinds/validate.h"
 
 #define RBAC "rbac.authorization.k8s.io"
@@ -302,7 +303,8 @@ void validate_crd(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 	static const char *const labels[] = { "plural", "singular" };
 	const char *storage = NULL;
 	V_SET versions = { 0 };
-	int storages = 0;
+	int storages = 0, before = c->count;
+	struct err e;
 
 	if (want && strcmp(name, want))
 		v_invalid(c, V_AT(V_AT(NULL, "metadata"), "name"), name, "must be spec.names.plural+\".\"+spec.group");
@@ -366,6 +368,10 @@ void validate_crd(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 	}
 	if (c->sub && storage && !has)
 		v_invalid_value(c, sp, stored, v_text(c, "must have the storage version %s", storage));
+
+	/* What its schema says is compiled to be served; that tells of the rest. */
+	if (c->count == before && !c->sub && kinds_custom_check(doc_freeze(c->a, c->v), &e) == -ERR_BAD_REQUEST)
+		v_invalid_raw(c, V_AT(p, "versions"), "\"\"", v_text(c, "%s", e.msg));
 
 	const struct { const char *path; const struct vpath *at; bool until; } fixed[] = {
 		{ "group", V_AT(p, "group"), false }, { "names.plural", V_AT(np, "plural"), false },

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "doc/doc.h"
+#include "kinds/kinds_custom.h"
 #include "kinds/validate.h"
 
 #define NOT_DONE "not done yet by this release, ignored on the node"
@@ -159,9 +160,12 @@ static void deprecated(struct warnings *w, yyjson_mut_val *spec, const char *at)
 int kinds_warnings(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old,
 	struct kinds_problem **ret_warnings)
 {
+	const struct kinds_custom *custom = kinds_custom_of(k);
 	struct warnings w = { .a = a };
 
 	w.tail = &w.first;
+	if (custom && custom->warning)
+		warn(&w, custom->warning);
 	if (!k->custom && (!strcmp(k->type->name, "core/v1.Endpoints")))
 		warn(&w, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
 	for (size_t i = 0; !k->custom && i < sizeof(pods) / sizeof(pods[0]); i++) {

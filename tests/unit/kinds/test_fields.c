@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules_help.h"
 
+#include "kinds/kinds_custom.h"
+
 /* want NULL: the kind does not know the field */
 static const struct {
 	const char *kind, *object, *field, *want;
@@ -42,8 +44,32 @@ static void selects_by_the_kinds_fields(void **state)
 	}
 }
 
+static void custom_kinds_say_what_is_selectable(void **state)
+{
+	struct rules r;
+	struct err e;
+
+	rules_open(&r);
+	yyjson_val *definition = parse_quoted(&r, "{'metadata':{'name':'foos.x.io'},'spec':{'group':'x.io','scope':'Namespaced',"
+		"'names':{'plural':'foos','singular':'foo','kind':'Foo','listKind':'FooList'},'versions':[{'name':'v1','served':true,"
+		"'storage':true,'selectableFields':[{'jsonPath':'.spec.color'}],'schema':{'openAPIV3Schema':{'type':'object',"
+		"'properties':{'spec':{'type':'object','properties':{'color':{'type':'string'}}}}}}}]}}");
+	if (kinds_custom_put(definition, &e))
+		fail_msg("%s", e.msg);
+	const struct kinds_kind *k = kind_of("x.io/v1 Foo");
+	assert_true(kinds_field_known(k, "spec.color"));
+	assert_false(kinds_field_known(k, "spec.size"));
+	assert_string_equal(kinds_field_value(k, parse_quoted(&r, "{'spec':{'color':'red'}}"), "spec.color"), "red");
+	assert_string_equal(kinds_field_value(k, parse_quoted(&r, "{}"), "spec.color"), "");
+	kinds_custom_clear();
+	rules_close(&r);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(selects_by_the_kinds_fields) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(selects_by_the_kinds_fields),
+		cmocka_unit_test(custom_kinds_say_what_is_selectable),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,6 +192,12 @@ static const struct {
 	  "'plural':'foos'},'scope':'Namespaced','versions':[{'name':'v1','served':true,'storage':true,'schema':"
 	  "{'openAPIV3Schema':{'type':'object'}}}]}}",
 	  "metadata.name: Invalid value: \"bad\": must be spec.names.plural+\".\"+spec.group" },
+	{ "apiextensions.k8s.io/v1 CustomResourceDefinition", "{'metadata':{'name':'foos.x.io'},'spec':{'group':'x.io','names':{'kind':"
+	  "'Foo','plural':'foos'},'scope':'Namespaced','versions':[{'name':'v1','served':true,'storage':true,'schema':"
+	  "{'openAPIV3Schema':{'type':'object'}}}]}}", "" },
+	{ "apiextensions.k8s.io/v1 CustomResourceDefinition", "{'metadata':{'name':'foos.x.io'},'spec':{'group':'x.io','names':{'kind':"
+	  "'Foo','plural':'foos'},'scope':'Namespaced','versions':[{'name':'v1','served':true,'storage':true,'schema':"
+	  "{'openAPIV3Schema':{'type':'thing'}}}]}}", "spec.versions: Invalid value: \"\": openAPIV3Schema: type must be one of array, boolean, integer, number, object, string" },
 	/* by the table alone */
 	{ "resource.k8s.io/v1 ResourceSlice", "{" META_C ",'spec':{'driver':'d','pool':{'name':'','generation':1,'resourceSliceCount':1}}}",
 	  "spec.pool.name: Required value" },
