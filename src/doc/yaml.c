@@ -134,7 +134,7 @@ static yyjson_mut_val *node(struct conv *c, int index, int depth)
 
 	if (!n)
 		return NULL;
-	if (depth > DOC_DEPTH_MAX)
+	if (depth >= DOC_DEPTH_MAX && n->type != YAML_SCALAR_NODE)
 		return fail(c, n, "nested too deeply");
 	if (++c->nodes > YAML_NODES_MAX)
 		return fail(c, n, "too many nodes");

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "kinds/kinds_custom.h"
+
 #define T0 1790000000000000LL            /* "2026-09-21T14:13:20Z" */
 #define SECOND 1000000LL
 
@@ -419,6 +421,42 @@ static void custom_objects_are_owned_field_by_field(void **state)
 	assert_non_null(strstr(owners(result), "m Apply {\"f:spec\":{\"f:a\":{\".\":{},\"f:d\":{}}}}"));
 }
 
+static const char definition[] = "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","
+	"\"metadata\":{\"name\":\"bars.x.io\"},\"spec\":{\"group\":\"x.io\",\"scope\":\"Namespaced\",\"names\":{\"plural\":\"bars\","
+	"\"singular\":\"bar\",\"kind\":\"Bar\",\"listKind\":\"BarList\"},\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,"
+	"\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\",\"properties\":{\"spec\":{\"type\":\"object\",\"properties\":{"
+	"\"ports\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"map\",\"x-kubernetes-list-map-keys\":[\"protocol\",\"port\"],"
+	"\"items\":{\"type\":\"object\",\"required\":[\"port\"],\"properties\":{\"port\":{\"type\":\"integer\"},"
+	"\"protocol\":{\"type\":\"string\",\"default\":\"TCP\"},\"note\":{\"type\":\"string\"}}}},"
+	"\"tags\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"set\",\"items\":{\"type\":\"string\"}},"
+	"\"plain\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+	"\"pick\":{\"type\":\"object\",\"x-kubernetes-map-type\":\"atomic\",\"additionalProperties\":{\"type\":\"string\"}},"
+	"\"free\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"}}}}"
+	"}}}}}}]}}";
+
+static void definitions_say_how_their_objects_merge(void **state)
+{
+	struct err e = { 0 };
+	const struct kinds_kind *k;
+	yyjson_mut_val *v, *w;
+
+	if (kinds_custom_put(json(definition), &e))
+		fail_msg("%s", e.msg);
+	k = kind("x.io", "v1", "Bar");
+	v = applied(k, "m", T0, NULL, "{\"apiVersion\":\"x.io/v1\",\"kind\":\"Bar\",\"metadata\":{\"name\":\"b\"},\"spec\":{"
+		"\"ports\":[{\"port\":1,\"note\":\"n\"}],\"tags\":[\"b\",\"a\"],\"plain\":[\"x\"],\"pick\":{\"p\":\"q\"},\"free\":{\"k\":{\"a\":1}}}}");
+	assert_string_equal(owners(v), "m Apply {\"f:spec\":{\"f:free\":{\"f:k\":{\".\":{},\"f:a\":{}}},\"f:pick\":{},\"f:plain\":{},"
+		"\"f:ports\":{\"k:{\\\"port\\\":1,\\\"protocol\\\":\\\"TCP\\\"}\":{\".\":{},\"f:note\":{},\"f:port\":{}}},"
+		"\"f:tags\":{\"v:\\\"a\\\"\":{},\"v:\\\"b\\\"\":{}}}}");
+	w = applied(k, "o", T0, v, "{\"spec\":{\"ports\":[{\"port\":1,\"protocol\":\"UDP\"}],\"tags\":[\"c\"],\"free\":{\"l\":{\"a\":2}}}}");
+	assert_true(doc_mequal(doc_mget(w, "spec"), mjson(doc, "{\"free\":{\"k\":{\"a\":1},\"l\":{\"a\":2}},\"pick\":{\"p\":\"q\"},\"plain\":[\"x\"],"
+		"\"ports\":[{\"note\":\"n\",\"port\":1},{\"port\":1,\"protocol\":\"UDP\"}],\"tags\":[\"b\",\"a\",\"c\"]}")));
+	assert_string_equal(apply_as(k, "o", false, T0, v, "{\"spec\":{\"pick\":{\"z\":\"q\"}}}", &w), "m -: .spec.pick");
+	assert_string_equal(apply_as(k, "o", false, T0, v, "{\"spec\":{\"ports\":[{\"port\":1,\"note\":\"x\"}]}}", &w),
+		"m -: .spec.ports[port=1,protocol=\"TCP\"].note");
+	kinds_custom_clear();
+}
+
 static void large_objects_are_tracked_in_linear_time(void **state)
 {
 	const struct kinds_kind *k = kind("", "v1", "ConfigMap");
@@ -462,6 +500,7 @@ int main(void)
 		TEST(kubectl_moves_from_client_to_server_side_apply),
 		TEST(bad_configurations_are_refused),
 		TEST(custom_objects_are_owned_field_by_field),
+		TEST(definitions_say_how_their_objects_merge),
 		TEST(large_objects_are_tracked_in_linear_time),
 	};
 
