@@ -395,7 +395,7 @@ static int prepare_update(yyjson_mut_doc *d, const struct kinds_kind *k, const c
 
 	if (!keep_metadata(d, k, v, old))
 		return -ERR_SIZE;
-	if (!sub || !strcmp(sub, "scale") || !strcmp(sub, "binding"))
+	if (!sub || !strcmp(sub, "scale"))
 		ok = update_main(d, k, v, old);
 	else if (!strcmp(sub, "status"))
 		ok = keep_all_but(d, k, v, old, "status") && keep_meta_members(d, k, v, old, s->meta);
@@ -408,7 +408,7 @@ static int prepare_update(yyjson_mut_doc *d, const struct kinds_kind *k, const c
 	else if (!strcmp(sub, "resize"))
 		ok = resize(d, k, v, old);
 	else
-		ok = true;
+		ok = true;    /* binding: made by the server from the stored pod */
 	/* A binding is the scheduler's word on where, not a new wish. */
 	if (ok && (!sub || (strcmp(sub, "status") && strcmp(sub, "binding"))) && counts_as_new(s, v, old))
 		ok = set_generation(d, k, v, doc_mint(old, "metadata.generation", 0) + 1);

@@ -86,6 +86,9 @@ static const struct {
 	  "metadata.generation", "4" },
 	{ "v1 Pod", "binding", "{" OLD_META "},'spec':{'containers':[" C1 "]}}", "{'metadata':{'name':'x'},'spec':{'nodeName':'a',"
 	  "'containers':[" C1 "]}}", "metadata.generation", "3" },
+	{ "v1 Pod", "binding", "{" OLD_META "},'spec':{'containers':[" C1 "]},'status':{'phase':'Pending'}}", "{'metadata':{'name':'x'},"
+	  "'spec':{'nodeName':'a','containers':[" C1 "]},'status':{'phase':'Pending','conditions':[{'type':'PodScheduled','status':"
+	  "'True'}]}}", "status.conditions.0.status", "'True'" },
 	{ "v1 Namespace", "finalize", "{" OLD_META "},'spec':{'finalizers':['kubernetes']}}", "{'metadata':{'name':'x'},'spec':{}}",
 	  "spec.finalizers", "-" },
 	{ "v1 Pod", "ephemeralcontainers", "{" OLD_META "},'spec':{'containers':[" C1 "]}}", "{'metadata':{'name':'x'},'spec':"
