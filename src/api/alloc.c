@@ -34,11 +34,11 @@ struct reservation { struct claim v[RESERVED_MAX]; size_t n; };
 
 static void nth_address(const struct allocator *al, uint32_t n, uint8_t out[16])
 {
-	size_t len = al->family == 4 ? 4 : 16;
+	size_t i = al->family == 4 ? 4 : 16;
 
 	memcpy(out, al->base, 16);
-	for (size_t i = len; i-- && n;) {
-		n += out[i];
+	while (i > 0 && n) {
+		n += out[--i];
 		out[i] = (uint8_t)n;
 		n >>= 8;
 	}
