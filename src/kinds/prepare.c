@@ -259,6 +259,8 @@ static int prepare_create(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_
 		ok = prepare_job(d, k, v);
 	else if (ok && is_type(k, "apps/v1.DaemonSet"))
 		ok = prepare_daemon_set(d, k, v, NULL);
+	else if (ok && is_type(k, "core/v1.Service"))
+		ok = prepare_service(d, k, v, NULL);
 	else if (ok && is_type(k, "core/v1.PersistentVolumeClaim"))
 		ok = prepare_claim(d, k, v);
 	return ok ? 0 : -ERR_SIZE;

@@ -11,7 +11,7 @@
 bool prepare_pod(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
 bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
 bool prepare_claim(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
-/* old NULL: create. */
+/* Of these two old may be NULL: create. */
 bool prepare_daemon_set(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
 	yyjson_mut_val *old);
 bool prepare_service(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,

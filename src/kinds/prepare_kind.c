@@ -264,14 +264,33 @@ static void drop_unused(yyjson_mut_val *spec, yyjson_mut_val *old)
 	}
 }
 
+/* clusterIP is the first of clusterIPs; whoever sets only the one means both. */
+static bool follow_first_ip(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *spec,
+	yyjson_mut_val *old)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_get(spec, "clusterIPs"), *was = yyjson_mut_obj_get(old, "clusterIPs");
+	const char *ip = doc_mstr(spec, "clusterIP");
+	bool untouched = !yyjson_mut_get_len(list) || (was && doc_mequal(list, was));
+
+	if (!ip || !*ip || !untouched || !needs_ip(spec) ||
+	    yyjson_mut_equals_str(yyjson_mut_arr_get_first(list), ip))
+		return true;
+	yyjson_mut_val *first = yyjson_mut_arr(d);
+	return first && yyjson_mut_arr_add_strcpy(d, first, ip) && normal_put(d, t, spec, "clusterIPs", first);
+}
+
 bool prepare_service(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
 	yyjson_mut_val *old)
 {
 	yyjson_mut_val *spec = yyjson_mut_obj_get(v, "spec"), *was = yyjson_mut_obj_get(old, "spec");
 	const struct kinds_field *f = normal_field(k->type, "spec", 4);
 
-	if (!yyjson_mut_is_obj(spec) || !f || !keep_allocated(d, f->type, spec, was))
+	if (!yyjson_mut_is_obj(spec) || !f)
 		return false;
-	drop_unused(spec, was);
-	return true;
+	if (old) {
+		if (!keep_allocated(d, f->type, spec, was))
+			return false;
+		drop_unused(spec, was);
+	}
+	return follow_first_ip(d, f->type, spec, was);
 }

@@ -62,6 +62,11 @@ static const struct {
 	{ "v1 Service", NULL, "{" OLD_META "},'spec':{'clusterIP':'10.0.0.5','clusterIPs':['10.0.0.5'],'ipFamilies':['IPv4'],"
 	  "'ipFamilyPolicy':'SingleStack','ports':[{'port':1}]}}", "{'metadata':{'name':'x'},'spec':{'ports':[{'port':2}]}}",
 	  "spec.clusterIPs", "['10.0.0.5']" },
+	{ "v1 Service", NULL, "{" OLD_META "},'spec':{'clusterIP':'10.0.0.5','clusterIPs':['10.0.0.5'],'ports':[{'port':1}]}}",
+	  "{'metadata':{'name':'x'},'spec':{'clusterIP':'10.0.0.7','clusterIPs':['10.0.0.5'],'ports':[{'port':1}]}}",
+	  "spec.clusterIPs", "['10.0.0.7']" },
+	{ "v1 Service", NULL, NULL, "{'spec':{'clusterIP':'10.0.0.7','ports':[{'port':1}]}}", "spec.clusterIPs", "['10.0.0.7']" },
+	{ "v1 Service", NULL, NULL, "{'spec':{'clusterIP':'None'}}", "spec.clusterIPs", "['None']" },
 	{ "v1 Service", NULL, "{" OLD_META "},'spec':{'type':'NodePort','ports':[{'port':1,'nodePort':30001}]}}",
 	  "{'metadata':{'name':'x'},'spec':{'type':'NodePort','ports':[{'port':2},{'port':1}]}}", "spec.ports.1.nodePort", "30001" },
 	{ "v1 Service", NULL, "{" OLD_META "},'spec':{'type':'NodePort','ports':[{'port':1,'nodePort':30001}]}}",
