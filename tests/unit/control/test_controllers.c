@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each controller makes of the objects people write, through the real API. */
+#include "world.h"
+
+static void a_deployment_comes_up(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "POST", APPS "deployments", WORKLOAD("Deployment", "\"replicas\":3,"));
+	settle(&w);
+	yyjson_val *d = get(&w, "apps/deployments", "x");
+	assert_int_equal(doc_int(d, "status.availableReplicas", 0), 3);
+	assert_int_equal(doc_int(d, "status.observedGeneration", 0), doc_int(d, "metadata.generation", -1));
+	assert_int_equal(all(&w, "apps/replicasets").n, 1);
+	assert_int_equal(all(&w, "core/pods").n, 3);
+	/* Nothing runs when nothing changes. */
+	int64_t rev = cache_rev(w.f.cache);
+	for (int i = 0; i < 20; i++)
+		loop_turn(w.f.loop, 5);
+	assert_int_equal(cache_rev(w.f.cache), rev);
+	world_close(&w);
+}
+
+static void a_rollout_keeps_enough_pods(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "POST", APPS "deployments", WORKLOAD("Deployment",
+		"\"replicas\":4,\"strategy\":{\"rollingUpdate\":{\"maxSurge\":1,\"maxUnavailable\":1}},"));
+	settle(&w);
+	must(&w, "PATCH", APPS "deployments/x", "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"v\":\"2\"}}}}}");
+	for (int i = 0; i < 400; i++) {
+		loop_turn(w.f.loop, 2);
+		struct found pods = all(&w, "core/pods");
+		size_t ready = 0, living = 0;
+		for (size_t p = 0; p < pods.n; p++) {
+			living += !pods.v[p]->deleting;
+			ready += !pods.v[p]->deleting && !strcmp(doc_str(cache_tree(pods.v[p]), "status.phase"), "Running");
+		}
+		assert_true(ready >= 3 && living <= 5);
+		if (i % 5 == 0)
+			agent_tend(&w);
+	}
+	settle(&w);
+	yyjson_val *d = get(&w, "apps/deployments", "x");
+	assert_int_equal(doc_int(d, "status.updatedReplicas", 0), 4);
+	assert_int_equal(doc_int(d, "status.replicas", 0), 4);
+	assert_string_equal(yyjson_get_str(yyjson_obj_get(doc_get(d, "metadata.annotations"), "deployment.kubernetes.io/revision")), "2");
+	/* Back to the first template: its ReplicaSet is used again, as revision 3. */
+	must(&w, "PATCH", APPS "deployments/x", "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":null}}}}");
+	settle(&w);
+	assert_int_equal(all(&w, "apps/replicasets").n, 2);
+	d = get(&w, "apps/deployments", "x");
+	assert_string_equal(yyjson_get_str(yyjson_obj_get(doc_get(d, "metadata.annotations"), "deployment.kubernetes.io/revision")), "3");
+	assert_int_equal(doc_int(d, "status.availableReplicas", 0), 4);
+	world_close(&w);
+}
+
+static void recreate_waits_for_the_old_pods(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "POST", APPS "deployments", WORKLOAD("Deployment", "\"replicas\":2,\"strategy\":{\"type\":\"Recreate\"},"));
+	settle(&w);
+	w.quiet = true;
+	must(&w, "PATCH", APPS "deployments/x", "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"v\":\"2\"}}}}}");
+	settle(&w);
+	struct found pods = all(&w, "core/pods");
+	assert_int_equal(pods.n, 2);
+	assert_true(pods.v[0]->deleting && pods.v[1]->deleting);
+	w.quiet = false;
+	settle(&w);
+	assert_int_equal(doc_int(get(&w, "apps/deployments", "x"), "status.updatedReplicas", 0), 2);
+	world_close(&w);
+}
+
+static void old_revisions_are_forgotten(void **state)
+{
+	struct world w;
+	char patch[200];
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "POST", APPS "deployments", WORKLOAD("Deployment", "\"replicas\":1,\"revisionHistoryLimit\":2,"));
+	for (int i = 0; i < 5; i++) {
+		snprintf(patch, sizeof(patch), "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"v\":\"%d\"}}}}}", i);
+		must(&w, "PATCH", APPS "deployments/x", patch);
+		settle(&w);
+	}
+	assert_int_equal(all(&w, "apps/replicasets").n, 3);
+	world_close(&w);
+}
+
+static void a_replicaset_adopts_and_releases(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "POST", CORE "pods", "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"stray\",\"labels\":{\"app\":\"x\"}},\"spec\":" POD_SPEC "}");
+	settle(&w);
+	must(&w, "POST", APPS "replicasets", WORKLOAD("ReplicaSet", "\"replicas\":2,"));
+	settle(&w);
+	assert_int_equal(all(&w, "core/pods").n, 2);
+	assert_string_equal(doc_str(get(&w, "core/pods", "stray"), "metadata.ownerReferences.0.name"), "x");
+	must(&w, "PATCH", CORE "pods/stray", "{\"metadata\":{\"labels\":{\"app\":\"y\"}}}");
+	settle(&w);
+	assert_int_equal(all(&w, "core/pods").n, 3);
+	assert_null(doc_get(get(&w, "core/pods", "stray"), "metadata.ownerReferences"));
+	must(&w, "PATCH", APPS "replicasets/x", "{\"spec\":{\"replicas\":0}}");
+	settle(&w);
+	assert_int_equal(all(&w, "core/pods").n, 1);
+	world_close(&w);
+}
+
+static const struct { const char *policy; size_t rs_left, pods_left; } cascades[] = {
+	{ "Background", 0, 0 }, { "Foreground", 0, 0 }, { "Orphan", 1, 2 },
+};
+
+static void deletion_cascades_as_asked(void **state)
+{
+	char body[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cascades) / sizeof(*cascades); i++) {
+		struct world w;
+		world_open(&w);
+		node(&w, "n1");
+		must(&w, "POST", APPS "deployments", WORKLOAD("Deployment", "\"replicas\":2,"));
+		settle(&w);
+		snprintf(body, sizeof(body), "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"%s\"}", cascades[i].policy);
+		must(&w, "DELETE", APPS "deployments/x", body);
+		settle(&w);
+		assert_null(get(&w, "apps/deployments", "x"));
+		assert_int_equal(all(&w, "apps/replicasets").n, cascades[i].rs_left);
+		assert_int_equal(all(&w, "core/pods").n, cascades[i].pods_left);
+		world_close(&w);
+	}
+}
+
+static void foreground_waits_for_its_dependents(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "POST", APPS "replicasets", WORKLOAD("ReplicaSet", "\"replicas\":1,"));
+	settle(&w);
+	w.quiet = true;
+	must(&w, "DELETE", APPS "replicasets/x", "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"Foreground\"}");
+	settle(&w);
+	assert_non_null(get(&w, "apps/replicasets", "x"));
+	w.quiet = false;
+	settle(&w);
+	assert_null(get(&w, "apps/replicasets", "x"));
+	world_close(&w);
+}
+
+static void what_names_a_missing_owner_goes(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	must(&w, "POST", CORE "configmaps", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"gone\",\"ownerReferences\":"
+		"[{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"name\":\"never\",\"uid\":\"11111111-1111-1111-1111-111111111111\"}]}}");
+	must(&w, "POST", CORE "configmaps", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"stays\",\"ownerReferences\":"
+		"[{\"apiVersion\":\"example.com/v1\",\"kind\":\"Unknown\",\"name\":\"never\",\"uid\":\"11111111-1111-1111-1111-111111111112\"}]}}");
+	settle(&w);
+	assert_null(get(&w, "core/configmaps", "gone"));
+	assert_non_null(get(&w, "core/configmaps", "stays"));
+	world_close(&w);
+}
+
+static void a_namespace_empties_before_it_goes(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "POST", "/api/v1/namespaces", "{\"kind\":\"Namespace\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"ns\"}}");
+	settle(&w);
+	must(&w, "POST", "/apis/apps/v1/namespaces/ns/deployments", WORKLOAD("Deployment", "\"replicas\":2,"));
+	must(&w, "POST", "/api/v1/namespaces/ns/configmaps", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"held\",\"finalizers\":[\"example.com/hold\"]}}");
+	settle(&w);
+	must(&w, "DELETE", "/api/v1/namespaces/ns", NULL);
+	settle(&w);
+	struct cache_obj *ns = cache_get(w.f.cache, "core/namespaces", "", "ns");
+	assert_non_null(ns);
+	assert_string_equal(doc_str(cache_tree(ns), "status.phase"), "Terminating");
+	assert_int_equal(call(&w, "POST", "/api/v1/namespaces/ns/configmaps", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"late\"}}"), 403);
+	must(&w, "PATCH", "/api/v1/namespaces/ns/configmaps/held", "{\"metadata\":{\"finalizers\":null}}");
+	settle(&w);
+	assert_null(cache_get(w.f.cache, "core/namespaces", "", "ns"));
+	world_close(&w);
+}
+
+static void each_namespace_has_its_account_and_root_ca(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	settle(&w);
+	must(&w, "DELETE", CORE "serviceaccounts/default", NULL);
+	must(&w, "DELETE", CORE "configmaps/kube-root-ca.crt", NULL);
+	settle(&w);
+	assert_non_null(get(&w, "core/serviceaccounts", "default"));
+	must(&w, "PATCH", CORE "configmaps/kube-root-ca.crt", "{\"data\":{\"ca.crt\":\"forged\"}}");
+	settle(&w);
+	yyjson_val *data = doc_get(get(&w, "core/configmaps", "kube-root-ca.crt"), "data");
+	assert_string_equal(yyjson_get_str(yyjson_obj_get(data, "ca.crt")), "PEM");
+	world_close(&w);
+}
+
+static void a_daemonset_covers_the_nodes(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	node(&w, "n2");
+	must(&w, "POST", APPS "daemonsets", WORKLOAD("DaemonSet", ""));
+	settle(&w);
+	assert_int_equal(doc_int(get(&w, "apps/daemonsets", "x"), "status.numberReady", 0), 2);
+	node(&w, "n3");
+	assert_int_equal(all(&w, "core/pods").n, 3);
+	must(&w, "PATCH", "/api/v1/nodes/n3", "{\"spec\":{\"taints\":[{\"key\":\"k\",\"effect\":\"NoExecute\"}]}}");
+	settle(&w);
+	assert_int_equal(all(&w, "core/pods").n, 2);
+	must(&w, "PATCH", APPS "daemonsets/x", "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"v\":\"2\"}}}}}");
+	settle(&w);
+	assert_int_equal(doc_int(get(&w, "apps/daemonsets", "x"), "status.updatedNumberScheduled", 0), 2);
+	assert_int_equal(all(&w, "apps/controllerrevisions").n, 2);
+	world_close(&w);
+}
+
+#define JOB(spec) "{\"kind\":\"Job\",\"apiVersion\":\"batch/v1\",\"metadata\":{\"name\":\"j\"},\"spec\":{" spec \
+	"\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"i:1\"}]}}}}"
+
+static const struct { const char *name, *body, *phase, *condition; int64_t succeeded; } jobs[] = {
+	{ "one", JOB(""), "Succeeded", "Complete", 1 },
+	{ "five, two at a time", JOB("\"completions\":5,\"parallelism\":2,"), "Succeeded", "Complete", 5 },
+	{ "indexed", JOB("\"completions\":3,\"parallelism\":3,\"completionMode\":\"Indexed\","), "Succeeded", "Complete", 3 },
+	{ "no second try", JOB("\"backoffLimit\":0,"), "Failed", "Failed", 0 },
+};
+
+static void jobs_run_to_their_end(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(*jobs); i++) {
+		struct world w;
+		world_open(&w);
+		w.phase = jobs[i].phase;
+		node(&w, "n1");
+		must(&w, "POST", "/apis/batch/v1/namespaces/default/jobs", jobs[i].body);
+		settle(&w);
+		yyjson_val *j = get(&w, "batch/jobs", "j"), *c, *found = NULL;
+		size_t k, max;
+		yyjson_arr_foreach(doc_get(j, "status.conditions"), k, max, c)
+			if (!strcmp(doc_str(c, "type"), jobs[i].condition) && !strcmp(doc_str(c, "status"), "True"))
+				found = c;
+		if (!found || doc_int(j, "status.succeeded", 0) != jobs[i].succeeded)
+			fail_msg("%s: succeeded %lld", jobs[i].name, (long long)doc_int(j, "status.succeeded", 0));
+		if (!strcmp(jobs[i].name, "indexed"))
+			assert_string_equal(doc_str(j, "status.completedIndexes"), "0-2");
+		/* No pod is held by the Job's finalizer any more. */
+		struct found pods = all(&w, "core/pods");
+		for (size_t p = 0; p < pods.n; p++)
+			assert_int_equal(doc_len(cache_tree(pods.v[p]), "metadata.finalizers"), 0);
+		world_close(&w);
+	}
+}
+
+static void services_know_their_pods(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "POST", CORE "services", "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{\"app\":\"x\"},"
+		"\"ports\":[{\"name\":\"http\",\"port\":80,\"targetPort\":8080}]}}");
+	must(&w, "POST", APPS "replicasets", WORKLOAD("ReplicaSet", "\"replicas\":3,"));
+	settle(&w);
+	struct found slices = all(&w, "discovery.k8s.io/endpointslices");
+	struct cache_obj *mine = NULL;
+	for (size_t i = 0; i < slices.n; i++)
+		if (!strcmp(labels_get(&slices.v[i]->labels, "kubernetes.io/service-name"), "s"))
+			mine = slices.v[i];
+	assert_non_null(mine);
+	assert_int_equal(doc_len(cache_tree(mine), "endpoints"), 3);
+	assert_int_equal(doc_int(cache_tree(mine), "ports.0.port", 0), 8080);
+	yyjson_val *e = get(&w, "core/endpoints", "s");
+	assert_int_equal(doc_len(e, "subsets.0.addresses"), 3);
+	must(&w, "PATCH", APPS "replicasets/x", "{\"spec\":{\"replicas\":1}}");
+	settle(&w);
+	assert_int_equal(doc_len(get(&w, "core/endpoints", "s"), "subsets.0.addresses"), 1);
+	must(&w, "DELETE", CORE "services/s", NULL);
+	settle(&w);
+	assert_null(get(&w, "core/endpoints", "s"));
+	world_close(&w);
+}
+
+static void a_pod_waits_until_a_node_has_room(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	must(&w, "POST", CORE "pods", "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p\"},\"spec\":" POD_SPEC "}");
+	settle(&w);
+	yyjson_val *p = get(&w, "core/pods", "p");
+	assert_string_equal(doc_str(p, "status.conditions.0.reason"), "Unschedulable");
+	node(&w, "n1");
+	assert_string_equal(doc_str(get(&w, "core/pods", "p"), "spec.nodeName"), "n1");
+	world_close(&w);
+}
+
+static void cordoned_nodes_are_tainted(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "PATCH", "/api/v1/nodes/n1", "{\"spec\":{\"unschedulable\":true}}");
+	settle(&w);
+	struct cache_obj *n = cache_get(w.f.cache, "core/nodes", "", "n1");
+	assert_string_equal(doc_str(cache_tree(n), "spec.taints.0.key"), "node.kubernetes.io/unschedulable");
+	must(&w, "PATCH", "/api/v1/nodes/n1", "{\"spec\":{\"unschedulable\":null}}");
+	settle(&w);
+	n = cache_get(w.f.cache, "core/nodes", "", "n1");
+	assert_int_equal(doc_len(cache_tree(n), "spec.taints"), 0);
+	world_close(&w);
+}
+
+static void controllers_converge_wherever_they_are_stopped(void **state)
+{
+	(void)state;
+	for (int stop_after = 1; stop_after < 24; stop_after += 3) {
+		struct world w;
+		world_open(&w);
+		node(&w, "n1");
+		must(&w, "POST", APPS "deployments", WORKLOAD("Deployment", "\"replicas\":3,"));
+		for (int i = 0; i < stop_after; i++) {
+			loop_turn(w.f.loop, 0);
+			if (i % 2)
+				world_restart(&w);
+		}
+		settle(&w);
+		assert_int_equal(doc_int(get(&w, "apps/deployments", "x"), "status.availableReplicas", 0), 3);
+		assert_int_equal(all(&w, "core/pods").n, 3);
+		assert_int_equal(all(&w, "apps/replicasets").n, 1);
+		world_close(&w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_deployment_comes_up),
+		cmocka_unit_test(a_rollout_keeps_enough_pods),
+		cmocka_unit_test(recreate_waits_for_the_old_pods),
+		cmocka_unit_test(old_revisions_are_forgotten),
+		cmocka_unit_test(a_replicaset_adopts_and_releases),
+		cmocka_unit_test(deletion_cascades_as_asked),
+		cmocka_unit_test(foreground_waits_for_its_dependents),
+		cmocka_unit_test(what_names_a_missing_owner_goes),
+		cmocka_unit_test(a_namespace_empties_before_it_goes),
+		cmocka_unit_test(each_namespace_has_its_account_and_root_ca),
+		cmocka_unit_test(a_daemonset_covers_the_nodes),
+		cmocka_unit_test(jobs_run_to_their_end),
+		cmocka_unit_test(services_know_their_pods),
+		cmocka_unit_test(a_pod_waits_until_a_node_has_room),
+		cmocka_unit_test(cordoned_nodes_are_tainted),
+		cmocka_unit_test(controllers_converge_wherever_they_are_stopped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * world - the API over a store in memory with every controller running, and a node agent
+ * made of two lines: pods on a node run and are ready, deleted ones go.
+ */
+#ifndef TESTS_UNIT_CONTROL_WORLD_H
+#define TESTS_UNIT_CONTROL_WORLD_H
+
+#include "../api/fixture.h"
+#include "client/client.h"
+#include "control/control.h"
+
+struct world {
+	struct fixture f;
+	struct control *control;
+	const char *phase;             /* what pods come to: "Running", "Succeeded", "Failed" */
+	bool quiet;                    /* the agent sleeps */
+};
+
+static int world_client(void *arg, const char *user, const char *const *groups, struct client **ret)
+{
+	struct world *w = arg;
+
+	return client_open_local(ret, w->f.loop, w->f.api, user, groups);
+}
+
+static inline void world_open(struct world *w)
+{
+	struct control_config cfg = { .ca_cert_pem = "PEM", .client_as = world_client, .arg = w };
+
+	memset(w, 0, sizeof(*w));
+	fixture_open(&w->f, "mem:", false);
+	w->phase = "Running";
+	assert_int_equal(control_open(&w->control, w->f.loop, w->f.cache, &cfg, NULL), 0);
+}
+
+static inline void world_close(struct world *w)
+{
+	control_close(w->control);
+	fixture_close(&w->f);
+}
+
+/* Controllers stopped where they are and begun anew. */
+static inline void world_restart(struct world *w)
+{
+	struct control_config cfg = { .ca_cert_pem = "PEM", .client_as = world_client, .arg = w };
+
+	control_close(w->control);
+	assert_int_equal(control_open(&w->control, w->f.loop, w->f.cache, &cfg, NULL), 0);
+}
+
+static inline int call(struct world *w, const char *method, const char *path, const char *body)
+{
+	const char *type = strcmp(method, "PATCH") ? NULL : "application/merge-patch+json";
+
+	return fixture_call(&w->f, method, path, NULL, type, body);
+}
+
+static inline void must(struct world *w, const char *method, const char *path, const char *body)
+{
+	int status = call(w, method, path, body);
+
+	if (status / 100 != 2)
+		fail_msg("%s %s: %d %s", method, path, status, w->f.body.p);
+}
+
+struct found { struct cache_obj *v[256]; size_t n; };
+
+static bool found_add(void *arg, struct cache_obj *o)
+{
+	struct found *x = arg;
+
+	if (x->n < 256)
+		x->v[x->n++] = o;
+	return true;
+}
+
+static inline struct found all(struct world *w, const char *store)
+{
+	struct found x = { .n = 0 };
+
+	cache_each(w->f.cache, store, NULL, NULL, NULL, found_add, &x);
+	return x;
+}
+
+static inline void agent_tend(struct world *w)
+{
+	struct found pods = all(w, "core/pods");
+	char path[600], body[700];
+
+	for (size_t i = 0; !w->quiet && i < pods.n; i++)
+		cache_obj_ref(pods.v[i]);
+	for (size_t i = 0; !w->quiet && i < pods.n; i++) {
+		struct cache_obj *p = pods.v[i];
+		snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s", p->ns, p->name);
+		if (p->deleting && *p->node) {
+			call(w, "DELETE", path, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"gracePeriodSeconds\":0}");
+		} else if (*p->node && !strcmp(doc_str(cache_tree(p), "status.phase"), "Pending")) {
+			snprintf(path + strlen(path), 20, "/status");
+			snprintf(body, sizeof(body), "{\"status\":{\"phase\":\"%s\",\"podIP\":\"10.0.0.%zu\",\"podIPs\":[{\"ip\":\"10.0.0.%zu\"}],"
+				"\"conditions\":[{\"type\":\"Ready\",\"status\":\"%s\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]}}",
+				w->phase, i + 1, i + 1, strcmp(w->phase, "Running") ? "False" : "True");
+			call(w, "PATCH", path, body);
+		}
+		cache_obj_unref(p);
+	}
+}
+
+/* Until nothing was written for a while, which is longer than the first back-off. */
+static inline void settle(struct world *w)
+{
+	int64_t rev = -1;
+
+	for (int calm = 0, turns = 0; calm < 8 && turns < 6000; turns++) {
+		loop_turn(w->f.loop, 8);
+		agent_tend(w);
+		int64_t now = cache_rev(w->f.cache);
+		calm = now == rev ? calm + 1 : 0;
+		rev = now;
+	}
+}
+
+static inline void node(struct world *w, const char *name)
+{
+	char body[700];
+
+	snprintf(body, sizeof(body), "{\"kind\":\"Node\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\",\"labels\":{\"kubernetes.io/hostname\":\"%s\"}},"
+		"\"status\":{\"allocatable\":{\"cpu\":\"4\",\"memory\":\"8Gi\",\"pods\":\"110\"},\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}", name, name);
+	must(w, "POST", "/api/v1/nodes", body);
+	settle(w);
+}
+
+#define POD_SPEC "{\"containers\":[{\"name\":\"c\",\"image\":\"i:1\"}]}"
+#define TEMPLATE "{\"metadata\":{\"labels\":{\"app\":\"x\"}},\"spec\":" POD_SPEC "}"
+#define SELECTOR "{\"matchLabels\":{\"app\":\"x\"}}"
+#define WORKLOAD(kind, spec) "{\"kind\":\"" kind "\",\"apiVersion\":\"apps/v1\",\"metadata\":{\"name\":\"x\"},\"spec\":{" spec \
+	"\"selector\":" SELECTOR ",\"template\":" TEMPLATE "}}"
+#define APPS "/apis/apps/v1/namespaces/default/"
+#define CORE "/api/v1/namespaces/default/"
+
+static inline yyjson_val *get(struct world *w, const char *store, const char *name)
+{
+	struct cache_obj *o = cache_get(w->f.cache, store, "default", name);
+
+	return o ? cache_tree(o) : NULL;
+}
+
+#endif
