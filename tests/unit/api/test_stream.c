@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stream - what needs a connection: watches, forms of answers, who is at the door. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "http/http.h"
+
+#define CM "/api/v1/namespaces/default/configmaps"
+
+static struct fixture f;
+static struct http_server *server;
+
+/* Everything is asked as the user of a static token, as TLS is none of ours here. */
+static const char tokens[] = "secret,root,,\"system:masters\"\n";
+
+static int open_fixture(void **state)
+{
+	struct http_config hc = { .listen = "127.0.0.1:0", .handler = api_handle_http };
+	struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443" };
+	char path[] = "/tmp/sampan-test-XXXXXX";
+	struct err e = { 0 };
+	int fd = mkstemp(path);
+
+	assert_int_equal(write(fd, tokens, sizeof(tokens) - 1), sizeof(tokens) - 1);
+	close(fd);
+	memset(&f, 0, sizeof(f));
+	cfg.token_file = path;
+	assert_int_equal(loop_open(&f.loop), 0);
+	assert_int_equal(store_open(&f.store, f.loop, "mem:", &e), 0);
+	assert_int_equal(cache_open(&f.cache, f.store, &e), 0);
+	assert_int_equal(api_open(&f.api, f.loop, f.store, f.cache, &cfg, &e), 0);
+	unlink(path);
+	api_bootstrap(f.api, fixture_booted, &f);
+	while (!f.booted)
+		loop_turn(f.loop, 10);
+	hc.arg = f.api;
+	assert_int_equal(http_server_open(&server, f.loop, &hc, &e), 0);
+	return 0;
+}
+
+static int close_fixture(void **state)
+{
+	http_server_close(server);
+	for (int i = 0; i < 5; i++)
+		loop_turn(f.loop, 1);
+	fixture_close(&f);
+	return 0;
+}
+
+struct conn { int fd; struct buf in; };
+
+static void ask(struct conn *c, const char *method, const char *path, const char *headers)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(server)) };
+	BUF_AUTO struct buf b = { 0 };
+
+	memset(c, 0, sizeof(*c));
+	inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(c->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	buf_printf(&b, "%s %s HTTP/1.1\r\nhost: x\r\n%s\r\n", method, path, headers);
+	assert_int_equal(write(c->fd, b.p, b.len), (ssize_t)b.len);
+}
+
+/* Turn the loop until the answer holds text. */
+static void wait_for(struct conn *c, const char *text)
+{
+	for (int i = 0; i < 500; i++) {
+		char chunk[4096];
+		ssize_t n;
+
+		loop_turn(f.loop, 10);
+		while ((n = recv(c->fd, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0)
+			buf_add(&c->in, chunk, (size_t)n);
+		if (c->in.p && memmem(c->in.p, c->in.len, text, strlen(text)))
+			return;
+	}
+	fail_msg("no %s in: %.*s", text, (int)c->in.len, c->in.p ? c->in.p : "");
+}
+
+static void hang_up(struct conn *c)
+{
+	close(c->fd);
+	buf_finish(&c->in);
+	for (int i = 0; i < 5; i++)
+		loop_turn(f.loop, 1);
+}
+
+#define ROOT "authorization: Bearer secret\r\n"
+
+static void the_door(void **state)
+{
+	struct conn c;
+
+	ask(&c, "GET", CM, "");
+	wait_for(&c, "User \\\"system:anonymous\\\" cannot list resource \\\"configmaps\\\"");
+	hang_up(&c);
+	ask(&c, "GET", CM, "authorization: Bearer wrong\r\n");
+	wait_for(&c, "HTTP/1.1 401");
+	wait_for(&c, "\"message\":\"Unauthorized\",\"reason\":\"Unauthorized\",\"code\":401");
+	hang_up(&c);
+	ask(&c, "GET", CM, ROOT "impersonate-user: bob\r\n");
+	wait_for(&c, "User \\\"bob\\\" cannot list resource \\\"configmaps\\\"");
+	hang_up(&c);
+	ask(&c, "GET", "/healthz", "audit-id: my-own-id\r\n");
+	wait_for(&c, "audit-id: my-own-id");
+	hang_up(&c);
+}
+
+static void forms(void **state)
+{
+	struct conn c;
+
+	assert_int_equal(fixture_call(&f, "POST", CM, NULL, NULL, "{\"metadata\":{\"name\":\"form\"},\"data\":{\"k\":\"v\"}}"), 201);
+	ask(&c, "GET", CM "/form", ROOT "accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json\r\n");
+	wait_for(&c, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\"");
+	wait_for(&c, "\"rows\":[{\"cells\":[\"form\",1,");
+	hang_up(&c);
+	ask(&c, "GET", CM, ROOT "accept: application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io\r\n");
+	wait_for(&c, "\"items\":[{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"name\":\"form\"");
+	hang_up(&c);
+	ask(&c, "GET", CM "/form", ROOT "accept: application/vnd.kubernetes.protobuf,application/json\r\n");
+	wait_for(&c, "content-type: application/vnd.kubernetes.protobuf");
+	wait_for(&c, "ConfigMap");
+	hang_up(&c);
+	ask(&c, "GET", CM "/form", ROOT "accept: text/plain\r\n");
+	wait_for(&c, "HTTP/1.1 406");
+	hang_up(&c);
+	ask(&c, "GET", "/apis", ROOT "accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json\r\n");
+	wait_for(&c, "content-type: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+	wait_for(&c, "\"kind\":\"APIGroupDiscoveryList\"");
+	hang_up(&c);
+	ask(&c, "GET", "/apis", ROOT "accept: application/json,application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList\r\n");
+	wait_for(&c, "\"kind\":\"APIGroupList\"");
+	hang_up(&c);
+}
+
+static void a_watch_follows(void **state)
+{
+	struct conn all, odd;
+
+	assert_int_equal(fixture_call(&f, "POST", CM, NULL, NULL, "{\"metadata\":{\"name\":\"w\",\"labels\":{\"odd\":\"yes\"}}}"), 201);
+	ask(&all, "GET", CM "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true", ROOT);
+	wait_for(&all, "{\"type\":\"ADDED\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\"");
+	wait_for(&all, "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":");
+	wait_for(&all, "\"k8s.io/initial-events-end\":\"true\"");
+	ask(&odd, "GET", CM "?watch=1&labelSelector=odd%3Dyes", ROOT);
+	wait_for(&odd, "\"type\":\"ADDED\"");
+	assert_int_equal(fixture_call(&f, "PATCH", CM "/w", NULL, "application/merge-patch+json",
+		"{\"metadata\":{\"labels\":{\"odd\":\"no\"}}}"), 200);
+	wait_for(&all, "\"type\":\"MODIFIED\"");
+	/* Out of the selection: deleted, as it was, at the revision of the change. */
+	wait_for(&odd, "\"type\":\"DELETED\"");
+	wait_for(&odd, "\"labels\":{\"odd\":\"yes\"}");
+	assert_null(memmem(odd.in.p, odd.in.len, "MODIFIED", 8));
+	assert_int_equal(fixture_call(&f, "DELETE", CM "/w", NULL, NULL, NULL), 200);
+	wait_for(&all, "\"type\":\"DELETED\"");
+	hang_up(&all);
+	hang_up(&odd);
+}
+
+static void a_forgotten_revision_is_told(void **state)
+{
+	struct conn c;
+
+	ask(&c, "GET", CM "?watch=1&resourceVersion=99999999", ROOT);
+	wait_for(&c, "Too large resource version");
+	hang_up(&c);
+	ask(&c, "GET", CM "?watch=1&resourceVersion=5&resourceVersionMatch=Exact", ROOT);
+	wait_for(&c, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+	hang_up(&c);
+}
+
+static void draining_ends_watches(void **state)
+{
+	struct conn c;
+
+	ask(&c, "GET", CM "?watch=1", ROOT);
+	wait_for(&c, "HTTP/1.1 200");
+	api_drain(f.api);
+	wait_for(&c, "0\r\n\r\n");
+	hang_up(&c);
+	ask(&c, "GET", "/readyz", "");
+	wait_for(&c, "[-]shutdown failed");
+	hang_up(&c);
+	assert_int_equal(fixture_call(&f, "POST", CM, NULL, NULL, "{\"metadata\":{\"name\":\"late\"}}"), 503);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_door),
+		cmocka_unit_test(forms),
+		cmocka_unit_test(a_watch_follows),
+		cmocka_unit_test(a_forgotten_revision_is_told),
+		cmocka_unit_test(draining_ends_watches),
+	};
+
+	return cmocka_run_group_tests(tests, open_fixture, close_fixture);
+}
