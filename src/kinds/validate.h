@@ -107,8 +107,8 @@ void v_required(struct vcheck *c, const struct vpath *p, const char *detail);
 void v_forbidden(struct vcheck *c, const struct vpath *p, const char *detail);
 void v_invalid(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);   /* quoted */
 void v_invalid_int(struct vcheck *c, const struct vpath *p, int64_t value, const char *detail);
-void v_invalid_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *detail);
-/* value is printed as it is (a Go value's text) */
+void v_invalid_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *detail);   /* its JSON */
+/* value is printed as it is */
 void v_invalid_raw(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);
 void v_duplicate(struct vcheck *c, const struct vpath *p, const char *value);
 void v_not_found(struct vcheck *c, const struct vpath *p, const char *value);
@@ -118,8 +118,6 @@ void v_too_many(struct vcheck *c, const struct vpath *p, size_t actual, size_t m
 void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed);
 /* detail formatted into the arena */
 const char *v_text(struct vcheck *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* matchLabels and matchExpressions as Go prints a LabelSelector. */
-const char *v_selector_text(struct vcheck *c, yyjson_mut_val *selector);
 
 /* ---- small rules on the member name of obj, reported at p.name ---- */
 #define V_IMMUTABLE "field is immutable"

@@ -95,41 +95,13 @@ void v_invalid_int(struct vcheck *c, const struct vpath *p, int64_t value, const
 	v_invalid_raw(c, p, v_text(c, "%lld", (long long)value), detail);
 }
 
-/* A map of strings, a list of strings, or JSON, as %#v and %v print them. */
 static const char *value_text(struct vcheck *c, yyjson_mut_val *v)
 {
 	BUF_AUTO struct buf b = { 0 };
-	const char *comma = "";
-	bool strings = true;
 
-	V_EACH(j, x, v)
-		strings &= yyjson_mut_is_str(x);
-	V_MEMBERS(key, x, v)
-		strings &= key && yyjson_mut_is_str(x);
-	if (yyjson_mut_is_obj(v)) {
-		if (strings) {
-			buf_adds(&b, "map[string]string{");
-			V_MEMBERS(name, m, v) {
-				buf_printf(&b, "%s%s:%s", comma, quoted(c, name), quoted(c, yyjson_mut_get_str(m)));
-				comma = ", ";
-			}
-			buf_addc(&b, '}');
-			return arena_strndup(c->a, b.p, b.len);
-		}
-	} else if (yyjson_mut_is_arr(v)) {
-		if (strings) {
-			buf_adds(&b, "[]string{");
-			V_EACH(i, m, v)
-				buf_printf(&b, "%s%s", i ? ", " : "", quoted(c, yyjson_mut_get_str(m)));
-			buf_addc(&b, '}');
-			return arena_strndup(c->a, b.p, b.len);
-		}
-	}
 	if (!v)
 		return "null";
-	if (doc_mwrite(&b, v))
-		return NULL;
-	return arena_strndup(c->a, b.p, b.len);
+	return doc_mwrite(&b, v) ? NULL : arena_strndup(c->a, b.p, b.len);
 }
 
 void v_invalid_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *detail)
@@ -171,28 +143,6 @@ void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, c
 		s += n + (s[n] == '|');
 	}
 	add(c, "FieldValueNotSupported", p, b.failed ? NULL : arena_strndup(c->a, b.p, b.len));
-}
-
-const char *v_selector_text(struct vcheck *c, yyjson_mut_val *selector)
-{
-	BUF_AUTO struct buf b = { 0 };
-	yyjson_mut_val *labels = v_get(selector, "matchLabels"), *terms = v_get(selector, "matchExpressions");
-
-	buf_adds(&b, "v1.LabelSelector{MatchLabels:");
-	buf_adds(&b, labels ? value_text(c, labels) : "map[string]string(nil)");
-	buf_adds(&b, ", MatchExpressions:[]v1.LabelSelectorRequirement");
-	if (!terms)
-		buf_adds(&b, "(nil)");
-	else
-		buf_addc(&b, '{');
-	V_EACH(i, m, terms) {
-		yyjson_mut_val *values = v_get(m, "values");
-		buf_printf(&b, "%sv1.LabelSelectorRequirement{Key:%s, Operator:%s, Values:%s}", i ? ", " : "",
-			quoted(c, v_str(m, "key")), quoted(c, v_str(m, "operator")),
-			values ? value_text(c, values) : "[]string(nil)");
-	}
-	buf_adds(&b, terms ? "}}" : "}");
-	return b.failed ? NULL : arena_strndup(c->a, b.p, b.len);
 }
 
 bool v_one_of(const char *value, const char *allowed)

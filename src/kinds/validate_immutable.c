@@ -13,7 +13,7 @@ enum {
 	IMM_BALANCER,      /* services of type LoadBalancer, before and after */
 	IMM_ONE_FAMILY,    /* the first of a service's addresses or families */
 };
-enum { IMM_INVALID, IMM_FORBIDDEN, IMM_SELECTOR };   /* IMM_SELECTOR: invalid, printed as one */
+enum { IMM_INVALID, IMM_FORBIDDEN };
 
 static const struct row {
 	const char *type, *path, *report;  /* report: the path that is named, path itself when NULL */
@@ -21,10 +21,10 @@ static const struct row {
 	const char *detail;                /* NULL: the usual one */
 } rows[] = {
 	{ "apps/v1.ControllerRevision", "data" },
-	{ "apps/v1.DaemonSet", "spec.selector", NULL, IMM_ALWAYS, IMM_SELECTOR },
-	{ "apps/v1.Deployment", "spec.selector", NULL, IMM_ALWAYS, IMM_SELECTOR },
-	{ "apps/v1.ReplicaSet", "spec.selector", NULL, IMM_ALWAYS, IMM_SELECTOR },
-	{ "batch/v1.Job", "spec.selector", NULL, IMM_ALWAYS, IMM_SELECTOR },
+	{ "apps/v1.DaemonSet", "spec.selector" },
+	{ "apps/v1.Deployment", "spec.selector" },
+	{ "apps/v1.ReplicaSet", "spec.selector" },
+	{ "batch/v1.Job", "spec.selector" },
 	{ "batch/v1.Job", "spec.completionMode" },
 	{ "batch/v1.Job", "spec.podFailurePolicy" },
 	{ "batch/v1.Job", "spec.backoffLimitPerIndex" },
@@ -107,8 +107,6 @@ static void report(struct vcheck *c, const struct row *r, yyjson_mut_val *now)
 
 	if (r->how == IMM_FORBIDDEN)
 		v_forbidden(c, p, detail);
-	else if (r->how == IMM_SELECTOR)
-		v_invalid_raw(c, p, v_selector_text(c, now), detail);
 	else
 		v_invalid_value(c, p, now, detail);
 }

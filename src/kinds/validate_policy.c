@@ -75,7 +75,7 @@ void validate_role_binding(struct vcheck *c, const struct vpath *p, yyjson_mut_v
 		}
 	}
 	if (c->old && !doc_mequal(role, was))
-		v_invalid_raw(c, rp, v_text(c, "rbac.RoleRef{APIGroup:\"%s\", Kind:\"%s\", Name:\"%s\"}",
+		v_invalid_raw(c, rp, v_text(c, "{\"APIGroup\":\"%s\",\"Kind\":\"%s\",\"Name\":\"%s\"}",
 			v_str(role, "apiGroup"), v_str(role, "kind"), v_str(role, "name")), "cannot change roleRef");
 }
 

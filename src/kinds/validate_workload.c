@@ -8,12 +8,8 @@
 
 static void mismatch(struct vcheck *c, const struct vpath *p, yyjson_mut_val *labels)
 {
-	const struct vpath *at = V_AT(V_AT(V_AT(p, "template"), "metadata"), "labels");
-
-	if (labels)
-		v_invalid_value(c, at, labels, "`selector` does not match template `labels`");
-	else
-		v_invalid_raw(c, at, "map[string]string(nil)", "`selector` does not match template `labels`");
+	v_invalid_value(c, V_AT(V_AT(V_AT(p, "template"), "metadata"), "labels"), labels,
+		"`selector` does not match template `labels`");
 }
 
 /* Selector and template of apps: the one selects the other. kind: as messages name it. */
@@ -28,7 +24,7 @@ static void selects(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spe
 		int before = c->count;
 		v_label_selector(c, V_AT(p, "selector"), selector);
 		if (v_selector_empty(selector))
-			v_invalid_raw(c, V_AT(p, "selector"), v_selector_text(c, selector),
+			v_invalid_value(c, V_AT(p, "selector"), selector,
 				v_text(c, "empty selector is invalid for %s", kind));
 		else if (c->count == before && !v_selector_matches(c, selector, labels))
 			mismatch(c, p, labels);
@@ -318,7 +314,7 @@ void validate_cron_job(struct vcheck *c, const struct vpath *p, yyjson_mut_val *
 	if (doc_mbool(job, "manualSelector", false))
 		v_unsupported(c, V_AT(jp, "manualSelector"), "true", "nil|false");
 	if (v_get(job, "selector"))
-		v_invalid_raw(c, V_AT(jp, "selector"), v_selector_text(c, v_get(job, "selector")),
+		v_invalid_value(c, V_AT(jp, "selector"), v_get(job, "selector"),
 			"`selector` will be auto-generated");
 	job_spec(c, jp, job);
 }
