@@ -84,10 +84,24 @@ void control_close(struct control *k)
 	free(k);
 }
 
+uint64_t control_unsettled(const struct control *k)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < ALL; i++) {
+		struct ctl_stats s = { 0 };
+		if (k->ctl[i])
+			ctl_stats(k->ctl[i], &s);
+		n += s.unsettled;
+	}
+	return n;
+}
+
 void control_metrics(const struct control *k, struct buf *out)
 {
 	static const struct { const char *name, *type, *help; } rows[] = {
-		{ "workqueue_depth", "gauge", "Keys waiting, running or backing off." },
+		{ "workqueue_depth", "gauge", "Keys known: waiting, running, or due later." },
+		{ "workqueue_unsettled", "gauge", "Keys waiting, running or backing off." },
 		{ "workqueue_adds_total", "counter", "Keys added." },
 		{ "workqueue_retries_total", "counter", "Keys run again after a failure." },
 		{ "workqueue_runs_total", "counter", "Runs of a key." },
@@ -101,7 +115,7 @@ void control_metrics(const struct control *k, struct buf *out)
 			if (!k->ctl[i])
 				continue;
 			ctl_stats(k->ctl[i], &s);
-			const double v[] = { (double)s.depth, (double)s.adds, (double)s.retries, (double)s.runs,
+			const double v[] = { (double)s.depth, (double)s.unsettled, (double)s.adds, (double)s.retries, (double)s.runs,
 				(double)s.longest_us / 1e6 };
 			buf_printf(out, "%s{name=\"%s\"} %.9g\n", rows[r].name, ctl_name(k->ctl[i]), v[r]);
 		}

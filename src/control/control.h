@@ -32,6 +32,8 @@ struct control_config {
 int control_open(struct control **ret, struct loop *l, struct cache *c, const struct control_config *cfg,
 	struct err *reterr);
 void control_close(struct control *c);
+/* Keys that wait, run, or back off after a failure; 0: everything is as it should be. */
+uint64_t control_unsettled(const struct control *c);
 /* Prometheus text of queues: depth, adds, retries, longest run. */
 void control_metrics(const struct control *c, struct buf *out);
 

@@ -77,8 +77,15 @@ const char *ctl_name(const struct ctl *c) { return c->def->name; }
 
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret)
 {
+	size_t it = 0;
+	void *v;
+
 	*ret = c->stats;
 	ret->depth = c->keys.len;
+	while (map_next(&c->keys, &it, NULL, &v)) {
+		const struct key *k = v;
+		ret->unsettled += k->state != KEY_IDLE || k->failures;
+	}
 }
 
 /* ---- keys ---- */

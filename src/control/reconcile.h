@@ -53,7 +53,8 @@ struct cache *ctl_cache(struct ctl *c);
 struct loop *ctl_loop(struct ctl *c);
 /* Memory of the run under way, reset before each run. */
 struct arena *ctl_arena(struct ctl *c);
-struct ctl_stats { uint64_t depth, adds, runs, retries; int64_t longest_us; };
+/* depth: keys known; unsettled: those of them not just waiting for a time of their own. */
+struct ctl_stats { uint64_t depth, unsettled, adds, runs, retries; int64_t longest_us; };
 void ctl_stats(const struct ctl *c, struct ctl_stats *ret);
 const char *ctl_name(const struct ctl *c);
 

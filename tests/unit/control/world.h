@@ -106,16 +106,16 @@ static inline void agent_tend(struct world *w)
 	}
 }
 
-/* Until nothing was written for a while, which is longer than the first back-off. */
+/* Until nobody has anything to do and nothing was written for a few turns. */
 static inline void settle(struct world *w)
 {
 	int64_t rev = -1;
 
-	for (int calm = 0, turns = 0; calm < 8 && turns < 6000; turns++) {
-		loop_turn(w->f.loop, 8);
+	for (int calm = 0, turns = 0; calm < 4 && turns < 20000; turns++) {
+		loop_turn(w->f.loop, 1);
 		agent_tend(w);
 		int64_t now = cache_rev(w->f.cache);
-		calm = now == rev ? calm + 1 : 0;
+		calm = now == rev && !control_unsettled(w->control) ? calm + 1 : 0;
 		rev = now;
 	}
 }
