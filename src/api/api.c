@@ -131,6 +131,9 @@ void api_close(struct api *a)
 		return;
 	if (a->bootstrap)
 		bootstrap_cancel(a->bootstrap);
+	if (a->calls.next)
+		list_each(&a->calls, it)
+			call_abandon(list_entry(it, struct call, link));
 	tunnel_close(a->tunnel);
 	tokens_close(a->tokens);
 	alloc_close(a->alloc);

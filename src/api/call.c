@@ -55,13 +55,11 @@ void call_hold(struct call *c)
 	c->holds++;
 }
 
-void call_drop(struct call *c)
+static void call_free(struct call *c)
 {
 	struct api *a = c->api;
 	struct arena *arena = c->arena;
 
-	if (--c->holds)
-		return;
 	if (c->counted)
 		a->inflight--;
 	list_del(&c->link);
@@ -77,6 +75,23 @@ void call_drop(struct call *c)
 	} else {
 		arena_close(arena);
 	}
+}
+
+void call_drop(struct call *c)
+{
+	if (!--c->holds)
+		call_free(c);
+}
+
+void call_abandon(struct call *c)
+{
+	loop_defer_cancel(c->api->loop, &c->task);
+	c->http = NULL;
+	c->done = NULL;
+	c->holds++;            /* what cancel drops is not the end yet */
+	if (c->cancel)
+		c->cancel(c);
+	call_free(c);
 }
 
 void call_run(struct call *c)

@@ -138,6 +138,8 @@ static inline const char *call_ns(const struct call *c)
 struct call *call_new(struct api *a);
 void call_hold(struct call *c);
 void call_drop(struct call *c);
+/* The API closes: nobody will come back to the call. */
+void call_abandon(struct call *c);
 /* Run the stages from c->stage until one waits or the answer is sent. */
 void call_run(struct call *c);
 /* api_call() whose sender was allowed already: authz is not asked again. */

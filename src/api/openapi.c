@@ -14,6 +14,9 @@
 #include "base/text.h"
 #include "http/http.h"
 
+#define V2_PROTO "v2 as protobuf"
+#define V2_PROTO_TYPE "application/com.github.proto-openapi.spec.v2"
+
 void openapi_forget(struct openapi *o)
 {
 	const char *key;
@@ -41,7 +44,8 @@ static struct openapi_doc *load(struct call *c, const char *path)
 	d = map_get(&o->docs, path);
 	if (d)
 		return d;
-	if (!strcmp(path, "v2") ? kinds_openapi_v2(&b) : kinds_openapi_v3(&b, path))
+	if (!strcmp(path, "v2") ? kinds_openapi_v2(&b) : !strcmp(path, V2_PROTO) ? kinds_openapi_v2_proto(&b) :
+	    kinds_openapi_v3(&b, path))
 		return NULL;
 	d = calloc(1, sizeof(*d));
 	if (!d || b.failed || !(d->body = blob_new(b.p, b.len)) || map_put(&o->docs, path, d, NULL)) {
@@ -92,7 +96,7 @@ static enum step send_doc(struct call *c, const char *path)
 	char hash[33];
 	BUF_AUTO struct buf etag = { 0 };
 
-	if (asked && *asked && strcmp(path, "v2") && c->http) {
+	if (asked && *asked && strncmp(path, "v2", 2) && c->http) {
 		index_hash(hash, path);
 		if (strcmp(asked, hash)) {
 			const char *to = arena_printf(c->arena, "/openapi/v3/%s?hash=%s", path, hash);
@@ -112,13 +116,19 @@ static enum step send_doc(struct call *c, const char *path)
 		if (known && strstr(known, etag.p))
 			return reply_bytes(c, 304, blob_new("", 0), "application/json");
 	}
-	return reply_bytes(c, 200, blob_ref(d->body), "application/json");
+	return reply_bytes(c, 200, blob_ref(d->body), strcmp(path, V2_PROTO) ? "application/json" : V2_PROTO_TYPE ".v1.0+protobuf");
 }
 
 enum step openapi_serve(struct call *c, const char *path)
 {
-	if (!strncmp(path, "/openapi/v2", 11))
-		return send_doc(c, "v2");
+	if (!strncmp(path, "/openapi/v2", 11)) {
+		const char *accept = c->http ? http_header(c->http, "accept") : NULL;
+		/* kubectl before 1.28 asks for this form alone, by its older name with '@'. */
+		bool proto = accept && strstr(accept, V2_PROTO_TYPE) && strstr(accept, "v1.0+protobuf") &&
+			!strstr(accept, "application/json");
+
+		return send_doc(c, proto ? V2_PROTO : "v2");
+	}
 	path += strlen("/openapi/v3");
 	while (*path == '/')
 		path++;
