@@ -5,10 +5,12 @@
  *
  * In:      sockets.          Out: struct http_req to one handler.
  * Knows:   bytes, headers.   Never: kinds, JSON.
- * Thread:  loop thread.
- * Limits:  HTTP_HEADERS_MAX bytes of headers, HTTP_STREAMS_MAX requests at once on
- *          a connection, slow senders are cut off after HTTP_IDLE_MS without a byte
- *          (headers, body), connections bounded by http_config.conns_max.
+ * Thread:  loop thread. Callbacks (body, drained, closed, those of http_raw) never run
+ *          within an http_* call of the handler, but for http_server_close.
+ * Limits:  HTTP_HEADERS_MAX bytes of headers (431), HTTP_STREAMS_MAX requests at once
+ *          on a connection, slow senders are cut off after HTTP_IDLE_MS without a byte
+ *          (headers, body), connections bounded by http_config.conns_max: above it
+ *          they wait in the kernel's queue.
  * Tests:   tests/unit/http/, tests/fuzz/fuzz_http1.c
  */
 #ifndef HTTP_HTTP_H
@@ -33,9 +35,11 @@ struct http_req;
 typedef void http_handler_fn(void *arg, struct http_req *r);
 
 struct http_config {
-	const char *listen;            /* "0.0.0.0:6443", "[::]:6443", port 0: any */
+	const char *listen;            /* "0.0.0.0:6443", "[::]:6443", port 0: any; NULL: nowhere */
 	const char *cert_pem, *key_pem;/* text; NULL: plain HTTP (tests, loopback) */
-	const char *client_ca_pem;     /* text; client certificates asked for and checked, not required */
+	/* Text. Client certificates are asked for and checked, not required: one that does
+	 * not verify leaves its sender connected, without an identity. */
+	const char *client_ca_pem;
 	bool require_client_cert;
 	unsigned conns_max;            /* 0: 20000 */
 	/* Runs when the headers are complete and r's body has not been read. */
@@ -47,8 +51,10 @@ int http_server_open(struct http_server **ret, struct loop *l, const struct http
 unsigned http_server_port(const struct http_server *s);
 /* Replace the certificate of new connections. */
 int http_server_set_cert(struct http_server *s, const char *cert_pem, const char *key_pem, struct err *reterr);
-/* Stop accepting; GOAWAY; open streams end with their done callbacks; drained runs when all are gone. */
+/* Stop accepting; GOAWAY; requests under way may end, for at most 3 s, then they are cut
+ * off (closed runs). drained runs when all connections are gone. */
 void http_server_drain(struct http_server *s, void (*drained)(void *), void *arg);
+/* Not from a callback of s. Every request's closed runs in it. */
 void http_server_close(struct http_server *s);
 struct http_stats { uint64_t requests, conns_total; unsigned conns, streams; };
 void http_server_stats(const struct http_server *s, struct http_stats *ret);
@@ -61,10 +67,10 @@ const char *http_header(const struct http_req *r, const char *lower_name);  /* f
 bool http_header_next(const struct http_req *r, size_t *it, const char **ret_name, const char **ret_value);
 /* Subject of the verified client certificate: CN and the O values. False: none. */
 bool http_peer_cert(const struct http_req *r, const char **ret_cn, const char *const **ret_orgs);
-const char *http_peer_addr(const struct http_req *r);
+const char *http_peer_addr(const struct http_req *r);   /* the IP address alone */
 bool http_is_h2(const struct http_req *r);
-/* The handler's own pointer, and what runs when the request ends for any reason
- * (also after the reply was sent); r is invalid after it. */
+/* The handler's own pointer, and what runs once when the request ends for any reason
+ * (also after the reply was sent), from the loop; r is invalid after it. */
 void http_set_context(struct http_req *r, void *ctx, void (*closed)(void *ctx));
 void *http_context(const struct http_req *r);
 
@@ -81,7 +87,8 @@ void http_add_header(struct http_req *r, const char *name, const char *value);
 void http_reply(struct http_req *r, int status, const void *p, size_t n);
 void http_reply_blob(struct http_req *r, int status, struct blob *b);
 /* Streamed answer. write shares b; end finishes it. pending: bytes not yet taken by
- * the kernel; drained runs when they fall under the low-water mark (64 KiB). */
+ * the kernel; drained runs whenever some were taken and less than the low-water mark
+ * (64 KiB) is left. Over HTTP_STREAM_PENDING_MAX the next write cuts the stream off. */
 void http_stream_begin(struct http_req *r, int status);
 void http_stream_write(struct http_req *r, struct blob *b);
 void http_stream_writec(struct http_req *r, const void *p, size_t n);   /* copies */
@@ -98,9 +105,10 @@ struct http_raw_ops {
 	void (*closed)(void *arg);                          /* last call */
 };
 struct http_raw;
-/* 101 with the collected headers; r ends (closed runs). NULL when r is HTTP/2. */
+/* 101 with the collected headers (the caller sets upgrade); r ends soon. NULL when r is
+ * HTTP/2, has a body, or was answered: r still wants an answer then. */
 struct http_raw *http_upgrade(struct http_req *r, const struct http_raw_ops *ops, void *arg);
-/* The bytes of r as they were read, request line and headers, to pass on in a tunnel. */
+/* Copies. Over HTTP_STREAM_PENDING_MAX waiting the next write closes the connection. */
 void http_raw_write(struct http_raw *c, const void *p, size_t n);
 size_t http_raw_pending(const struct http_raw *c);
 void http_raw_pause(struct http_raw *c, bool paused);       /* reading */

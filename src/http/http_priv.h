@@ -200,6 +200,7 @@ struct http_server {
 	struct loop_fd *watch;
 	struct loop_timer retry;       /* accept again after the machine was short of something */
 	struct list conns;
+	int64_t warn_at_ms;
 	struct http_stats stats;
 	uint8_t *in, *fill;            /* one of each serves all connections */
 	struct http_req *spares;

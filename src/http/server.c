@@ -22,6 +22,7 @@
 
 #define ACCEPTS_PER_TURN 64
 #define ACCEPT_RETRY_MS  200
+#define WARN_EVERY_MS    10000
 
 static void accept_some(void *arg, uint32_t events);
 
@@ -223,7 +224,10 @@ static void accept_some(void *arg, uint32_t events)
 		int fd;
 
 		if (s->stats.conns >= s->conns_max) {   /* the rest wait in the kernel's queue */
-			log_warn("%u connections are open, no more are accepted", s->stats.conns);
+			if (loop_now_ms(s->loop) >= s->warn_at_ms) {
+				log_warn("%u connections are open, more have to wait", s->stats.conns);
+				s->warn_at_ms = loop_now_ms(s->loop) + WARN_EVERY_MS;
+			}
 			loop_fd_set(s->watch, 0);
 			return;
 		}
