@@ -299,6 +299,13 @@ static void hear_some(int fd, struct buf *out)
 		buf_add(out, b, (size_t)n);
 }
 
+static bool still_open(int fd, struct buf *out)
+{
+	turn(3);
+	hear_some(fd, out);
+	return recv(fd, &(char){ 0 }, 1, MSG_PEEK) < 0 && errno == EAGAIN;
+}
+
 static void hear_bytes(int fd, struct buf *out, size_t n)
 {
 	char b[65536];

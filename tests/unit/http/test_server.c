@@ -171,7 +171,7 @@ static void slow_senders_are_cut_off(void **state)
 		says(fd, cases[i].bytes);
 		turn(3);
 		advance_ms(HTTP_IDLE_MS - 1000);
-		assert_false(hear(fd, &out, ""));
+		assert_true(still_open(fd, &out));
 		advance_ms(2000);
 		assert_true(hear(fd, &out, NULL));
 		if (!strstr(out.p ? out.p : "", cases[i].want))
@@ -607,6 +607,66 @@ static void a_taken_port_is_said_in_words(void **state)
 	http_server_close(s);
 }
 
+static void a_handshake_that_never_ends_is_cut_off(void **state)
+{
+	BUF_AUTO struct buf out = { 0 };
+	int silent = dial(), slow = dial();
+
+	own_clock();
+	turn(3);
+	for (int i = 0; i < 4; i++) {
+		say(slow, &"\x16\x03\x01\x02"[i], 1);
+		advance_ms(HTTP_IDLE_MS / 4 - 500);
+	}
+	assert_true(still_open(silent, &out));
+	advance_ms(4000);
+	assert_true(hear(silent, &out, NULL));
+	assert_true(hear(slow, &out, NULL));
+	close(silent);
+	close(slow);
+}
+
+static void connections_over_the_bound_wait(void **state)
+{
+	struct http_config cfg = { .listen = "127.0.0.1:0", .handler = handle, .conns_max = 2 };
+	BUF_AUTO struct buf out = { 0 };
+	struct http_stats st;
+	int fd[3];
+
+	http_server_close(fix.server);
+	assert_int_equal(http_server_open(&fix.server, fix.loop, &cfg, NULL), 0);
+	fix.port = http_server_port(fix.server);
+	for (int i = 0; i < 3; i++) {
+		fd[i] = dial();
+		says(fd[i], GET_HELLO);
+		turn(3);
+	}
+	http_server_stats(fix.server, &st);
+	assert_int_equal(st.conns, 2);
+	assert_int_equal(st.requests, 2);
+	close(fd[0]);
+	assert_false(hear(fd[2], &out, "hello\n"));
+	close(fd[1]);
+	close(fd[2]);
+}
+
+static void a_client_certificate_may_be_required(void **state)
+{
+	static const char *const orgs[] = { "dev", NULL };
+	struct http_config cfg = { .listen = "127.0.0.1:0", .handler = handle, .cert_pem = fix.cert.p,
+		.key_pem = fix.key.p, .client_ca_pem = fix.ca_cert.p, .require_client_cert = true };
+	BUF_AUTO struct buf out = { 0 };
+
+	make_client("me", "alice", orgs, false);
+	make_client("other", "mallory", orgs, true);
+	http_server_close(fix.server);
+	assert_int_equal(http_server_open(&fix.server, fix.loop, &cfg, NULL), 0);
+	fix.port = http_server_port(fix.server);
+	run("for a in '' '--cert other.crt --key other.key' '--cert me.crt --key me.key'; do "
+		"curl -s $a --cacert ca.crt https://127.0.0.1:$PORT/who || echo -n 'no '; done", &out);
+	assert_string_equal(out.p, "no no alice dev");
+}
+
 #define PLAIN(fn) cmocka_unit_test_setup_teardown(fn, setup_plain, teardown)
 #define TLS(fn)   cmocka_unit_test_setup_teardown(fn, setup_tls, teardown)
 
@@ -636,6 +696,9 @@ int main(void)
 		TLS(a_slow_h2_reader_holds_the_stream_back),
 		TLS(draining_h2_lets_streams_end),
 		TLS(the_certificate_can_be_replaced),
+		TLS(a_handshake_that_never_ends_is_cut_off),
+		TLS(a_client_certificate_may_be_required),
+		PLAIN(connections_over_the_bound_wait),
 		PLAIN(a_taken_port_is_said_in_words),
 	};
 
