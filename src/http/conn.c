@@ -212,8 +212,7 @@ static void read_all(struct http_conn *c)
 {
 	size_t budget = READ_BUDGET;
 
-	c->read_again = false;
-	c->read_needs_write = false;
+	c->read_again = c->stalled = c->read_needs_write = false;
 	while (want_read(c)) {
 		ssize_t n = read_some(c, c->s->in, HTTP_IO_BYTES);
 
@@ -245,7 +244,7 @@ static void read_all(struct http_conn *c)
 		budget -= (size_t)n;
 	}
 	/* Input was paused: TLS may hold bytes that no event will tell of. */
-	c->read_again = c->ssl && SSL_has_pending(c->ssl);
+	c->stalled = c->ssl && SSL_has_pending(c->ssl);
 }
 
 /* ---- out ---- */
@@ -360,6 +359,10 @@ static void work(void *arg)
 	if (c->dead) {
 		http_conn_destroy(c);
 		return;
+	}
+	if (c->stalled && want_read(c)) {
+		c->stalled = false;
+		c->read_again = true;
 	}
 	if (c->read_again)
 		http_conn_schedule(c);

@@ -454,7 +454,6 @@ static void body_wanted(struct http_req *r)
 		h->expects = false;
 		buf_adds(&r->c->out, "HTTP/1.1 100 Continue\r\n\r\n");
 	}
-	r->c->read_again = true;
 	http_conn_schedule(r->c);
 }
 

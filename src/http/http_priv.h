@@ -163,6 +163,7 @@ struct http_conn {
 	bool write_blocked;            /* until EPOLLOUT */
 	bool read_needs_write;         /* TLS */
 	bool read_again;               /* bytes may wait where epoll cannot see them */
+	bool stalled;                  /* so do some, since the protocol paused */
 	bool eof;
 	bool closing;                  /* flush, then linger */
 	bool lingering;

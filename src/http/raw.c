@@ -105,8 +105,6 @@ size_t http_raw_pending(const struct http_raw *w) { return w->q.bytes; }
 
 void http_raw_pause(struct http_raw *w, bool paused)
 {
-	if (w->paused && !paused)
-		w->c->read_again = true;
 	w->paused = paused;
 	http_conn_schedule(w->c);
 }

@@ -365,6 +365,7 @@ static pid_t start_command(const char *cmd)
 		int fd;
 
 		snprintf(port, sizeof(port), "%u", fix.port);
+		setpgid(0, 0);
 		setenv("PORT", port, 1);
 		setenv("LSAN_OPTIONS", "detect_leaks=0", 1);
 		if (chdir(fix.dir) < 0)

@@ -667,6 +667,50 @@ static void a_client_certificate_may_be_required(void **state)
 	assert_string_equal(out.p, "no no alice dev");
 }
 
+static void pausing_data(void *arg, const void *p, size_t n)
+{
+	struct raw_log *l = arg;
+
+	raw_data(arg, p, n);
+	l->drained++;
+	if (n)
+		http_raw_pause(fix.raw, true);
+}
+
+static void a_paused_tls_connection_rests_and_loses_nothing(void **state)
+{
+	static const struct http_raw_ops pausing_ops = { .data = pausing_data, .closed = raw_closed };
+	struct raw_log l = { 0 };
+	int64_t before;
+	pid_t pid;
+
+	fix.raw_ops = &pausing_ops;
+	fix.raw_arg = &l;
+	pid = start_command("{ printf 'GET /raw HTTP/1.1\\r\\nHost: x\\r\\nConnection: Upgrade\\r\\nUpgrade: test"
+		"\\r\\n\\r\\n'; sleep 0.2; head -c 3000000 /dev/zero | tr '\\0' a; sleep 30; } | exec openssl s_client "
+		"-quiet -connect 127.0.0.1:$PORT -CAfile ca.crt -alpn http/1.1 2>/dev/null");
+	for (int i = 0; i < 2000 && !l.in.len; i++)
+		loop_turn(fix.loop, 5);
+	assert_true(l.in.len > 0);
+	turn(50);
+	before = env_now_us();
+	turn(20);
+	assert_true(env_now_us() - before > 20000);   /* nothing is busy */
+	assert_int_equal(l.drained, 1);
+	for (int i = 0; i < 5000 && l.in.len < 3000000; i++) {
+		http_raw_pause(fix.raw, false);
+		loop_turn(fix.loop, 5);
+	}
+	assert_int_equal(l.in.len, 3000000);
+	http_raw_close(fix.raw);
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	wait_command();
+	turn(5);
+	assert_int_equal(l.closed, 1);
+	buf_finish(&l.in);
+}
+
 #define PLAIN(fn) cmocka_unit_test_setup_teardown(fn, setup_plain, teardown)
 #define TLS(fn)   cmocka_unit_test_setup_teardown(fn, setup_tls, teardown)
 
@@ -696,6 +740,7 @@ int main(void)
 		TLS(a_slow_h2_reader_holds_the_stream_back),
 		TLS(draining_h2_lets_streams_end),
 		TLS(the_certificate_can_be_replaced),
+		TLS(a_paused_tls_connection_rests_and_loses_nothing),
 		TLS(a_handshake_that_never_ends_is_cut_off),
 		TLS(a_client_certificate_may_be_required),
 		PLAIN(connections_over_the_bound_wait),
