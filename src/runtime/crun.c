@@ -541,7 +541,7 @@ static int crun_create(struct runtime *r, const struct runtime_spec *s, runtime_
 		return -ERR_EXISTS;
 	if (c->containers.len >= CRUN_CONTAINERS_MAX)
 		return -ERR_FULL;
-	snprintf(cgroup, sizeof(cgroup), CGROUP_ROOT "/%s%s%s", s->cgroup_parent ? s->cgroup_parent : "",
+	snprintf(cgroup, sizeof(cgroup), RUNTIME_CGROUP "/%s%s%s", s->cgroup_parent ? s->cgroup_parent : "",
 		s->cgroup_parent ? "/" : "", s->id);
 	snprintf(path, sizeof(path), "/%s", cgroup);
 	rc = oci_config(&config, s, path, &e);
@@ -937,7 +937,7 @@ static void crun_sandbox_remove(struct runtime *r, const char *pod_id, const cha
 	if (!s)
 		return;
 	if (cgroup_parent)
-		snprintf(s->cgroup, sizeof(s->cgroup), CGROUP_ROOT "/%s", cgroup_parent);
+		snprintf(s->cgroup, sizeof(s->cgroup), RUNTIME_CGROUP "/%s", cgroup_parent);
 	if (workers_submit(c->workers, sandbox_drop, free, s)) {
 		sandbox_drop(s);
 		free(s);

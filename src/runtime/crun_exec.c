@@ -167,10 +167,14 @@ static void relay_ready(void *arg, uint32_t events)
 	if (events & EPOLLOUT)
 		flush(e->relay_fd, &e->to_relay);
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !pump(e->relay_fd, &e->to_master)) {
-		/* The caller went: nobody watches the terminal any more. */
+		/* The caller went: the terminal hangs up, as one does. */
 		e->relay_eof = true;
 		loop_fd_del(e->relay_watch);
 		e->relay_watch = NULL;
+		if (e->master_fd >= 0) {
+			master_end(e);
+			return;
+		}
 	}
 	if (e->master_fd >= 0 && e->to_master.len)
 		flush(e->master_fd, &e->to_master);

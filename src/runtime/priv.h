@@ -47,7 +47,6 @@ int oci_exec_process(struct buf *out, const char *config, size_t config_len,
 void seccomp_default(struct buf *out, const char *const *caps);
 
 /* ---- cgroup.c ---- */
-#define CGROUP_ROOT "sampan"
 bool cgroup_is_v2(void);
 /* Can crun work with the machine's tree? Else the message holds the command that mends it. */
 int cgroup_check(struct err *reterr);

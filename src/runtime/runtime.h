@@ -24,6 +24,9 @@
 struct loop;
 struct runtime;
 
+/* All control groups of containers lie below this one, in every hierarchy. */
+#define RUNTIME_CGROUP "sampan"
+
 struct runtime_mount { const char *source, *target, *type, *options; };   /* options comma separated */
 struct runtime_spec {                  /* one container; all borrowed for the call */
 	const char *id;                /* unique on the machine, [a-z0-9-]{1,64} */

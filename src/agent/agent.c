@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent - opens the parts, follows this node's pods, takes up what an earlier life left.
+ */
+#define LOG_MODULE "agent"
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <limits.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/agent_priv.h"
+#include "agent/node_priv.h"
+#include "base/file.h"
+#include "doc/doc.h"
+
+#define PODS_MAX_DEFAULT 110
+#define WORKER_JOBS_MAX 4000
+#define ORPHAN_GRACE_MS 10000
+
+/* ---- pods ---- */
+
+static void container_exited(void *arg, const char *id, const struct runtime_status *st)
+{
+	struct agent *a = arg;
+	struct ctr *c = map_get(&a->by_ctr, id);
+
+	if (!c || strcmp(c->id, id))
+		return;
+	ctr_exited(c, st);
+	if (a->kubelet)
+		kubelet_log_ended(a->kubelet, id);
+}
+
+static void found(void *arg, const char *id, const char *pod_id, const struct runtime_status *st)
+{
+	struct agent *a = arg;
+	struct adopted *ad = calloc(1, sizeof(*ad));
+
+	if (!ad)
+		return;
+	snprintf(ad->pod_id, sizeof(ad->pod_id), "%s", pod_id);
+	ad->st = *st;
+	if (map_put(&a->adopted, id, ad, NULL))
+		free(ad);
+}
+
+struct orphan { struct agent *a; char id[CTR_ID_MAX]; };
+
+static void orphan_stopped(void *arg, int rc, const char *message)
+{
+	struct orphan *o = arg;
+
+	(void)rc, (void)message;
+	if (!o->a->closing) {
+		image_unmount(o->a->images, o->id, NULL, NULL);
+		runtime_remove(o->a->rt, o->id, NULL, NULL);
+	}
+	free(o);
+}
+
+/* Containers whose pod is gone from the API are stopped in their own time. */
+static void drop_orphans(struct agent *a)
+{
+	const char *id;
+	size_t it = 0;
+	void *v;
+
+	while (map_next(&a->adopted, &it, &id, &v)) {
+		struct adopted *ad = v;
+		struct orphan *o = calloc(1, sizeof(*o));
+
+		log_info("container %s of a pod that is gone: stopping it", id);
+		if (o) {
+			o->a = a;
+			snprintf(o->id, sizeof(o->id), "%s", id);
+			if (ad->st.state != RUNTIME_RUNNING ||
+			    runtime_stop(a->rt, id, SIGTERM, ORPHAN_GRACE_MS, orphan_stopped, o))
+				orphan_stopped(o, 0, "");
+		}
+		map_del(&a->adopted, id);
+		free(ad);
+	}
+}
+
+/* Directories and namespaces of pods that are gone. */
+static void drop_leftovers(struct agent *a)
+{
+	static const char *const groups[] = { "", "burstable/", "besteffort/" };
+	char path[PATH_MAX];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/pods", a->data_dir);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		struct pod gone = { .a = a };
+
+		if (e->d_name[0] == '.' || map_get(&a->pods, e->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/pods/%s", a->data_dir, e->d_name);
+		gone.dir = path;
+		volumes_remove(&gone);
+		for (unsigned i = 0; i < 3; i++) {
+			char cgroup[300];
+
+			snprintf(cgroup, sizeof(cgroup), "%spod%s", groups[i], e->d_name);
+			runtime_sandbox_remove(a->rt, e->d_name, cgroup);
+		}
+	}
+	if (d)
+		closedir(d);
+}
+
+static void keep_known(struct agent *a)
+{
+	const char **pods = calloc(a->pods.len + 1, sizeof(*pods)), **ctrs = calloc(a->by_ctr.len + 1, sizeof(*ctrs));
+	const char *key;
+	size_t it = 0, n = 0;
+	void *v;
+
+	while (pods && map_next(&a->pods, &it, &key, &v))
+		pods[n++] = key;
+	if (pods && a->net)
+		net_pods_keep(a->net, pods);
+	it = n = 0;
+	while (ctrs && map_next(&a->by_ctr, &it, &key, &v))
+		ctrs[n++] = key;
+	if (ctrs)
+		image_mounts_keep(a->images, ctrs);
+	free(pods);
+	free(ctrs);
+}
+
+void agent_maybe_ready(struct agent *a)
+{
+	void (*ready)(void *arg) = a->ready;
+
+	if (!ready || !a->pods_synced || !a->node || !node_up(a->node))
+		return;
+	a->ready = NULL;
+	ready(a->ready_arg);
+}
+
+static void pod_event(void *arg, enum client_event ev, yyjson_val *obj)
+{
+	struct agent *a = arg;
+	const char *uid = obj ? doc_str(obj, "metadata.uid") : NULL;
+	struct pod *p;
+
+	if (ev == CLIENT_SYNCED) {
+		if (!a->pods_synced) {
+			a->pods_synced = true;
+			keep_known(a);
+			drop_orphans(a);
+			drop_leftovers(a);
+			agent_maybe_ready(a);
+		}
+		return;
+	}
+	p = uid ? map_get(&a->pods, uid) : NULL;
+	if (ev == CLIENT_DELETED) {
+		/* A list after a gap knows only the name of what went away. */
+		if (!p && !uid && doc_str(obj, "metadata.name"))
+			p = pod_find(a, doc_str(obj, "metadata.namespace") ? doc_str(obj, "metadata.namespace") : "",
+				doc_str(obj, "metadata.name"));
+		if (p)
+			pod_deleted(p);
+	} else if (p) {
+		pod_update(p, obj);
+	} else {
+		/* The same name under another uid: the one before is gone. */
+		p = doc_str(obj, "metadata.name") ? pod_find(a, doc_str(obj, "metadata.namespace"), doc_str(obj, "metadata.name")) :
+			NULL;
+		if (p)
+			pod_deleted(p);
+		if (!pod_open(a, obj))
+			log_error("pod %s: out of memory", doc_str(obj, "metadata.name"));
+	}
+}
+
+/* ---- opening ---- */
+
+/* Of the interface the default route leaves by, else the first that is up. */
+static void own_address(char out[INET6_ADDRSTRLEN])
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(53) }, from;
+	socklen_t len = sizeof(from);
+	struct ifaddrs *all = NULL;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	/* A documentation address: connecting a datagram socket sends nothing. */
+	inet_pton(AF_INET, "192.0.2.1", &to.sin_addr);
+	strcpy(out, "127.0.0.1");
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&to, sizeof(to)) && !getsockname(fd, (struct sockaddr *)&from, &len)) {
+		inet_ntop(AF_INET, &from.sin_addr, out, INET6_ADDRSTRLEN);
+	} else if (!getifaddrs(&all)) {
+		for (struct ifaddrs *i = all; i; i = i->ifa_next) {
+			if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || (i->ifa_flags & IFF_LOOPBACK) ||
+			    !(i->ifa_flags & IFF_UP) || !strncmp(i->ifa_name, "sampan", 6))
+				continue;
+			inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr, out, INET6_ADDRSTRLEN);
+			break;
+		}
+		freeifaddrs(all);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static const char *or(const char *s, const char *dflt)
+{
+	return s && *s ? s : dflt;
+}
+
+static int open_parts(struct agent *a, const struct agent_config *cfg, struct err *reterr)
+{
+	struct runtime_events ev = { .exited = container_exited };
+	struct net_config net = { .name = "sampan", .pod_cidr = a->pod_cidr, .cluster_cidr = or(cfg->cluster_cidr, "10.244.0.0/16"),
+		.service_cidr = or(cfg->service_cidr, "10.96.0.0/16"), .dns_ip = a->dns_ip, .cluster_domain = a->cluster_domain,
+		.upstream_resolv = "/etc/resolv.conf" };
+	struct image_store_config images = { .insecure_registries = cfg->insecure_registries, .mirror = cfg->mirror };
+	char path[PATH_MAX], state[PATH_MAX];
+	const char *runtime = or(cfg->runtime, "crun");
+	int rc;
+
+	rc = client_open_kubeconfig(&a->client, a->loop, cfg->kubeconfig, cfg->server, reterr);
+	if (rc)
+		return rc;
+	snprintf(state, sizeof(state), "%s/containers", a->data_dir);
+	snprintf(path, sizeof(path), "%s/pods", a->data_dir);
+	if (file_mkdirs(state, 0711, reterr) || file_mkdirs(path, 0711, reterr) || file_mkdirs(a->run_dir, 0711, reterr))
+		return -ERR_IO;
+	rc = runtime_open(&a->rt, a->loop, runtime, state, a->run_dir, &ev, a, reterr);
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/images", a->data_dir);
+	images.dir = path;
+	rc = image_open(&a->images, a->loop, &images, reterr);
+	if (rc)
+		return rc;
+	snprintf(state, sizeof(state), "%s/net", a->data_dir);
+	net.state_dir = state;
+	if (strcmp(runtime, "fake") && (rc = net_open(&a->net, a->loop, &net, reterr)))
+		return rc;
+	if (workers_open(&a->workers, a->loop, "agent", 1, WORKER_JOBS_MAX) || fetcher_open(&a->fetcher, a->loop) ||
+	    recorder_open(&a->recorder, a))
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	if (cfg->serving_cert && cfg->serving_key && (rc = kubelet_open(&a->kubelet, a, cfg, reterr)))
+		return rc;
+	return 0;
+}
+
+static int follow(struct agent *a, struct err *reterr)
+{
+	const struct kinds_kind *pods = kinds_by_resource("", "v1", "pods");
+	char query[400];
+
+	runtime_adopt(a->rt, found, a);
+	snprintf(query, sizeof(query), "fieldSelector=spec.nodeName%%3D%s", a->node_name);
+	if (services_open(&a->services, a) || node_open(&a->node, a) ||
+	    client_watch(&a->pods_watch, a->client, pods, NULL, query, pod_event, a))
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	return 0;
+}
+
+int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cfg, struct err *reterr)
+{
+	char address[INET6_ADDRSTRLEN], data[PATH_MAX];
+	struct agent *a;
+	int rc;
+
+	if (strcmp(or(cfg->runtime, "crun"), "fake") && geteuid())
+		return err_set(reterr, ERR_FORBIDDEN, "the agent must run as root");
+	rc = file_mkdirs(cfg->data_dir, 0711, reterr);
+	if (rc)
+		return rc;
+	/* Mounts are told apart by their paths: these must be the kernel's. */
+	if (!realpath(cfg->data_dir, data))
+		return err_errno(reterr, "%s", cfg->data_dir);
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	own_address(address);
+	a->loop = l;
+	a->data_dir = strdup(data);
+	a->run_dir = strdup(or(cfg->run_dir, "/run/sampan"));
+	a->node_name = strdup(cfg->node_name);
+	a->address = strdup(or(cfg->address, address));
+	a->dns_ip = strdup(or(cfg->dns_ip, "10.96.0.10"));
+	a->cluster_domain = strdup(or(cfg->cluster_domain, "cluster.local"));
+	a->pod_cidr = strdup(or(cfg->pod_cidr, "10.244.0.0/24"));
+	a->pods_max = cfg->pods_max > 0 ? cfg->pods_max : PODS_MAX_DEFAULT;
+	a->ready = cfg->ready;
+	a->ready_arg = cfg->arg;
+	rc = !a->data_dir || !a->run_dir || !a->node_name || !a->address || !a->dns_ip || !a->cluster_domain || !a->pod_cidr ?
+		err_set(reterr, ERR_NOMEM, "out of memory") : open_parts(a, cfg, reterr);
+	if (!rc)
+		rc = follow(a, reterr);
+	if (rc) {
+		agent_close(a);
+		return rc;
+	}
+	*ret = a;
+	return 0;
+}
+
+void agent_close(struct agent *a)
+{
+	const char *key;
+	size_t it = 0;
+	void *v;
+
+	if (!a)
+		return;
+	a->closing = true;
+	kubelet_close(a->kubelet);
+	a->kubelet = NULL;
+	if (a->pods_watch)
+		client_watch_close(a->pods_watch);
+	services_close(a->services);
+	a->services = NULL;
+	while (map_next(&a->pods, &it, &key, &v)) {
+		struct pod *p = v;
+
+		refs_drop(p);
+		for (unsigned i = 0; i < p->ctr_count; i++) {
+			probes_stop(&p->ctrs[i]);
+			handler_cancel(p->ctrs[i].hook);
+			p->ctrs[i].hook = NULL;
+		}
+	}
+	if (a->client)
+		client_close(a->client);
+	if (a->images)
+		image_close(a->images);
+	runtime_close(a->rt);
+	if (a->net)
+		net_close(a->net);
+	if (a->workers)
+		workers_close(a->workers);
+	it = 0;
+	while (map_next(&a->pods, &it, &key, &v))
+		pod_close(v);
+	it = 0;
+	while (map_next(&a->adopted, &it, &key, &v))
+		free(v);
+	node_close(a->node);
+	recorder_close(a->recorder);
+	fetcher_close(a->fetcher);
+	map_finish(&a->pods);
+	map_finish(&a->by_ctr);
+	map_finish(&a->refs);
+	map_finish(&a->adopted);
+	free(a->data_dir);
+	free(a->run_dir);
+	free(a->node_name);
+	free(a->address);
+	free(a->dns_ip);
+	free(a->cluster_domain);
+	free(a->pod_cidr);
+	free(a);
+}

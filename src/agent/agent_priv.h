@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent_priv - the agent's own structs, for its files and their tests. */
+#ifndef AGENT_AGENT_PRIV_H
+#define AGENT_AGENT_PRIV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <yyjson.h>
+
+#include "agent/agent.h"
+#include "agent/image.h"
+#include "agent/podstate.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/map.h"
+#include "base/workers.h"
+#include "client/client.h"
+#include "net/net.h"
+#include "runtime/runtime.h"
+
+#define CTR_ID_MAX 65
+#define POD_CTRS_MAX 64
+#define CONTAINER_ID_SCHEME "sampan://"
+
+struct agent;
+struct pod;
+struct ref;
+struct probe;
+struct fetcher;
+struct handler;
+struct recorder;
+struct services;
+struct node;
+struct kubelet;
+
+/* ---- one ended instance of a container, as status shows it ---- */
+struct termination {
+	int exit_code;
+	int64_t started_us, finished_us;
+	char reason[64];               /* Completed, Error, OOMKilled, ... */
+	char *message;                 /* or NULL */
+	char id[CTR_ID_MAX];
+};
+
+enum probe_kind { PROBE_STARTUP, PROBE_LIVENESS, PROBE_READINESS, PROBE_KINDS };
+
+struct ctr {
+	struct pod *pod;
+	char *name;
+	enum ctr_kind kind;
+	yyjson_val *spec;              /* in pod->doc: changes with it */
+	struct podstate_ctr st;
+	char id[CTR_ID_MAX];           /* of the current or last instance; "" before the first */
+	unsigned attempt;              /* restartCount */
+	struct runtime_status run;
+	int64_t backoff_ms;            /* before the next start after an exit */
+	int64_t pull_backoff_ms;
+	char *image_id, *image_ref;    /* ids as image.h gives them; NULL: not known yet */
+	char reason[64];               /* why it waits; "" when it does not */
+	char *message;
+	struct termination term, last; /* of this instance (EXITED); of the one before */
+	bool has_last, ready;
+	bool hook_failed, kill_told, prestop_running;
+	int64_t stop_deadline_ms;
+	struct probe *probes[PROBE_KINDS];
+	struct start *start;           /* the start under way */
+	struct handler *hook;          /* the hook under way */
+};
+
+struct condition { bool value, set; int64_t since_us; const char *reason; char *message; };
+enum pod_cond { COND_SANDBOX, COND_INITIALIZED, COND_READY, COND_CONTAINERS_READY, COND_COUNT };
+
+struct volume;
+struct pod {
+	struct agent *a;
+	char *uid, *ns, *name;
+	char *dir;                     /* data_dir/pods/<uid> */
+	yyjson_doc *doc;
+	yyjson_val *obj, *spec;
+	struct ctr *ctrs;
+	unsigned ctr_count, ctr_max;
+	enum restart_policy restart;
+	bool deleting, gone, failed, initialized, terminal;
+	int64_t grace_ms;              /* of the deletion */
+	char fail_reason[64], *fail_message;
+	/* sandbox */
+	bool sandbox_ready;            /* as status shows it: also of an adopted pod */
+	bool sandbox_up;               /* made or found again by this process */
+	bool sandbox_busy, torn_down, finishing;
+	int64_t sandbox_backoff_ms, sandbox_retry_at_ms, delete_retry_at_ms;
+	unsigned removals;             /* under way in the teardown */
+	char *netns, *ipcns, *ip;
+	char cgroup[128];
+	struct volume *volumes;
+	bool volumes_told;             /* the FailedMount event is out */
+	struct ref **refs;
+	unsigned ref_count;
+	int64_t start_us;
+	struct condition conds[COND_COUNT];
+	enum pod_phase phase;
+	/* work */
+	struct loop_task sync_task;
+	struct loop_timer wake;
+	int64_t wake_at_ms;
+	/* status */
+	bool status_dirty, status_busy, delete_busy;
+	int64_t status_backoff_ms;
+	struct loop_timer status_timer;
+	struct loop_task status_task;
+	char *status_sent;             /* the last status the API took */
+	unsigned holds;                /* callbacks under way; the pod is freed when 0 and forgotten */
+	bool forgotten;
+};
+
+struct agent {
+	struct loop *loop;
+	char *data_dir, *run_dir, *node_name, *address, *dns_ip, *cluster_domain, *pod_cidr;
+	int pods_max, kubelet_port;
+	struct client *client;
+	struct runtime *rt;
+	struct net *net;
+	struct images *images;
+	struct workers *workers;
+	struct fetcher *fetcher;
+	struct recorder *recorder;
+	struct services *services;
+	struct node *node;
+	struct kubelet *kubelet;
+	struct map pods;               /* uid -> struct pod */
+	struct map by_ctr;             /* container id -> struct ctr */
+	struct map refs;               /* "configmaps/ns/name" -> struct ref */
+	struct map adopted;            /* container id -> struct adopted, until its pod is known */
+	struct client_watch *pods_watch;
+	bool pods_synced, closing;
+	void (*ready)(void *arg);
+	void *ready_arg;
+};
+
+/* ---- agent.c ---- */
+/* What the runtime held at start, until its pod is known. */
+struct adopted { char pod_id[CTR_ID_MAX]; struct runtime_status st; };
+
+/* ---- pod.c: the one place of effects ---- */
+struct pod *pod_open(struct agent *a, yyjson_val *obj);
+void pod_update(struct pod *p, yyjson_val *obj);
+void pod_deleted(struct pod *p);                  /* gone from the API */
+void pod_sync_soon(struct pod *p);
+void pod_refs_changed(struct pod *p);             /* what it waited for may be there */
+void pod_close(struct pod *p);                    /* at agent_close: nothing is stopped */
+void pod_fail(struct pod *p, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void pod_unhold(struct pod *p);
+struct pod *pod_find(struct agent *a, const char *ns, const char *name);
+struct ctr *pod_ctr(struct pod *p, const char *name);
+void ctr_exited(struct ctr *c, const struct runtime_status *st);
+void ctr_wait(struct ctr *c, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void ctr_stop(struct ctr *c, const char *why);    /* hook, signal, kill after the grace */
+int64_t pod_grace_ms(const struct pod *p);
+
+/* ---- podstart.c: one container from image to running ---- */
+void ctr_start(struct ctr *c);
+void ctr_start_cancel(struct ctr *c);             /* at agent_close */
+void ctr_running(struct ctr *c);                  /* probes and hooks begin; also after adoption */
+void ctr_id(char out[CTR_ID_MAX], const char *uid, const char *name, unsigned attempt);
+
+/* ---- podspec.c: pure readings of a pod ---- */
+int64_t spec_quantity(yyjson_val *resources, const char *list, const char *name, bool milli);
+const char *spec_qos(yyjson_val *pod);            /* "Guaranteed", "Burstable", "BestEffort" */
+/* NULL, or what of this pod is not done here (static or in out). */
+const char *spec_refused(yyjson_val *pod, char *out, size_t size);
+int spec_oom_score(const char *qos, yyjson_val *container, int64_t machine_memory);
+void spec_hostname(char out[64], yyjson_val *pod);
+bool spec_host_network(yyjson_val *pod);
+
+/* ---- podenv.c ---- */
+struct strv { char **v; size_t n, cap; };         /* NULL-terminated once n > 0 */
+void strv_finish(struct strv *s);
+int strv_add(struct strv *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+const char *strv_env(const struct strv *s, const char *name);
+/* $(VAR) by env; $$ is one dollar; unknown names stay. malloc'd. */
+char *env_expand(const char *s, const struct strv *env);
+/* Environment of c, in order; image: the image's own. -ERR_AGAIN: something referenced is not
+ * known yet; -ERR_NOT_FOUND with message: it is missing. */
+int env_build(struct ctr *c, const char *const *image, struct strv *ret, struct err *reterr);
+/* A field of the pod ("metadata.labels['x']", "status.podIP"). 0 or -ERR_BAD_REQUEST. */
+int env_field(struct pod *p, const char *path, struct buf *out);
+int env_resource(struct pod *p, const char *ctr_name, const char *resource, const char *divisor, struct buf *out);
+
+/* ---- refs.c: the ConfigMaps and Secrets that pods name ---- */
+enum ref_state { REF_UNKNOWN, REF_ABSENT, REF_PRESENT };
+void refs_collect(struct pod *p);                 /* watch what p names, drop what it does not */
+void refs_drop(struct pod *p);
+enum ref_state ref_get(struct pod *p, const char *plural, const char *name, yyjson_val **ret);
+
+/* ---- volumes.c, volume_write.c ---- */
+/* Make what is missing, refresh what has changed. 0; -ERR_AGAIN: waiting for something
+ * (message says for what); other: cannot be (message). */
+int volumes_prepare(struct pod *p, struct err *reterr);
+void volumes_refresh(struct pod *p);
+void volumes_remove(struct pod *p);               /* unmount and delete, on a worker */
+void volumes_close(struct pod *p);                /* memory only */
+/* Where volume name is on this machine; NULL: no such volume. */
+const char *volume_path(struct pod *p, const char *name, bool *ret_read_only);
+/* A bind source for subpath inside a volume, made when it is missing. */
+int volume_subpath(struct pod *p, const char *ctr_name, unsigned index, const char *volume, const char *subpath,
+	bool read_only, char *out, size_t size, struct err *reterr);
+struct payload { struct payload_file { char *path; char *data; size_t len; int mode; } *v; size_t n, cap; };
+void payload_finish(struct payload *p);
+int payload_add(struct payload *p, const char *path, const void *data, size_t len, int mode);
+/* Make dir hold exactly these files, all at once for readers. hash: of what is there, from
+ * the last call (zeroes at first); the same again writes nothing. fs_group -1: none. */
+int payload_write(const char *dir, const struct payload *p, int64_t fs_group, uint8_t hash[32], struct err *reterr);
+
+/* ---- podfiles.c ---- */
+int podfiles_write(struct pod *p, struct err *reterr);   /* hosts, resolv.conf */
+void resolv_conf(struct buf *out, yyjson_val *pod, const char *host, const char *ns, const char *dns_ip,
+	const char *cluster_domain);
+void hosts_file(struct buf *out, yyjson_val *pod, const char *ip, const char *hostname, const char *cluster_domain);
+/* uid, gid and groups of user ("name", "uid", "uid:gid") by the root's own /etc/passwd and /etc/group. */
+int user_lookup(const char *rootfs, const char *user, uint32_t *ret_uid, uint32_t *ret_gid, bool *ret_numeric,
+	struct err *reterr);
+unsigned user_groups(const char *rootfs, const char *user, uint32_t uid, uint32_t *out, unsigned max);
+
+/* ---- podstatus.c ---- */
+void status_changed(struct pod *p);               /* will be written soon */
+/* Conditions from the containers' state; true when readiness changed. */
+void status_conditions(struct pod *p);
+char *status_text(struct pod *p);                 /* malloc'd JSON of status */
+void status_adopt(struct pod *p);                 /* what only the API remembers of earlier lives */
+void status_close(struct pod *p);
+
+/* ---- handler.c: one probe's or hook's action ---- */
+/* message: "" or why it failed. */
+typedef void handler_fn(void *arg, bool ok, const char *message);
+/* action: an object with exec, httpGet, tcpSocket or sleep. NULL: done runs on the loop soon
+ * with the failure or could not be started at all (message in reterr). */
+struct handler *handler_run(struct ctr *c, yyjson_val *action, int64_t timeout_ms, handler_fn *done, void *arg,
+	struct err *reterr);
+void handler_cancel(struct handler *h);           /* done will not run; accepts NULL */
+
+/* ---- probe.c ---- */
+void probes_start(struct ctr *c, bool adopted);
+void probes_stop(struct ctr *c);
+
+/* ---- fetch.c: plain HTTP(S) GETs ---- */
+struct fetch;
+typedef void fetch_fn(void *arg, int status, const char *error);
+int fetcher_open(struct fetcher **ret, struct loop *l);
+void fetcher_close(struct fetcher *f);
+/* headers: "Name: value", NULL-terminated. status 0: error says why. */
+struct fetch *fetch_get(struct fetcher *f, const char *url, const char *const *headers, int64_t timeout_ms,
+	fetch_fn *done, void *arg);
+void fetch_cancel(struct fetch *f);
+
+/* ---- events.c ---- */
+int recorder_open(struct recorder **ret, struct agent *a);
+void recorder_close(struct recorder *r);
+/* About a pod (ctr NULL) or one container of it. type "Normal" or "Warning". */
+void event_pod(struct pod *p, const struct ctr *c, const char *type, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+void event_node(struct agent *a, const char *type, const char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* ---- node.c, services.c, kubelet.c ---- */
+int node_open(struct node **ret, struct agent *a);
+void node_close(struct node *n);
+int64_t node_memory_bytes(const struct agent *a);
+int64_t node_milli_cpus(const struct agent *a);
+int services_open(struct services **ret, struct agent *a);
+void services_close(struct services *s);
+/* SVCNAME_SERVICE_HOST and so on, of the Services of ns, and always the API's own. */
+int services_env(struct services *s, const char *ns, bool all, struct strv *out);
+int kubelet_open(struct kubelet **ret, struct agent *a, const struct agent_config *cfg, struct err *reterr);
+void kubelet_close(struct kubelet *k);
+/* Nothing more comes into the log of this container. */
+void kubelet_log_ended(struct kubelet *k, const char *ctr_id);
+
+/* Log of one instance: data_dir/logs/<ns>_<name>_<uid>/<container>/<attempt>.log */
+void log_path(char *out, size_t size, const struct pod *p, const char *ctr_name, unsigned attempt);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * services - Services and EndpointSlices, watched and handed to net as plain structs; and
+ * the environment variables that pods get of their namespace's Services.
+ * Source: kubelet envvars/envvars.go (names and forms).
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent_priv.h"
+#include "doc/doc.h"
+
+#define ENDPOINTS_MAX 5000
+#define PORTS_MAX 100
+#define IPS_MAX 32
+
+struct slice {
+	struct list in;                /* of its service */
+	char *key;
+	yyjson_doc *doc;
+};
+
+struct service {
+	char *key;                     /* "ns/name" */
+	yyjson_doc *doc;               /* NULL: only slices are known yet */
+	struct list slices;
+	bool told;
+};
+
+struct services {
+	struct agent *a;
+	struct map services, slices;   /* by "ns/name" */
+	struct client_watch *service_watch, *slice_watch;
+};
+
+static yyjson_doc *copy(yyjson_val *obj)
+{
+	size_t n;
+	char *text = yyjson_val_write(obj, 0, &n);
+	yyjson_doc *d = text ? yyjson_read(text, n, 0) : NULL;
+
+	free(text);
+	return d;
+}
+
+static struct service *service_of(struct services *s, const char *key)
+{
+	struct service *v = map_get(&s->services, key);
+
+	if (v)
+		return v;
+	v = calloc(1, sizeof(*v));
+	if (!v || !(v->key = strdup(key)) || map_put(&s->services, key, v, NULL)) {
+		if (v)
+			free(v->key);
+		free(v);
+		return NULL;
+	}
+	list_init(&v->slices);
+	return v;
+}
+
+static void service_drop(struct services *s, struct service *v)
+{
+	if (v->doc || !list_empty(&v->slices))
+		return;
+	map_del(&s->services, v->key);
+	free(v->key);
+	free(v);
+}
+
+static bool condition(yyjson_val *ep, const char *name, bool dflt)
+{
+	yyjson_val *v = yyjson_obj_get(yyjson_obj_get(ep, "conditions"), name);
+
+	return yyjson_is_bool(v) ? yyjson_get_bool(v) : dflt;
+}
+
+static unsigned add_slice(struct services *s, yyjson_val *slice, struct net_endpoint *out, unsigned n)
+{
+	yyjson_val *ep, *addr, *port, *ports = yyjson_obj_get(slice, "ports");
+	size_t i, m, j, k, l, c;
+
+	yyjson_arr_foreach(yyjson_obj_get(slice, "endpoints"), i, m, ep) {
+		const char *node = doc_str(ep, "nodeName");
+		bool serving = condition(ep, "serving", condition(ep, "ready", true)), terminating = condition(ep, "terminating", false);
+
+		yyjson_arr_foreach(yyjson_obj_get(ep, "addresses"), j, k, addr) {
+			struct net_endpoint e = { .ip = yyjson_get_str(addr), .hostname = doc_str(ep, "hostname"),
+				.ready = condition(ep, "ready", serving && !terminating),
+				.local = node && !strcmp(node, s->a->node_name) };
+
+			if (!yyjson_arr_size(ports) && n < ENDPOINTS_MAX)
+				out[n++] = e;
+			yyjson_arr_foreach(ports, l, c, port) {
+				if (n == ENDPOINTS_MAX)
+					return n;
+				e.port_name = doc_str(port, "name");
+				e.port = (int)doc_int(port, "port", 0);
+				out[n++] = e;
+			}
+		}
+	}
+	return n;
+}
+
+static unsigned strings(const char **out, yyjson_val *list)
+{
+	unsigned n = 0;
+	yyjson_val *v;
+	size_t i, m;
+
+	yyjson_arr_foreach(list, i, m, v)
+		if (n < IPS_MAX && yyjson_is_str(v) && strcmp(yyjson_get_str(v), "None"))
+			out[n++] = yyjson_get_str(v);
+	return n;
+}
+
+static void tell(struct services *s, struct service *v)
+{
+	const char *ips[IPS_MAX + 1] = { 0 }, *external[2 * IPS_MAX + 1] = { 0 }, *type, *policy, *affinity;
+	struct net_port ports[PORTS_MAX];
+	struct net_service n = { .ips = ips, .external_ips = external, .ports = ports };
+	struct net_endpoint *eps;
+	yyjson_val *obj = yyjson_doc_get_root(v->doc), *p;
+	unsigned ext;
+	size_t i, m;
+
+	if (!s->a->net)
+		return;
+	if (!v->doc) {
+		char ns[64];
+		const char *slash = strchr(v->key, '/');
+
+		if (!v->told)
+			return;
+		snprintf(ns, sizeof(ns), "%.*s", (int)(slash - v->key), v->key);
+		n.ns = ns;
+		n.name = slash + 1;
+		net_service_set(s->a->net, &n, true);
+		v->told = false;
+		return;
+	}
+	n.ns = doc_str(obj, "metadata.namespace");
+	n.name = doc_str(obj, "metadata.name");
+	type = doc_str(obj, "spec.type");
+	if (type && !strcmp(type, "ExternalName"))
+		n.external_name = doc_str(obj, "spec.externalName");
+	if (!strings(ips, doc_get(obj, "spec.clusterIPs")) && doc_str(obj, "spec.clusterIP") &&
+	    strcmp(doc_str(obj, "spec.clusterIP"), "None") && *doc_str(obj, "spec.clusterIP"))
+		ips[0] = doc_str(obj, "spec.clusterIP");
+	ext = strings(external, doc_get(obj, "spec.externalIPs"));
+	yyjson_arr_foreach(doc_get(obj, "status.loadBalancer.ingress"), i, m, p)
+		if (doc_str(p, "ip") && ext < 2 * IPS_MAX)
+			external[ext++] = doc_str(p, "ip");
+	policy = doc_str(obj, "spec.externalTrafficPolicy");
+	n.node_local_external = policy && !strcmp(policy, "Local");
+	n.publish_not_ready = doc_bool(obj, "spec.publishNotReadyAddresses", false);
+	affinity = doc_str(obj, "spec.sessionAffinity");
+	if (affinity && !strcmp(affinity, "ClientIP"))
+		n.affinity_s = (int)doc_int(obj, "spec.sessionAffinityConfig.clientIP.timeoutSeconds", 10800);
+	yyjson_arr_foreach(doc_get(obj, "spec.ports"), i, m, p) {
+		const char *proto = doc_str(p, "protocol"), *name = doc_str(p, "name");
+
+		if (n.port_count == PORTS_MAX)
+			break;
+		ports[n.port_count++] = (struct net_port){ .name = name ? name : "", .proto = proto ? proto : "TCP",
+			.port = (int)doc_int(p, "port", 0), .node_port = (int)doc_int(p, "nodePort", 0) };
+	}
+	eps = calloc(ENDPOINTS_MAX, sizeof(*eps));
+	if (!eps)
+		return;
+	list_each(&v->slices, at)
+		n.ep_count = add_slice(s, yyjson_doc_get_root(list_entry(at, struct slice, in)->doc), eps, n.ep_count);
+	n.eps = eps;
+	net_service_set(s->a->net, &n, false);
+	v->told = true;
+	free(eps);
+}
+
+static void key_of(yyjson_val *obj, const char *name, char key[600])
+{
+	const char *ns = doc_str(obj, "metadata.namespace");
+
+	snprintf(key, 600, "%s/%s", ns ? ns : "", name ? name : "");
+}
+
+static void service_event(void *arg, enum client_event ev, yyjson_val *obj)
+{
+	struct services *s = arg;
+	struct service *v;
+	char key[600];
+
+	if (ev == CLIENT_SYNCED)
+		return;
+	key_of(obj, doc_str(obj, "metadata.name"), key);
+	v = service_of(s, key);
+	if (!v)
+		return;
+	yyjson_doc_free(v->doc);
+	v->doc = ev == CLIENT_DELETED ? NULL : copy(obj);
+	tell(s, v);
+	service_drop(s, v);
+}
+
+static void slice_event(void *arg, enum client_event ev, yyjson_val *obj)
+{
+	struct services *s = arg;
+	struct service *v;
+	struct slice *sl;
+	char key[600], service[600];
+	yyjson_val *label;
+
+	if (ev == CLIENT_SYNCED)
+		return;
+	label = yyjson_obj_get(doc_get(obj, "metadata.labels"), "kubernetes.io/service-name");
+	if (!yyjson_is_str(label))
+		return;
+	key_of(obj, doc_str(obj, "metadata.name"), key);
+	key_of(obj, yyjson_get_str(label), service);
+	v = service_of(s, service);
+	if (!v)
+		return;
+	sl = map_get(&s->slices, key);
+	if (ev == CLIENT_DELETED) {
+		if (sl) {
+			map_del(&s->slices, key);
+			list_del(&sl->in);
+			yyjson_doc_free(sl->doc);
+			free(sl->key);
+			free(sl);
+		}
+	} else {
+		if (!sl) {
+			sl = calloc(1, sizeof(*sl));
+			if (!sl || !(sl->key = strdup(key)) || map_put(&s->slices, key, sl, NULL)) {
+				if (sl)
+					free(sl->key);
+				free(sl);
+				return;
+			}
+			list_add_tail(&v->slices, &sl->in);
+		}
+		yyjson_doc_free(sl->doc);
+		sl->doc = copy(obj);
+	}
+	tell(s, v);
+	service_drop(s, v);
+}
+
+/* ---- environment ---- */
+
+/* "redis-master" -> "REDIS_MASTER" */
+static void upper(char *out, size_t size, const char *name)
+{
+	size_t i = 0;
+
+	for (; name[i] && i + 1 < size; i++)
+		out[i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+	out[i] = 0;
+}
+
+static int add_service(struct strv *out, yyjson_val *obj)
+{
+	const char *ip = doc_str(obj, "spec.clusterIP");
+	char name[256], port_name[256];
+	bool first = true;
+	yyjson_val *p;
+	size_t i, n;
+	int rc;
+
+	if (!ip || !*ip || !strcmp(ip, "None"))
+		return 0;
+	upper(name, sizeof(name), doc_str(obj, "metadata.name"));
+	rc = strv_add(out, "%s_SERVICE_HOST=%s", name, ip);
+	yyjson_arr_foreach(doc_get(obj, "spec.ports"), i, n, p) {
+		const char *proto = doc_str(p, "protocol") ? doc_str(p, "protocol") : "TCP";
+		int port = (int)doc_int(p, "port", 0);
+		char lower[8];
+
+		for (size_t k = 0; k < sizeof(lower) - 1 && (lower[k] = (char)tolower((unsigned char)proto[k])); k++)
+			lower[k + 1] = 0;
+		if (first) {
+			rc |= strv_add(out, "%s_SERVICE_PORT=%d", name, port);
+			rc |= strv_add(out, "%s_PORT=%s://%s:%d", name, lower, ip, port);
+		}
+		first = false;
+		if (doc_str(p, "name") && *doc_str(p, "name")) {
+			upper(port_name, sizeof(port_name), doc_str(p, "name"));
+			rc |= strv_add(out, "%s_SERVICE_PORT_%s=%d", name, port_name, port);
+		}
+		rc |= strv_add(out, "%s_PORT_%d_%s=%s://%s:%d", name, port, proto, lower, ip, port);
+		rc |= strv_add(out, "%s_PORT_%d_%s_PROTO=%s", name, port, proto, lower);
+		rc |= strv_add(out, "%s_PORT_%d_%s_PORT=%d", name, port, proto, port);
+		rc |= strv_add(out, "%s_PORT_%d_%s_ADDR=%s", name, port, proto, ip);
+	}
+	return rc ? -ERR_NOMEM : 0;
+}
+
+int services_env(struct services *s, const char *ns, bool all, struct strv *out)
+{
+	struct service *api = map_get(&s->services, "default/kubernetes");
+	size_t it = 0, n = strlen(ns);
+	const char *key;
+	void *v;
+	int rc = api && api->doc ? add_service(out, yyjson_doc_get_root(api->doc)) : 0;
+
+	while (all && !rc && map_next(&s->services, &it, &key, &v)) {
+		struct service *svc = v;
+
+		if (svc == api || !svc->doc || strncmp(key, ns, n) || key[n] != '/')
+			continue;
+		rc = add_service(out, yyjson_doc_get_root(svc->doc));
+	}
+	return rc;
+}
+
+int services_open(struct services **ret, struct agent *a)
+{
+	const struct kinds_kind *service = kinds_by_resource("", "v1", "services");
+	const struct kinds_kind *slice = kinds_by_resource("discovery.k8s.io", "v1", "endpointslices");
+	struct services *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return -ERR_NOMEM;
+	s->a = a;
+	*ret = s;
+	rc = client_watch(&s->service_watch, a->client, service, NULL, NULL, service_event, s);
+	return rc ? rc : client_watch(&s->slice_watch, a->client, slice, NULL, NULL, slice_event, s);
+}
+
+void services_close(struct services *s)
+{
+	const char *key;
+	size_t it = 0;
+	void *v;
+
+	if (!s)
+		return;
+	if (s->service_watch)
+		client_watch_close(s->service_watch);
+	if (s->slice_watch)
+		client_watch_close(s->slice_watch);
+	while (map_next(&s->slices, &it, &key, &v)) {
+		struct slice *sl = v;
+
+		yyjson_doc_free(sl->doc);
+		free(sl->key);
+		free(sl);
+	}
+	it = 0;
+	while (map_next(&s->services, &it, &key, &v)) {
+		struct service *svc = v;
+
+		yyjson_doc_free(svc->doc);
+		free(svc->key);
+		free(svc);
+	}
+	map_finish(&s->slices);
+	map_finish(&s->services);
+	free(s);
+}
