@@ -458,6 +458,7 @@ int image_import(struct images *m, const char *path, const char *name, image_pro
 	p->fd = -1;
 	list_init(&p->link);
 	p->build.m = m;
+	p->build.arg = p;
 	loop_timer_init(&p->told, m->loop, tell, p);
 	p->path = strdup(path);
 	p->name = name ? strdup(name) : NULL;

@@ -41,7 +41,7 @@ struct pull {
 	unsigned tries, agains;
 	struct loop_timer retry, told;
 	struct loop_task start_task;
-	/* A finished one tells its waiters from the next turn on. */
+	/* Of one decided at once, told from the next turn on; then of the first refusal. */
 	int rc;
 	char message[1024];
 };
@@ -162,10 +162,15 @@ static void on_done(void *arg, int rc, const char *said, const char *message)
 		return;
 	}
 	if ((rc == -ERR_UNAUTHORIZED || rc == -ERR_NOT_FOUND) && p->login < p->login_count) {
+		if (rc == -ERR_UNAUTHORIZED && !*p->message)
+			snprintf(p->message, sizeof(p->message), "%s", message);
 		p->login++;
 		begin(p);
 		return;
 	}
+	/* What was said to the credentials tells more than what is said without any. */
+	if (rc == -ERR_UNAUTHORIZED && *p->message)
+		message = p->message;
 	if (rc == -ERR_CANCELED) {
 		end(p, -ERR_SIZE, p->step == PULL_CONFIG ? "the image's config is larger than its manifest says" :
 			"the manifest is larger than 4 MiB");
@@ -401,6 +406,7 @@ int image_pull(struct images *m, const char *ref, enum image_policy policy, cons
 	list_init(&p->link);
 	m->pull_count++;
 	p->build.m = m;
+	p->build.arg = p;
 	loop_timer_init(&p->retry, m->loop, retry, p);
 	loop_timer_init(&p->told, m->loop, tell, p);
 	decide(p, ref, policy);
@@ -412,7 +418,7 @@ int image_pull(struct images *m, const char *ref, enum image_policy policy, cons
 		list_each(&m->pulls, it) {
 			struct pull *other = list_entry(it, struct pull, link);
 
-			if (!strcmp(other->key, p->key) && !other->rc && !*other->message &&
+			if (!strcmp(other->key, p->key) && !other->rc &&
 			    (other->building || !*other->build.id)) {
 				free_pull(p);
 				return add_waiter(other, progress, done, arg);

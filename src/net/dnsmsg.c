@@ -263,8 +263,10 @@ static bool undash(char out[46], const char *label)
 	uint8_t addr[16];
 	int family;
 
+	if (strlen(label) > 45)
+		return false;
 	for (int pass = 0; pass < 2; pass++) {
-		snprintf(out, 46, "%s", label);
+		strcpy(out, label);
 		for (char *p = out; *p; p++)
 			if (*p == '-')
 				*p = pass ? ':' : '.';
