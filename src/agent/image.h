@@ -127,8 +127,4 @@ int image_user(const char *rootfs, const char *user, struct image_user *ret, str
 /* The name in full: "nginx" -> "docker.io/library/nginx:latest". 0 or -ERR_BAD_REQUEST. */
 int image_normalize(struct buf *out, const char *ref, struct err *reterr);
 
-/* `sampan image ls|pull|import|rm ...`: argv[0] is the verb; dir as in image_store_config. Works beside a
- * running agent. Returns the exit status. Blocking; owns its loop. */
-int image_main(int argc, char **argv, const char *dir);
-
 #endif
