@@ -250,6 +250,18 @@ static void run_queue(void *arg)
 }
 
 /* ---- writes ---- */
+/* Into a namespace that goes nothing can be put, now or later. */
+static bool namespace_goes(const struct client_reply *r)
+{
+	yyjson_val *it;
+	size_t i, max;
+
+	yyjson_arr_foreach(doc_get(r->obj, "details.causes"), i, max, it)
+		if (yyjson_equals_str(yyjson_obj_get(it, "reason"), "NamespaceTerminating"))
+			return true;
+	return false;
+}
+
 static void write_done(void *arg, const struct client_reply *r)
 {
 	struct write *w = arg;
@@ -258,7 +270,8 @@ static void write_done(void *arg, const struct client_reply *r)
 	int rc = r->rc;
 
 	list_del(&w->link);
-	if ((rc == -ERR_EXISTS && w->exists_ok) || (rc == -ERR_NOT_FOUND && w->absent_ok))
+	bool moot = rc == -ERR_FORBIDDEN && namespace_goes(r);
+	if ((rc == -ERR_EXISTS && w->exists_ok) || (rc == -ERR_NOT_FOUND && w->absent_ok) || moot)
 		rc = 0;
 	if (rc && rc != -ERR_CANCELED && !c->closing) {
 		if (rc == -ERR_CONFLICT || rc == -ERR_NOT_FOUND)
@@ -267,7 +280,7 @@ static void write_done(void *arg, const struct client_reply *r)
 			log_warn("%s: %s: %s", c->def->name, w->what, r->message);
 	}
 	if (k) {
-		if (w->answer && !c->closing)
+		if (w->answer && !c->closing && !moot)
 			w->answer(c, k->ns, k->name, rc, r->obj, r->message);
 		if (rc)
 			k->failed = true;
