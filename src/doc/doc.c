@@ -391,6 +391,15 @@ bool doc_mset_key(yyjson_mut_doc *d, yyjson_mut_val *obj, const char *path, cons
 	return obj && obj_put(d, obj, key, strlen(key), yyjson_mut_strcpy(d, s));
 }
 
+yyjson_mut_val *doc_arr_iter_remove(yyjson_mut_arr_iter *it)
+{
+	yyjson_mut_val *v = yyjson_mut_arr_iter_remove(it);
+
+	if (v)
+		it->cur = it->pre;
+	return v;
+}
+
 bool doc_mdepth_within(const yyjson_mut_val *v, unsigned levels)
 {
 	const yyjson_mut_val *it;

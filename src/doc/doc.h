@@ -63,6 +63,10 @@ bool doc_mdel(yyjson_mut_val *obj, const char *path);  /* true when it was there
 /* Same, for a key that may hold dots (labels, annotations). */
 bool doc_mset_key(yyjson_mut_doc *d, yyjson_mut_val *obj, const char *path, const char *key, const char *s);
 
+/* Take the element an iteration has just returned out of its array. yyjson's own
+ * yyjson_mut_arr_iter_remove then passes over the element after it. */
+yyjson_mut_val *doc_arr_iter_remove(yyjson_mut_arr_iter *it);
+
 /* Semantic equality: member order does not matter, null equals absent in
  * objects, 1 equals 1.0. */
 bool doc_equal(yyjson_val *a, yyjson_val *b);

@@ -80,6 +80,10 @@ static int find_own(struct application *x)
 	return 0;
 }
 
+/* metadata itself is the server's: it stays when nobody owns anything in it. */
+static struct fieldset metadata = { .pe = "f:metadata", .len = 10, .member = true };
+static const struct fieldset server = { .n = 1, .cap = 1, .kids = &metadata };
+
 /* The set of the new configuration, the merged object without what is given up. */
 static int merge_and_prune(struct application *x)
 {
@@ -98,7 +102,8 @@ static int merge_and_prune(struct application *x)
 		return over(x);
 	for (size_t i = 0; i < x->m.n; i++)
 		owners[i] = i == x->own ? &x->set : &x->m.v[i].set;
-	apply_prune(&x->c, x->merged, &last, owners, x->m.n);
+	owners[x->m.n] = &server;
+	apply_prune(&x->c, x->merged, &last, owners, x->m.n + 1);
 	apply_compare(&x->c, x->live, x->merged, &x->diff);
 	return combine(x, FIELDSET_UNION, &x->diff.modified, &x->diff.added, &x->taken);
 }

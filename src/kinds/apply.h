@@ -41,7 +41,12 @@ bool apply_ignores(const struct apply *c, const struct frame *in, const char *ke
 
 /* ---- members and elements (apply_item.c) ---- */
 struct item { const char *key; size_t len; yyjson_mut_val *v; size_t order; };
-struct items { struct item *v; size_t n; };
+struct items {
+	struct item *v;
+	size_t n;
+	const char *lacks;             /* a key the element at `lacking` has not and nothing stands for, or NULL */
+	size_t lacking;
+};
 
 /* The members of an object (NULL: none) in ascending order of key, first of duplicates. */
 struct items items_of_map(struct apply *c, yyjson_mut_val *obj);

@@ -172,8 +172,11 @@ static void add_scalar(struct apply *c, yyjson_mut_val *v)
 		c->over = true;
 }
 
-static void add_keys(struct apply *c, const struct kinds_type *t, const char *const *keys, size_t n, yyjson_mut_val *v)
+/* The key that is missing, or NULL. */
+static const char *add_keys(struct apply *c, const struct kinds_type *t, const char *const *keys, size_t n,
+	yyjson_mut_val *v)
 {
+	const char *lacks = NULL;
 	bool first = true;
 
 	buf_adds(&c->text, "k:{");
@@ -181,8 +184,10 @@ static void add_keys(struct apply *c, const struct kinds_type *t, const char *co
 		const struct kinds_field *f = kinds_find_field(t, keys[i], strlen(keys[i]), 0);
 		yyjson_mut_val *m = yyjson_mut_obj_get(v, keys[i]);
 		const char *dflt = f ? f->dflt : NULL;
-		if ((!m || yyjson_mut_is_null(m)) && !dflt)
+		if ((!m || yyjson_mut_is_null(m)) && !dflt) {
+			lacks = lacks ? lacks : keys[i];
 			continue;
+		}
 		if (!first)
 			buf_addc(&c->text, ',');
 		first = false;
@@ -194,6 +199,7 @@ static void add_keys(struct apply *c, const struct kinds_type *t, const char *co
 			buf_adds(&c->text, dflt);
 	}
 	buf_addc(&c->text, '}');
+	return lacks;
 }
 
 struct items items_of_list(struct apply *c, struct shape s, yyjson_mut_val *arr)
@@ -216,7 +222,11 @@ struct items items_of_list(struct apply *c, struct shape s, yyjson_mut_val *arr)
 		struct item *x = &t.v[t.n];
 		buf_clear(&c->text);
 		if (s.kind == SHAPE_LIST) {
-			add_keys(c, s.type, keys, n, v);
+			const char *lacks = add_keys(c, s.type, keys, n, v);
+			if (lacks && !t.lacks) {
+				t.lacks = lacks;
+				t.lacking = at;
+			}
 		} else {
 			buf_adds(&c->text, "v:");
 			add_scalar(c, v);

@@ -33,13 +33,15 @@ static bool descend(const struct fieldset *const *owners, size_t n, const char *
 static void prune(struct apply *c, struct shape s, yyjson_mut_val *v, const struct fieldset *last,
 	const struct fieldset *const *owners, size_t n);
 
-/* True: the value at this path goes. Below it, what must go is gone already. */
-static bool prune_value(struct apply *c, struct shape s, yyjson_mut_val *v, const struct fieldset *last, bool declared,
-	const char *pe, size_t len, const struct fieldset *const *owners, size_t n)
+/* True: the value at this path (of a struct's member f, else NULL) goes. Below
+ * it, what must go is gone already; an emptied container goes too, unless it is
+ * owned or always written. */
+static bool prune_value(struct apply *c, struct shape s, yyjson_mut_val *v, const struct fieldset *last,
+	const struct kinds_field *f, const char *pe, size_t len, const struct fieldset *const *owners, size_t n)
 {
 	const struct fieldset **below = arena_alloc(c->a, (n + 1) * sizeof(*below));
 	const struct fieldset *here = fieldset_find(last, pe, len);
-	bool was_empty;
+	bool was_empty, owned;
 
 	if (!below) {
 		c->over = true;
@@ -47,13 +49,18 @@ static bool prune_value(struct apply *c, struct shape s, yyjson_mut_val *v, cons
 	}
 	if (!here)
 		return false;
-	if (!descend(owners, n, pe, len, declared, below) && holds(here, declared))
+	owned = descend(owners, n, pe, len, f != NULL, below);
+	if (!owned && holds(here, f != NULL))
 		return true;
 	if (!here->n || !yyjson_mut_is_ctn(v))
 		return false;
 	was_empty = !yyjson_mut_get_len(v);
 	prune(c, s, v, here, below, n);
-	return !was_empty && !yyjson_mut_get_len(v);
+	if (was_empty || yyjson_mut_get_len(v))
+		return false;
+	if (f && f->card != KC_ONE && !c->kind->custom)
+		return f->omit != KO_NEVER;
+	return !owned;
 }
 
 static void prune_object(struct apply *c, struct shape s, yyjson_mut_val *v, const struct fieldset *last,
@@ -70,7 +77,7 @@ static void prune_object(struct apply *c, struct shape s, yyjson_mut_val *v, con
 		struct shape below;
 		const char *pe = item_field(c, key, len);
 		if (!pe || !shape_member(s, key, len, 0, &below, &f) ||
-		    !prune_value(c, below, yyjson_mut_obj_iter_get_val(k), last, f != NULL, pe, len + 2, owners, n))
+		    !prune_value(c, below, yyjson_mut_obj_iter_get_val(k), last, f, pe, len + 2, owners, n))
 			continue;
 		zero = f && !c->kind->custom ? kinds_zero(c->d, f, &c->over) : NULL;
 		if (zero) {
@@ -90,8 +97,8 @@ static void prune_list(struct apply *c, struct shape s, yyjson_mut_val *v, const
 
 	yyjson_mut_arr_iter_init(v, &it);
 	for (size_t i = 0; i < t.n && yyjson_mut_arr_iter_next(&it); i++)
-		if (prune_value(c, shape_element(s), t.v[i].v, last, false, t.v[i].key, t.v[i].len, owners, n))
-			yyjson_mut_arr_iter_remove(&it);
+		if (prune_value(c, shape_element(s), t.v[i].v, last, NULL, t.v[i].key, t.v[i].len, owners, n))
+			doc_arr_iter_remove(&it);
 }
 
 static void prune(struct apply *c, struct shape s, yyjson_mut_val *v, const struct fieldset *last,

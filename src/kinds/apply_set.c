@@ -29,16 +29,22 @@ static void print_path(struct apply *c, struct buf *out, const struct frame *at)
 		fieldset_print_element(c->a, out, at->key, at->len);
 }
 
-static void duplicate(struct set_walk *w, const struct frame *list, const struct item *x)
+/* The first thing wrong with the list: x came before, or an element lacks a key. */
+static void problem(struct set_walk *w, const struct frame *list, const struct items *t, const struct item *x)
 {
 	struct buf b BUF_AUTO = { 0 };
 
 	if (w->problem)
 		return;
 	print_path(w->c, &b, list);
-	buf_adds(&b, ": duplicate entries for key ");
-	fieldset_print_element(w->c->a, &b, x->key, x->len);
-	w->problem = b.failed ? "duplicate entries" : arena_strndup(w->c->a, b.p, b.len);
+	if (x) {
+		buf_adds(&b, ": duplicate entries for key ");
+		fieldset_print_element(w->c->a, &b, x->key, x->len);
+	} else {
+		buf_printf(&b, ": element %zu: associative list with keys has an element that omits key field \"%s\" "
+			"(and doesn't have default value)", t->lacking, t->lacks);
+	}
+	w->problem = b.failed ? "lists that cannot be merged" : arena_strndup(w->c->a, b.p, b.len);
 	w->c->over |= !w->problem;
 }
 
@@ -46,11 +52,14 @@ static void add_member(struct set_walk *w, struct shape s, bool declared, const 
 	const struct frame *in, struct fieldset *to)
 {
 	struct frame at = { .up = in, .key = key, .len = n, .type = 'f' };
-	struct fieldset *kid;
+	struct fieldset *kid, nobodys = { 0 };
 	const char *pe;
 
-	if (apply_ignores(w->c, in, key, n))
+	if (apply_ignores(w->c, in, key, n)) {
+		/* Nobody owns these, but their lists are merged all the same. */
+		set_of(w, s, v, &at, &nobodys);
 		return;
+	}
 	pe = item_field(w->c, key, n);
 	kid = pe ? fieldset_add(w->c->a, to, pe, n + 2) : NULL;
 	if (!kid) {
@@ -80,12 +89,14 @@ static void add_elements(struct set_walk *w, struct shape s, yyjson_mut_val *v, 
 {
 	struct items t = items_of_list(w->c, s, v);
 
+	if (t.lacks)
+		problem(w, in, &t, NULL);
 	items_sort(&t);
 	for (size_t i = 0; i < t.n; i++) {
 		struct frame at = { .up = in, .key = t.v[i].key, .len = t.v[i].len, .type = 'e' };
 		struct fieldset *kid;
 		if (i && at.len == t.v[i - 1].len && !memcmp(at.key, t.v[i - 1].key, at.len)) {
-			duplicate(w, in, &t.v[i]);
+			problem(w, in, &t, &t.v[i]);
 			continue;
 		}
 		kid = fieldset_add(w->c->a, to, at.key, at.len);

@@ -248,7 +248,7 @@ int smp_list_delete(struct smp *c, yyjson_mut_val *into, yyjson_val *patch, yyjs
 	for (yyjson_mut_val *v; !rc && (v = yyjson_mut_arr_iter_next(&it));) {
 		rc = list_text(c, NULL, v, &text);
 		if (!rc && map_get(&gone, text))
-			yyjson_mut_arr_iter_remove(&it);
+			doc_arr_iter_remove(&it);
 	}
 	map_finish(&gone);
 	*ret = rc ? NULL : into;

@@ -106,6 +106,26 @@ static void writing_makes_parents_and_keeps_places(void **state)
 	assert_string_equal(text_of(o), "{\"z\":1}");
 }
 
+static void elements_can_go_while_iterating(void **state)
+{
+	static const struct { const char *from, *to; } cases[] = {
+		{ "[1,1,2,1,1,3,1]", "[2,3]" }, { "[1,1,1]", "[]" }, { "[2,1]", "[2]" }, { "[1]", "[]" }, { "[1,2]", "[2]" },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		yyjson_mut_doc *d = doc_new(mem);
+		yyjson_mut_val *arr = mjson(d, cases[i].from);
+		yyjson_mut_arr_iter it;
+		yyjson_mut_arr_iter_init(arr, &it);
+		for (yyjson_mut_val *v; (v = yyjson_mut_arr_iter_next(&it));)
+			if (yyjson_mut_get_int(v) == 1)
+				assert_non_null(doc_arr_iter_remove(&it));
+		assert_string_equal(text_of(arr), cases[i].to);
+		yyjson_mut_arr_add_int(d, arr, 9);
+		assert_int_equal(yyjson_mut_get_int(yyjson_mut_arr_get_last(arr)), 9);
+	}
+}
+
 static const struct { const char *a, *b; bool same; } equal_cases[] = {
 	{ "{}", "{}", true }, { "{\"a\":1}", "{\"a\":1.0}", true }, { "{\"a\":1,\"b\":2}", "{\"b\":2,\"a\":1}", true },
 	{ "{\"a\":null}", "{}", true }, { "{\"a\":null,\"b\":1}", "{\"b\":1,\"c\":null}", true },
@@ -145,6 +165,7 @@ int main(void)
 		cmocka_unit_test(depth_and_size_are_bounded),
 		cmocka_unit_test(paths_reach_members_and_elements),
 		cmocka_unit_test(writing_makes_parents_and_keeps_places),
+		cmocka_unit_test(elements_can_go_while_iterating),
 		cmocka_unit_test(equality_ignores_order_and_nulls),
 		cmocka_unit_test(frozen_trees_read_back),
 	};

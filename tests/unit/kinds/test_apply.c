@@ -240,6 +240,8 @@ static const struct { const char *name, *first, *other, *second, *spec; } prune_
 	{ "a field nobody else owns goes", "{\"spec\":{\"nodeName\":\"n\",\"hostname\":\"h\"}}", NULL, "{\"spec\":{\"hostname\":\"h\"}}", "{\"containers\":null,\"hostname\":\"h\"}" },
 	{ "an element goes with its defaults", "{\"spec\":{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]}}", NULL,
 		"{\"spec\":{\"containers\":[{\"name\":\"b\"}]}}", "{\"containers\":[{\"name\":\"b\",\"resources\":{}}]}" },
+	{ "neighbouring elements go", "{\"spec\":{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"c\"}]}}", NULL,
+		"{\"spec\":{\"containers\":[{\"name\":\"c\"}]}}", "{\"containers\":[{\"name\":\"c\",\"resources\":{}}]}" },
 	{ "an element another has a field in loses ours only", "{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"tty\":true},{\"name\":\"b\"}]}}",
 		"{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}}", "{\"spec\":{\"containers\":[{\"name\":\"b\"}]}}",
 		"{\"containers\":[{\"name\":\"a\",\"image\":\"i\",\"resources\":{}},{\"name\":\"b\",\"resources\":{}}]}" },
@@ -263,6 +265,18 @@ static void what_is_no_longer_applied_is_pruned(void **state)
 		if (!doc_mequal(doc_mget(v, "spec"), mjson(doc, prune_cases[i].spec)))
 			fail_msg("%s: %s", prune_cases[i].name, text_of(doc_mget(v, "spec")));
 	}
+}
+
+static void metadata_outlives_what_was_applied_in_it(void **state)
+{
+	const struct kinds_kind *k = kind("", "v1", "ConfigMap");
+	yyjson_mut_val *v = applied(k, "m", T0, NULL, "{\"metadata\":{\"name\":\"a\",\"uid\":\"u\",\"labels\":{\"a\":\"b\"}}}");
+
+	v = applied(k, "m", T0, v, "{\"data\":{\"k\":\"v\"}}");
+	assert_string_equal(doc_mstr(v, "metadata.uid"), "u");
+	assert_null(doc_mget(v, "metadata.labels"));
+	v = applied(k, "m", T0, v, "{}");
+	assert_true(doc_mequal(v, mjson(doc, "{\"metadata\":{\"name\":\"a\",\"uid\":\"u\"}}")));
 }
 
 static const struct { const char *name, *live, *config, *want; } order_cases[] = {
@@ -492,6 +506,7 @@ int main(void)
 		TEST(conflicts_name_managers_and_fields),
 		TEST(a_golden_session_of_appliers),
 		TEST(what_is_no_longer_applied_is_pruned),
+		TEST(metadata_outlives_what_was_applied_in_it),
 		TEST(merged_lists_keep_a_sensible_order),
 		TEST(duplicate_keys_are_refused),
 		TEST(untracked_objects_belong_to_whoever_came_before),

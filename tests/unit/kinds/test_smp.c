@@ -51,6 +51,8 @@ static const struct smp_case pod_cases[] = {
 		"{\"metadata\":{\"finalizers\":[\"c\",\"a\",\"b\"]}}" },
 	{ "strings deleted", "{\"metadata\":{\"finalizers\":[\"a\",\"b\",\"c\"]}}",
 		"{\"metadata\":{\"$deleteFromPrimitiveList/finalizers\":[\"c\",\"a\",\"q\"]}}", "{\"metadata\":{\"finalizers\":[\"b\"]}}" },
+	{ "neighbours deleted", "{\"metadata\":{\"finalizers\":[\"a\",\"b\",\"c\"]}}",
+		"{\"metadata\":{\"$deleteFromPrimitiveList/finalizers\":[\"a\",\"b\"]}}", "{\"metadata\":{\"finalizers\":[\"c\"]}}" },
 	{ "strings deleted and added", "{\"metadata\":{\"finalizers\":[\"a\",\"b\"]}}",
 		"{\"metadata\":{\"$deleteFromPrimitiveList/finalizers\":[\"a\"],\"$setElementOrder/finalizers\":[\"c\",\"b\"],\"finalizers\":[\"c\"]}}",
 		"{\"metadata\":{\"finalizers\":[\"c\",\"b\"]}}" },
