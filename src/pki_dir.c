@@ -4,7 +4,8 @@
  *
  * Keys are EC P-256, made in under a millisecond; only the one that signs tokens
  * is RSA, because clients of the API expect RS256. It is made on a thread of its
- * own while everything else is prepared.
+ * own while everything else is prepared. What was made is written to disk at once,
+ * in the end: each file alone would cost the disk two efforts.
  */
 #include "pki_dir.h"
 
@@ -25,7 +26,16 @@
 #define CERT_VALID_S (365LL * DAY_S)
 #define RENEW_BEFORE_S (90LL * DAY_S)  /* made again when less is left */
 
-struct place { const char *dir; char path[4096]; };
+#define FILES_MAX 16
+
+struct place {
+	const char *dir;
+	char path[4096];
+	struct file_content made[FILES_MAX];   /* written in the end; names and content below */
+	struct buf content[FILES_MAX];
+	char names[FILES_MAX][80];
+	size_t count;
+};
 
 static const char *at(struct place *p, const char *name)
 {
@@ -38,6 +48,41 @@ static int64_t now_s(void)
 	return env_wall_us() / 1000000;
 }
 
+/* To be written with the rest. */
+static int keep(struct place *p, const char *name, const struct buf *b, mode_t mode, struct err *reterr)
+{
+	struct buf *copy = &p->content[p->count];
+
+	if (p->count == FILES_MAX)
+		return err_set(reterr, ERR_INTERNAL, "too many files in %s", p->dir);
+	buf_add(copy, b->p, b->len);
+	if (copy->failed)
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	snprintf(p->names[p->count], sizeof(p->names[0]), "%s", name);
+	p->made[p->count] = (struct file_content){ p->names[p->count], copy->p, copy->len, mode };
+	p->count++;
+	return 0;
+}
+
+static void wipe(struct buf *b)
+{
+	if (b->p)
+		explicit_bzero(b->p, b->cap);
+	buf_finish(b);
+}
+
+static int write_made(struct place *p, struct err *reterr)
+{
+	return p->count ? file_replace_all(p->dir, p->made, p->count, reterr) : 0;
+}
+
+static void place_finish(struct place *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		wipe(&p->content[i]);
+	p->count = 0;
+}
+
 /* A key file read, or made when it is missing. */
 static int key(struct place *p, const char *name, bool rsa, struct buf *out, struct err *reterr)
 {
@@ -46,7 +91,7 @@ static int key(struct place *p, const char *name, bool rsa, struct buf *out, str
 	if (rc != -ERR_NOT_FOUND)
 		return rc;
 	rc = rsa ? pki_rsa_key(out, reterr) : pki_ec_key(out, reterr);
-	return rc ? rc : file_replace(at(p, name), out->p, out->len, 0600, reterr);
+	return rc ? rc : keep(p, name, out, 0600, reterr);
 }
 
 struct cert_row {
@@ -78,7 +123,7 @@ static int cert(struct place *p, const struct pki_dir *d, const struct cert_row 
 	struct pki_request q = { .cn = row->cn, .orgs = row->orgs, .dns = dns, .ips = ips, .server = row->server,
 		.client = row->client, .now_s = now_s(), .valid_s = CERT_VALID_S };
 	rc = pki_issue(out, &q, out_key->p, d->ca_cert.p, d->ca_key.p, reterr);
-	return rc ? rc : file_replace(at(p, file), out->p, out->len, 0600, reterr);
+	return rc ? rc : keep(p, file, out, 0600, reterr);
 }
 
 static int authority(struct place *p, struct pki_dir *d, struct err *reterr)
@@ -92,12 +137,12 @@ static int authority(struct place *p, struct pki_dir *d, struct err *reterr)
 		return rc;
 	struct pki_request q = { .cn = "sampan-ca", .ca = true, .now_s = now_s(), .valid_s = CA_VALID_S };
 	rc = pki_issue(&d->ca_cert, &q, d->ca_key.p, NULL, NULL, reterr);
-	return rc ? rc : file_replace(at(p, "ca.crt"), d->ca_cert.p, d->ca_cert.len, 0644, reterr);
+	return rc ? rc : keep(p, "ca.crt", &d->ca_cert, 0644, reterr);
 }
 
 /* Written only when it would change: people copy these files. */
-static int kubeconfig(const char *path, const struct pki_dir *d, const char *server, const char *user,
-	const struct buf *crt, const struct buf *k, struct err *reterr)
+static int kubeconfig(struct place *p, const char *name, const struct pki_dir *d, const char *server,
+	const char *user, const struct buf *crt, const struct buf *k, struct err *reterr)
 {
 	BUF_AUTO struct buf b = { 0 };
 	BUF_AUTO struct buf old = { 0 };
@@ -113,9 +158,9 @@ static int kubeconfig(const char *path, const struct pki_dir *d, const char *ser
 		"current-context: sampan\n", user);
 	if (b.failed)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
-	if (!file_read(path, PEM_MAX, &old, NULL) && old.len == b.len && !memcmp(old.p, b.p, b.len))
+	if (!file_read(at(p, name), PEM_MAX, &old, NULL) && old.len == b.len && !memcmp(old.p, b.p, b.len))
 		return 0;
-	return file_replace(path, b.p, b.len, 0600, reterr);
+	return keep(p, name, &b, 0600, reterr);
 }
 
 struct rsa_job { struct place place; struct buf *out; int rc; struct err err; };
@@ -128,7 +173,7 @@ static void *make_rsa(void *arg)
 	return NULL;
 }
 
-static int certificates(struct place *p, struct pki_dir *d, const char *dir, const char *host, unsigned port,
+static int certificates(struct place *p, struct place *top, struct pki_dir *d, const char *host, unsigned port,
 	const char *service_ip, const char *node_name, struct err *reterr)
 {
 	BUF_AUTO struct buf admin = { 0 };
@@ -137,7 +182,7 @@ static int certificates(struct place *p, struct pki_dir *d, const char *dir, con
 	BUF_AUTO struct buf agent_key = { 0 };
 	BUF_AUTO struct buf serving = { 0 };
 	BUF_AUTO struct buf serving_key = { 0 };
-	char node_cn[300], url[300], path[4096], machine[256] = "localhost";
+	char node_cn[300], url[300], machine[256] = "localhost";
 	uint8_t addr[16];
 	int family, rc;
 	bool is_ip = !text_parse_ip(host, &family, addr);
@@ -162,18 +207,17 @@ static int certificates(struct place *p, struct pki_dir *d, const char *dir, con
 	    (rc = cert(p, d, &row_serving, node_dns, node_ips, &serving, &serving_key, reterr)))
 		return rc;
 	snprintf(url, sizeof(url), strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host, port);
-	snprintf(path, sizeof(path), "%s/admin.kubeconfig", dir);
-	if ((rc = kubeconfig(path, d, url, "admin", &admin, &admin_key, reterr)))
+	if ((rc = kubeconfig(top, "admin.kubeconfig", d, url, "admin", &admin, &admin_key, reterr)))
 		return rc;
-	return kubeconfig(at(p, "agent.kubeconfig"), d, url, "agent", &agent, &agent_key, reterr);
+	return kubeconfig(p, "agent.kubeconfig", d, url, "agent", &agent, &agent_key, reterr);
 }
 
 int pki_dir_open(struct pki_dir *d, const char *dir, const char *host, unsigned port, const char *service_ip,
 	const char *node_name, struct err *reterr)
 {
 	char pki[4000];
-	struct place p = { .dir = pki };
-	struct rsa_job job = { .place = p, .out = &d->sa_key };
+	struct place p = { .dir = pki }, top = { .dir = dir };
+	struct rsa_job job = { .place = { .dir = pki }, .out = &d->sa_key };
 	pthread_t thread;
 	int rc;
 
@@ -185,21 +229,24 @@ int pki_dir_open(struct pki_dir *d, const char *dir, const char *host, unsigned 
 	bool threaded = !pthread_create(&thread, NULL, make_rsa, &job);
 	rc = authority(&p, d, reterr);
 	if (!rc)
-		rc = certificates(&p, d, dir, host, port, service_ip, node_name, reterr);
+		rc = certificates(&p, &top, d, host, port, service_ip, node_name, reterr);
 	if (threaded)
 		pthread_join(thread, NULL);
 	else
 		make_rsa(&job);
 	if (!rc && job.rc)
 		rc = err_set(reterr, -job.rc, "%s", job.err.msg);
+	for (size_t i = 0; i < job.place.count && !rc; i++)
+		rc = keep(&p, job.place.names[i], &job.place.content[i], job.place.made[i].mode, reterr);
+	/* What people copy names the authority, so it comes last. */
+	if (!rc)
+		rc = write_made(&p, reterr);
+	if (!rc)
+		rc = write_made(&top, reterr);
+	place_finish(&p);
+	place_finish(&top);
+	place_finish(&job.place);
 	return rc;
-}
-
-static void wipe(struct buf *b)
-{
-	if (b->p)
-		explicit_bzero(b->p, b->cap);
-	buf_finish(b);
 }
 
 void pki_dir_finish(struct pki_dir *d)

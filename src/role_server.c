@@ -7,6 +7,7 @@
  *           controllers, then the store, which waits for queued writes
  */
 #define LOG_MODULE "server"
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +133,24 @@ static int service_first_ip(const char *cidr, char ret[46], struct err *reterr)
 	return 0;
 }
 
+/* Keys are made on a thread of their own while the store opens. */
+struct keys_job {
+	struct pki_dir *pki;
+	const char *dir, *host, *service_ip, *node;
+	unsigned port;
+	pthread_t thread;
+	int rc;
+	struct err err;
+};
+
+static void *open_keys(void *arg)
+{
+	struct keys_job *j = arg;
+
+	j->rc = pki_dir_open(j->pki, j->dir, j->host, j->port, j->service_ip, j->node, &j->err);
+	return NULL;
+}
+
 struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *tokens, *node_name, *store; };
 
 static int open_all(struct server *s, const struct server_flags *f, struct err *reterr)
@@ -147,10 +166,18 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 	char dir[4200];
 	snprintf(dir, sizeof(dir), "%s/server", f->data_dir);
 	if ((rc = service_first_ip(f->service_cidr, service_ip, reterr)) ||
-	    (rc = role_lock(dir, "server", reterr)) ||
-	    (rc = pki_dir_open(&s->pki, f->data_dir, reach, port, service_ip, f->node_name ? f->node_name : node, reterr)) ||
-	    (rc = store_open(&s->store, s->loop, f->store ? f->store : uri, reterr)) ||
-	    (rc = cache_open(&s->cache, s->store, reterr)))
+	    (rc = role_lock(dir, "server", reterr)))
+		return rc;
+	struct keys_job keys = { .pki = &s->pki, .dir = f->data_dir, .host = reach, .port = port,
+		.service_ip = service_ip, .node = f->node_name ? f->node_name : node };
+	if (pthread_create(&keys.thread, NULL, open_keys, &keys))
+		return err_set(reterr, ERR_IO, "cannot start a thread");
+	if (!(rc = store_open(&s->store, s->loop, f->store ? f->store : uri, reterr)))
+		rc = cache_open(&s->cache, s->store, reterr);
+	pthread_join(keys.thread, NULL);
+	if (!rc && keys.rc)
+		rc = err_set(reterr, -keys.rc, "%s", keys.err.msg);
+	if (rc)
 		return rc;
 	snprintf(advertise, sizeof(advertise), strchr(reach, ':') ? "[%s]:%u" : "%s:%u", reach, port);
 	struct api_config cfg = {

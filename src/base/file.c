@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,57 @@ int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct 
 	else if (sync_dir_of(path) < 0)
 		r = err_errno(reterr, "sync the directory of %s", path);
 	free(tmp);
+	return r;
+}
+
+/* Where f is written first: a name of its own, that a later run writes over. */
+static void sibling(char out[NAME_MAX + 1], const struct file_content *f)
+{
+	snprintf(out, NAME_MAX + 1, ".%s.new", f->name);
+}
+
+static int replace_all_in(int dir, const char *path, const struct file_content *f, size_t count, int *fds,
+	struct err *reterr)
+{
+	char tmp[NAME_MAX + 1];
+
+	for (size_t i = 0; i < count; i++) {
+		sibling(tmp, &f[i]);
+		if (unlinkat(dir, tmp, 0) < 0 && errno != ENOENT)
+			return err_errno(reterr, "remove %s/%s", path, tmp);
+		fds[i] = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, f[i].mode);
+		/* Writing starts for all before any is waited for. */
+		if (fds[i] < 0 || fchmod(fds[i], f[i].mode) < 0 || write_all(fds[i], f[i].p, f[i].n) < 0)
+			return err_errno(reterr, "write %s/%s", path, tmp);
+		sync_file_range(fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (fsync(fds[i]) < 0)
+			return err_errno(reterr, "write %s/%s", path, f[i].name);
+	for (size_t i = 0; i < count; i++) {
+		sibling(tmp, &f[i]);
+		if (renameat(dir, tmp, dir, f[i].name) < 0)
+			return err_errno(reterr, "rename %s/%s", path, tmp);
+	}
+	return fsync(dir) < 0 ? err_errno(reterr, "sync %s", path) : 0;
+}
+
+int file_replace_all(const char *path, const struct file_content *f, size_t count, struct err *reterr)
+{
+	int *fds = calloc(count + 1, sizeof(*fds)), dir, r;
+
+	if (!fds)
+		return err_set(reterr, ERR_NOMEM, "write to %s: out of memory", path);
+	for (size_t i = 0; i < count; i++)
+		fds[i] = -1;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = dir < 0 ? err_errno(reterr, "open %s", path) : replace_all_in(dir, path, f, count, fds, reterr);
+	for (size_t i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (dir >= 0)
+		close(dir);
+	free(fds);
 	return r;
 }
 
