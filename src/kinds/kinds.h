@@ -165,6 +165,8 @@ bool kinds_allows_unconditional_update(const struct kinds_kind *k);
  * -ERR_BAD_REQUEST, or -ERR_INTERNAL for a mismatched $setElementOrder, as upstream. */
 int kinds_smp(yyjson_mut_doc *d, struct arena *a, const struct kinds_type *t,
 	yyjson_mut_val **root, yyjson_val *patch, struct err *reterr);
+/* api_version is NULL for managers that apply; time is never set: neither is part
+ * of a manager's identity then, and upstream's messages leave them out. */
 struct apply_conflict { struct apply_conflict *next; const char *manager, *api_version, *subresource, *field, *time; };
 struct apply_req {
 	const struct kinds_kind *kind;
@@ -195,5 +197,7 @@ bool kinds_field_known(const struct kinds_kind *k, const char *field);
 int kinds_openapi_v3(struct buf *out, const char *path);
 bool kinds_openapi_v3_next(size_t *it, const char **ret_path);
 int kinds_openapi_v2(struct buf *out);
+/* The same document as protobuf, gnostic's OpenAPIv2 message. */
+int kinds_openapi_v2_proto(struct buf *out);
 
 #endif

@@ -122,10 +122,76 @@ static void what_is_not_served_is_not_found(void **state)
 	assert_int_equal(b.len, 0);
 }
 
+/* ---- version 2 as protobuf ---- */
+static uint64_t varint(const uint8_t **p, const uint8_t *end)
+{
+	uint64_t x = 0;
+
+	for (unsigned shift = 0; *p < end && shift < 64; shift += 7) {
+		uint8_t byte = *(*p)++;
+
+		x |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return x;
+	}
+	fail_msg("a number does not end");
+	return 0;
+}
+
+/* The next field of a message; for bytes p moves behind them and *ret_at is where they start. */
+static unsigned next_field(const uint8_t **p, const uint8_t *end, const uint8_t **ret_at, size_t *ret_len)
+{
+	uint64_t tag = varint(p, end);
+
+	if ((tag & 7) == 2) {
+		*ret_len = varint(p, end);
+		assert_true(*ret_len <= (size_t)(end - *p));
+		*ret_at = *p;
+		*p += *ret_len;
+	} else {
+		assert_int_equal(tag & 7, 0);
+		varint(p, end);
+	}
+	return (unsigned)(tag >> 3);
+}
+
+static void protobuf_has_every_path_and_definition(void **state)
+{
+	BUF_AUTO struct buf b = {0};
+	yyjson_val *d = document(NULL);
+	size_t paths = 0, definitions = 0;
+
+	assert_int_equal(kinds_openapi_v2_proto(&b), 0);
+	const uint8_t *p = (const uint8_t *)b.p, *end = p + b.len, *at = NULL;
+	size_t len = 0;
+
+	while (p < end) {
+		unsigned number = next_field(&p, end, &at, &len);
+
+		if (number == 1)
+			assert_memory_equal(at, "2.0", len);
+		if (number != 8 && number != 9)
+			continue;
+		for (const uint8_t *q = at, *stop = at + len; q < stop;) {
+			const uint8_t *pair, *name;
+			size_t pair_len, name_len;
+
+			assert_int_equal(next_field(&q, stop, &pair, &pair_len), number == 8 ? 2 : 1);
+			assert_int_equal(next_field(&pair, q, &name, &name_len), 1);
+			assert_non_null(yyjson_obj_getn(yyjson_obj_get(d, number == 8 ? "paths" : "definitions"),
+				(const char *)name, name_len));
+			number == 8 ? paths++ : definitions++;
+		}
+	}
+	assert_int_equal(paths, yyjson_obj_size(yyjson_obj_get(d, "paths")));
+	assert_int_equal(definitions, yyjson_obj_size(yyjson_obj_get(d, "definitions")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(references_resolve),
+		cmocka_unit_test(protobuf_has_every_path_and_definition),
 		cmocka_unit_test(kubectl_finds_each_kind_and_its_parameters),
 		cmocka_unit_test(schemas_say_how_lists_merge),
 		cmocka_unit_test(what_is_not_served_is_not_found),
