@@ -46,8 +46,29 @@ yyjson_val *doc_freeze(struct arena *a, yyjson_mut_val *v)
 }
 
 /* ---- text ---- */
-/* Offset of the bracket that opens one level too many, or n. Brackets inside
- * strings do not count; broken text is left to the parser. */
+/* A container of n children that are no containers, or empty ones, is this long. */
+static bool is_flat(yyjson_val *v, size_t n)
+{
+	return v->uni.ofs == (n + 1) * sizeof(*v);
+}
+
+static bool depth_within(yyjson_val *v, unsigned levels)
+{
+	size_t n = unsafe_yyjson_get_len(v) * (unsafe_yyjson_is_obj(v) ? 2 : 1);
+	yyjson_val *it = unsafe_yyjson_get_first(v);
+
+	if (!levels)
+		return false;
+	if (levels > 1 && is_flat(v, n))
+		return true;
+	for (; n; n--, it = unsafe_yyjson_get_next(it))
+		if (unsafe_yyjson_is_ctn(it) && !depth_within(it, levels - 1))
+			return false;
+	return true;
+}
+
+/* Offset of the bracket that opens one level too many. Brackets inside strings
+ * do not count. */
 static size_t too_deep_at(const char *p, size_t n)
 {
 	unsigned depth = 0;
@@ -78,15 +99,18 @@ int doc_parse(struct arena *a, const char *p, size_t n, yyjson_doc **ret, struct
 {
 	yyjson_alc alc = doc_alc(a);
 	yyjson_read_err e = { 0 };
-	size_t deep = too_deep_at(p, n);
+	yyjson_doc *doc;
 
 	*ret = NULL;
-	if (deep < n)
+	/* Without YYJSON_READ_INSITU the text is copied, never written to. The
+	 * reader does not recurse, so depth can be looked at afterwards. */
+	doc = yyjson_read_opts((char *)(uintptr_t)p, n, 0, &alc, &e);
+	if (doc && yyjson_is_ctn(yyjson_doc_get_root(doc)) &&
+	    !depth_within(yyjson_doc_get_root(doc), DOC_DEPTH_MAX))
 		return err_set(reterr, ERR_BAD_REQUEST, "exceeded max depth of %d at offset %zu",
-			DOC_DEPTH_MAX, deep);
-	/* Without YYJSON_READ_INSITU the text is copied, never written to. */
-	*ret = yyjson_read_opts((char *)(uintptr_t)p, n, 0, &alc, &e);
-	if (*ret)
+			DOC_DEPTH_MAX, too_deep_at(p, n));
+	*ret = doc;
+	if (doc)
 		return 0;
 	if (e.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
 		return err_set(reterr, ERR_SIZE, "the document is too large");

@@ -165,8 +165,7 @@ bool kinds_allows_unconditional_update(const struct kinds_kind *k);
  * -ERR_BAD_REQUEST, or -ERR_INTERNAL for a mismatched $setElementOrder, as upstream. */
 int kinds_smp(yyjson_mut_doc *d, struct arena *a, const struct kinds_type *t,
 	yyjson_mut_val **root, yyjson_val *patch, struct err *reterr);
-/* api_version is NULL for managers that apply; time is never set: neither is part
- * of a manager's identity then, and upstream's messages leave them out. */
+/* api_version is NULL for a manager that applies, time always: messages have neither. */
 struct apply_conflict { struct apply_conflict *next; const char *manager, *api_version, *subresource, *field, *time; };
 struct apply_req {
 	const struct kinds_kind *kind;

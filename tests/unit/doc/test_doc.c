@@ -36,6 +36,19 @@ static void depth_and_size_are_bounded(void **state)
 	memset(text + DOC_DEPTH_MAX + 1, ']', DOC_DEPTH_MAX + 1);
 	assert_int_equal(doc_parse(mem, text, 2 * (DOC_DEPTH_MAX + 1), &doc, NULL), -ERR_BAD_REQUEST);
 
+	/* The same with something in every level, and a deep last member. */
+	struct buf b BUF_AUTO = { 0 };
+	for (int levels = DOC_DEPTH_MAX - 1; levels <= DOC_DEPTH_MAX; levels++) {
+		struct err e;
+		buf_clear(&b);
+		for (int i = 0; i < levels; i++)
+			buf_adds(&b, "{\"a\":\"[[[\",\"b\":[],\"c\":");
+		buf_adds(&b, "[]");
+		for (int i = 0; i < levels; i++)
+			buf_adds(&b, "}");
+		assert_int_equal(doc_parse(mem, b.p, b.len, &doc, &e), levels < DOC_DEPTH_MAX ? 0 : -ERR_BAD_REQUEST);
+	}
+
 	d = doc_new(small);
 	assert_non_null(d);
 	yyjson_mut_val *o = yyjson_mut_obj(d);
