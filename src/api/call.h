@@ -301,6 +301,10 @@ enum step collection_delete(struct call *c);
 enum step mutate_namespace(struct call *c);
 enum step mutate_pod(struct call *c);
 
+/* csr.c */
+enum step csr_prepare(struct call *c);
+enum step csr_police(struct call *c);
+
 /* alloc.c: cluster IPs and node ports */
 int alloc_open(struct allocator **ret, struct api *a, struct err *reterr);
 void alloc_close(struct allocator *al);

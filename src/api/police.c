@@ -88,5 +88,7 @@ enum step stage_police(struct call *c)
 		return role(c);
 	if (c->kind == k->role_binding || c->kind == k->cluster_role_binding)
 		return binding(c);
+	if (c->kind == k->csr)
+		return csr_police(c);
 	return STEP_NEXT;
 }

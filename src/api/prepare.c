@@ -24,5 +24,5 @@ enum step stage_prepare(struct call *c)
 		return fail_err(c, -ERR_SIZE, NULL);
 	if (arena_over(c->arena))
 		return fail_err(c, -ERR_SIZE, NULL);
-	return STEP_NEXT;
+	return c->kind == c->api->k.csr ? csr_prepare(c) : STEP_NEXT;
 }
