@@ -35,8 +35,13 @@ bool normal_put(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *o
 			key->next->uni = v->uni;
 			return true;
 		}
-		if (!f || place < count)
+		if (place < count || (t && !f))
 			continue;
+		if (!t) {
+			if (strcmp(yyjson_mut_get_str(key), name) > 0)
+				place = n;
+			continue;
+		}
 		const char *k = yyjson_mut_get_str(key);
 		size_t n_key = yyjson_mut_get_len(key);
 		for (size_t i = at; i < t->field_count; i++) {

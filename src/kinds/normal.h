@@ -3,7 +3,7 @@
  * normal - changing an object without leaving its normal form: members stay in
  * the order of the type's table. For siblings only.
  *
- * t may be NULL (a map, an unknown member): then new members go last.
+ * t may be NULL, for a map: its members are in the order of their keys.
  */
 #ifndef KINDS_NORMAL_H
 #define KINDS_NORMAL_H
