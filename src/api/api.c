@@ -107,6 +107,8 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 		rc = rbac_open(&a->rbac, a);
 	if (!rc)
 		rc = discovery_open(&a->discovery, a);
+	if (!rc)
+		rc = expire_open(&a->expirer, a);
 	if (rc) {
 		err_set(reterr, -rc, "opening the API: %s", err_text(rc));
 		api_close(a);
@@ -137,6 +139,7 @@ void api_close(struct api *a)
 	tunnel_close(a->tunnel);
 	tokens_close(a->tokens);
 	alloc_close(a->alloc);
+	expire_close(a->expirer);
 	discovery_close(a->discovery);
 	openapi_forget(&a->openapi);
 	rbac_close(a->rbac);

@@ -32,6 +32,7 @@ struct allocator;
 struct metrics;
 struct discovery;
 struct tunnel_tls;
+struct expirer;
 
 struct api_kinds {              /* kinds that some code here knows by name */
 	const struct kinds_kind *pod, *ns, *node, *service, *service_account, *job, *secret,
@@ -56,6 +57,7 @@ struct api {
 	struct discovery *discovery;
 	struct openapi openapi;
 	struct tunnel_tls *tunnel;
+	struct expirer *expirer;
 	struct list calls;                    /* all live calls */
 	struct arena *idle[API_IDLE_ARENAS];  /* of finished calls, for reuse */
 	unsigned idle_count, inflight;

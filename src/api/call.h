@@ -301,6 +301,10 @@ enum step collection_delete(struct call *c);
 enum step mutate_namespace(struct call *c);
 enum step mutate_pod(struct call *c);
 
+/* police_node.c */
+enum step police_node(struct call *c);
+enum step police_node_token(struct call *c);
+
 /* csr.c */
 enum step csr_prepare(struct call *c);
 enum step csr_police(struct call *c);
@@ -331,6 +335,10 @@ enum step oidc_serve(struct call *c, bool jwks);
 int discovery_open(struct discovery **ret, struct api *a);
 void discovery_close(struct discovery *d);
 bool discovery_group(const struct api *a, const char *group, const char *version);  /* version NULL: any */
+
+/* ---- expire.c ---- */
+int expire_open(struct expirer **ret, struct api *a);
+void expire_close(struct expirer *x);
 
 /* ---- metrics.c ---- */
 int metrics_open(struct metrics **ret);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * police - refusals that need to know more than the object: nobody grants rights that
- * he does not hold himself, nor binds to a role that would give him more.
+ * he does not hold himself, nor binds to a role that would give him more; a node keeps
+ * to what is its own (police_node.c), approvers to their signers (csr.c).
  * Source: kubernetes pkg/registry/rbac (policybased storage).
  */
 #include <string.h>
@@ -81,9 +82,13 @@ static enum step binding(struct call *c)
 enum step stage_police(struct call *c)
 {
 	const struct api_kinds *k = &c->api->k;
+	enum step step;
 
-	if (!c->obj || c->verb == VERB_DELETE || c->trusted)
+	if (!c->obj || c->trusted)
 		return STEP_NEXT;
+	step = police_node(c);
+	if (step != STEP_NEXT || c->verb == VERB_DELETE)
+		return step;
 	if (c->kind == k->role || c->kind == k->cluster_role)
 		return role(c);
 	if (c->kind == k->role_binding || c->kind == k->cluster_role_binding)

@@ -102,7 +102,9 @@ enum step token_create(struct call *c)
 			"Invalid value: %lld: may not specify a duration larger than 2^32 seconds", (long long)asked);
 	if (e)
 		return fail_invalid(c, "TokenRequest", "authentication.k8s.io", c->name, e);
-	step = audiences(c, &cl);
+	step = police_node_token(c);
+	if (step == STEP_NEXT)
+		step = audiences(c, &cl);
 	if (step == STEP_NEXT && ref)
 		step = bind(c, &cl, ref);
 	if (step != STEP_NEXT)
