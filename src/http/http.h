@@ -46,7 +46,8 @@ struct http_config {
 	http_handler_fn *handler;
 	void *arg;
 };
-/* -ERR_IO with a message that names the address and what to do. */
+/* -ERR_IO with a message that names the address and what to do. From then on the process
+ * ignores SIGPIPE. */
 int http_server_open(struct http_server **ret, struct loop *l, const struct http_config *cfg, struct err *reterr);
 unsigned http_server_port(const struct http_server *s);
 /* Replace the certificate of new connections. */
