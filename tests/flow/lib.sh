@@ -77,20 +77,20 @@ report() { # NAME RC WANT OUTPUT
 check() {
 	local name=$1 want=$2 out rc; shift 2
 	out=$(timeout 60 "$@" 2>&1); rc=$?
-	{ [ $rc = 0 ] && grep -qzE -- "$want" <<<"$out"; }; report "$name" $? "$want" "rc $rc: $out"
+	{ [ $rc = 0 ] && [[ $out =~ $want ]]; }; report "$name" $? "$want" "rc $rc: $out"
 }
 
 refuse() {
 	local name=$1 want=$2 out rc; shift 2
 	out=$(timeout 60 "$@" 2>&1); rc=$?
-	{ [ $rc != 0 ] && [ $rc != 124 ] && grep -qzE -- "$want" <<<"$out"; }; report "$name" $? "failure with $want" "rc $rc: $out"
+	{ [ $rc != 0 ] && [ $rc != 124 ] && [[ $out =~ $want ]]; }; report "$name" $? "failure with $want" "rc $rc: $out"
 }
 
 # until NAME WANT CMD...: check, asked again for up to 30 s.
 until_ok() {
 	local name=$1 want=$2 out; shift 2
 	for _ in $(seq 300); do
-		out=$(timeout 20 "$@" 2>&1) && grep -qzE -- "$want" <<<"$out" && { report "$name" 0 "$want" "$out"; return; }
+		out=$(timeout 20 "$@" 2>&1) && [[ $out =~ $want ]] && { report "$name" 0 "$want" "$out"; return; }
 		sleep 0.1
 	done
 	report "$name" 1 "$want (within 30 s)" "$out"
