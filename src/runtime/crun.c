@@ -43,7 +43,6 @@
 #define CRUN_CONTAINERS_MAX 5000
 #define CRUN_FILE_JOBS_MAX 2000
 #define CREATE_TIMEOUT_MS 120000
-#define EXIT_LOST 255              /* conmon was killed: the code is not known */
 
 /* ---- a place in line ---- */
 
@@ -136,110 +135,6 @@ static void op_end(struct op *o, int rc, const char *message)
 
 /* ---- containers ---- */
 
-static void container_free(struct container *k)
-{
-	if (!k)
-		return;
-	loop_fd_del(k->conmon_watch);
-	if (k->conmon_fd >= 0)
-		close(k->conmon_fd);
-	loop_timer_stop(&k->kill_timer);
-	loop_defer_cancel(k->c->loop, &k->exit_task);
-	free(k->pod_id);
-	free(k->cgroup);
-	free(k->dir);
-	free(k);
-}
-
-static void kill_now(void *arg)
-{
-	struct container *k = arg;
-
-	if (k->pid > 0 && !k->exit_seen)
-		kill(k->pid, SIGKILL);
-}
-
-static struct container *container_new(struct crun *c, const char *id, const char *pod_id, const char *cgroup)
-{
-	struct container *k = calloc(1, sizeof(*k));
-
-	if (!k)
-		return NULL;
-	k->c = c;
-	k->conmon_fd = -1;
-	snprintf(k->id, sizeof(k->id), "%s", id);
-	k->pod_id = strdup(pod_id);
-	k->cgroup = strdup(cgroup);
-	if (asprintf(&k->dir, "%s/%s", c->state_dir, id) < 0)
-		k->dir = NULL;
-	loop_timer_init(&k->kill_timer, c->loop, kill_now, k);
-	if (!k->pod_id || !k->cgroup || !k->dir || map_put(&c->containers, id, k, NULL)) {
-		container_free(k);
-		return NULL;
-	}
-	return k;
-}
-
-struct container *crun_find(struct runtime *r, const char *id)
-{
-	return map_get(&((struct crun *)r)->containers, id);
-}
-
-static void status_of(const struct container *k, struct runtime_status *ret)
-{
-	*ret = (struct runtime_status){ .state = k->state, .pid = k->pid, .exit_code = k->exit_code, .oom = k->oom,
-		.started_us = k->started_us, .finished_us = k->finished_us };
-}
-
-/* Small, and not fsynced: after a power loss nothing of it runs any more. */
-static int write_file(const char *path, const char *p, size_t n, struct err *reterr)
-{
-	char tmp[PATH_MAX];
-	int fd, rc = 0;
-
-	snprintf(tmp, sizeof(tmp), "%s.new", path);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_errno(reterr, "create %s", tmp);
-	if (write(fd, p, n) != (ssize_t)n)
-		rc = err_errno(reterr, "write %s", tmp);
-	close(fd);
-	if (!rc && rename(tmp, path))
-		rc = err_errno(reterr, "rename %s", tmp);
-	return rc;
-}
-
-static int save(const struct container *k, struct err *reterr)
-{
-	BUF_AUTO struct buf b = { 0 };
-	char path[PATH_MAX];
-
-	buf_adds(&b, "{\"pod\":");
-	buf_add_json(&b, k->pod_id, strlen(k->pod_id));
-	buf_adds(&b, ",\"cgroup\":");
-	buf_add_json(&b, k->cgroup, strlen(k->cgroup));
-	buf_printf(&b, ",\"boot\":\"%s\",\"tty\":%s,\"started_us\":%" PRId64 "}", k->c->boot_id,
-		k->tty ? "true" : "false", k->started_us);
-	if (b.failed)
-		return err_set(reterr, ERR_NOMEM, "out of memory");
-	snprintf(path, sizeof(path), "%s/state.json", k->dir);
-	return write_file(path, b.p, b.len, reterr);
-}
-
-static long read_number(const char *dir, const char *name)
-{
-	BUF_AUTO struct buf b = { 0 };
-	char path[PATH_MAX];
-	char *end;
-	long v;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	if (file_read(path, 64, &b, NULL) || !b.len)
-		return -1;
-	v = strtol(b.p, &end, 10);
-	return end == b.p ? -1 : v;
-}
-
 static void tell_exit(struct container *k)
 {
 	struct waiter stop[CRUN_WAITERS_MAX];
@@ -251,7 +146,7 @@ static void tell_exit(struct container *k)
 	memcpy(stop, k->stop, sizeof(stop));
 	memcpy(id, k->id, sizeof(id));
 	k->stop_count = 0;
-	status_of(k, &st);
+	crun_status_of(k, &st);
 	if (c->ev.exited)
 		c->ev.exited(c->arg, id, &st);
 	for (unsigned i = 0; i < n; i++)
@@ -261,33 +156,11 @@ static void tell_exit(struct container *k)
 
 static void delete_run(struct op *o);
 
-/* conmon is gone: what it left says how the container ended. */
-static void exit_read(struct container *k)
-{
-	char path[PATH_MAX];
-	struct stat st;
-	long code;
-
-	snprintf(path, sizeof(path), "%s/exits", k->c->state_dir);
-	code = read_number(path, k->id);
-	k->exit_code = code < 0 ? EXIT_LOST : (int)code;
-	snprintf(path, sizeof(path), "%s/exits/%s", k->c->state_dir, k->id);
-	k->finished_us = !stat(path, &st) ? st.st_mtim.tv_sec * INT64_C(1000000) + st.st_mtim.tv_nsec / 1000 :
-		env_wall_us();
-	snprintf(path, sizeof(path), "%s/oom", k->dir);
-	k->oom = file_exists(path);
-	k->state = RUNTIME_EXITED;
-	loop_timer_stop(&k->kill_timer);
-	/* A conmon that was killed may leave its container running without a log. */
-	if (code < 0 && k->pid > 0)
-		kill(k->pid, SIGKILL);
-}
-
 static void exit_handle(struct container *k)
 {
 	struct crun *c = k->c;
 
-	exit_read(k);
+	crun_exit_read(k);
 	/* Free its control group soon, but after whatever waits to start. */
 	if (!k->removing && !c->closing)
 		op_queue(c, k->id, false, delete_run, NULL, NULL);
@@ -308,9 +181,9 @@ static void conmon_ended(void *arg, uint32_t events)
 		exit_handle(k);
 }
 
-static int watch_conmon(struct container *k)
+int crun_watch_conmon(struct container *k)
 {
-	long pid = read_number(k->dir, "conmon.pid");
+	long pid = crun_read_number(k->dir, "conmon.pid");
 
 	if (pid <= 0)
 		return -ERR_NOT_FOUND;
@@ -384,7 +257,7 @@ static void create_fail(struct op *o, const char *message)
 	loop_fd_del(o->sync_watch);
 	o->sync_watch = NULL;
 	loop_timer_stop(&o->timer);
-	container_free(map_del(&o->c->containers, o->id));
+	crun_container_free(map_del(&o->c->containers, o->id));
 	buf_clear(&o->answer);
 	buf_adds(&o->answer, message);
 	if (spawn_tool(&o->tool, o->c->loop, argv, create_undone, o, NULL))
@@ -416,7 +289,7 @@ static void create_answer(void *arg, uint32_t events)
 	d = o->answer.len ? yyjson_read(o->answer.p, o->answer.len, YYJSON_READ_STOP_WHEN_DONE) : NULL;
 	root = yyjson_doc_get_root(d);
 	k->pid = (pid_t)yyjson_get_int(yyjson_obj_get(root, "pid"));
-	if (k->pid > 0 && watch_conmon(k))
+	if (k->pid > 0 && crun_watch_conmon(k))
 		k->pid = -1;
 	if (k->pid <= 0) {
 		char path[PATH_MAX];
@@ -517,14 +390,6 @@ static void create_run(struct op *o)
 	loop_timer_set(&o->timer, CREATE_TIMEOUT_MS);
 }
 
-static bool id_ok(const char *id)
-{
-	size_t n = strlen(id);
-
-	return n && n <= CRUN_ID_MAX && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == n && id[0] != '-' &&
-		strcmp(id, "exits");
-}
-
 static int crun_create(struct runtime *r, const struct runtime_spec *s, runtime_done_fn *done, void *arg)
 {
 	struct crun *c = (struct crun *)r;
@@ -535,7 +400,7 @@ static int crun_create(struct runtime *r, const struct runtime_spec *s, runtime_
 	struct err e;
 	int rc;
 
-	if (!id_ok(s->id))
+	if (!crun_id_ok(s->id))
 		return -ERR_BAD_REQUEST;
 	if (map_get(&c->containers, s->id))
 		return -ERR_EXISTS;
@@ -547,7 +412,7 @@ static int crun_create(struct runtime *r, const struct runtime_spec *s, runtime_
 	rc = oci_config(&config, s, path, &e);
 	if (rc)
 		return rc;
-	k = container_new(c, s->id, s->pod_id, cgroup);
+	k = crun_container_new(c, s->id, s->pod_id, cgroup);
 	if (!k)
 		return -ERR_NOMEM;
 	k->state = RUNTIME_GONE;
@@ -555,9 +420,9 @@ static int crun_create(struct runtime *r, const struct runtime_spec *s, runtime_
 	rc = file_mkdirs(k->dir, 0700, &e);
 	snprintf(path, sizeof(path), "%s/config.json", k->dir);
 	if (!rc)
-		rc = write_file(path, config.p, config.len, &e);
+		rc = crun_write_file(path, config.p, config.len, &e);
 	if (!rc)
-		rc = save(k, &e);
+		rc = crun_save(k, &e);
 	if (!rc && !(o = op_queue(c, s->id, false, create_run, done, arg)))
 		rc = err_set(&e, ERR_NOMEM, "out of memory");
 	if (!rc && !(o->log_path = strdup(s->log_path))) {
@@ -568,7 +433,7 @@ static int crun_create(struct runtime *r, const struct runtime_spec *s, runtime_
 		log_error("container %s: %s", s->id, e.msg);
 		map_del(&c->containers, s->id);
 		file_remove_tree(k->dir, NULL);
-		container_free(k);
+		crun_container_free(k);
 		return rc;
 	}
 	loop_timer_init(&o->timer, c->loop, create_timeout, o);
@@ -598,7 +463,7 @@ static void start_ended(void *arg, int wstatus, const char *output)
 
 			k->started_us = env_wall_us();
 			k->state = RUNTIME_RUNNING;
-			if (save(k, &e))
+			if (crun_save(k, &e))
 				log_error("container %s: %s", k->id, e.msg);
 		}
 	}
@@ -715,7 +580,7 @@ static void delete_ended(void *arg, int wstatus, const char *output)
 		k->deleted = true;
 	if (k && k->removing) {
 		map_del(&o->c->containers, o->id);
-		container_free(k);
+		crun_container_free(k);
 		drop_files(o);
 		return;
 	}
@@ -731,7 +596,7 @@ static void delete_run(struct op *o)
 		op_end(o, 0, "");
 	} else if (k->deleted && k->removing) {
 		map_del(&o->c->containers, o->id);
-		container_free(k);
+		crun_container_free(k);
 		drop_files(o);
 	} else if (k->deleted) {
 		op_end(o, 0, "");
@@ -780,7 +645,7 @@ static int crun_status(struct runtime *r, const char *id, struct runtime_status 
 
 	if (!k || k->state == RUNTIME_GONE)
 		return -ERR_NOT_FOUND;
-	status_of(k, ret);
+	crun_status_of(k, ret);
 	return 0;
 }
 
@@ -789,159 +654,6 @@ static int crun_stats(struct runtime *r, const char *id, struct runtime_stats *r
 	struct container *k = crun_find(r, id);
 
 	return k && k->state == RUNTIME_RUNNING ? cgroup_stats(k->cgroup, ret) : -ERR_NOT_FOUND;
-}
-
-/* ---- adoption ---- */
-
-static bool conmon_is_of(long pid, const char *id)
-{
-	BUF_AUTO struct buf b = { 0 };
-	char path[64];
-	size_t at = 0;
-
-	snprintf(path, sizeof(path), "/proc/%ld/cmdline", pid);
-	if (pid <= 0 || file_read(path, 64 << 10, &b, NULL))
-		return false;
-	for (; at < b.len; at += strlen(b.p + at) + 1)
-		if (!strcmp(b.p + at, id))
-			return true;
-	return false;
-}
-
-static void adopt_one(struct crun *c, const char *id)
-{
-	BUF_AUTO struct buf b = { 0 };
-	char path[PATH_MAX];
-	struct container *k;
-	const char *boot;
-	yyjson_doc *d;
-	yyjson_val *v;
-	bool here;
-
-	snprintf(path, sizeof(path), "%s/%s/state.json", c->state_dir, id);
-	if (file_read(path, 64 << 10, &b, NULL) || !(d = yyjson_read(b.p, b.len, 0))) {
-		snprintf(path, sizeof(path), "%s/%s", c->state_dir, id);
-		file_remove_tree(path, NULL);
-		return;
-	}
-	v = yyjson_doc_get_root(d);
-	boot = yyjson_get_str(yyjson_obj_get(v, "boot"));
-	k = container_new(c, id, yyjson_get_str(yyjson_obj_get(v, "pod")) ?: "",
-		yyjson_get_str(yyjson_obj_get(v, "cgroup")) ?: "");
-	if (k) {
-		k->started_us = yyjson_get_sint(yyjson_obj_get(v, "started_us"));
-		k->tty = yyjson_get_bool(yyjson_obj_get(v, "tty"));
-		k->pid = (pid_t)read_number(k->dir, "pidfile");
-		here = boot && !strcmp(boot, c->boot_id) && conmon_is_of(read_number(k->dir, "conmon.pid"), id) &&
-			!watch_conmon(k);
-		if (here) {
-			k->state = k->started_us ? RUNTIME_RUNNING : RUNTIME_CREATED;
-		} else {
-			k->pid = -1;
-			k->exit_seen = true;
-			exit_read(k);
-		}
-	}
-	yyjson_doc_free(d);
-}
-
-static void crun_adopt(struct runtime *r, void (*found)(void *, const char *, const char *,
-	const struct runtime_status *), void *arg)
-{
-	struct crun *c = (struct crun *)r;
-	const char *id;
-	size_t it = 0;
-	void *v;
-
-	while (map_next(&c->containers, &it, &id, &v)) {
-		struct container *k = v;
-		struct runtime_status st;
-
-		status_of(k, &st);
-		found(arg, k->id, k->pod_id, &st);
-	}
-}
-
-/* ---- sandboxes ---- */
-
-struct sandbox {
-	struct crun *c;
-	char net[PATH_MAX], ipc[PATH_MAX], cgroup[512];
-	bool own_net;
-	runtime_sandbox_fn *done;
-	void *arg;
-	int rc;
-	struct err err;
-};
-
-static struct sandbox *sandbox_new(struct crun *c, const char *pod_id)
-{
-	struct sandbox *s = calloc(1, sizeof(*s));
-
-	if (s) {
-		s->c = c;
-		snprintf(s->net, sizeof(s->net), "%s/ns/%s.net", c->run_dir, pod_id);
-		snprintf(s->ipc, sizeof(s->ipc), "%s/ns/%s.ipc", c->run_dir, pod_id);
-	}
-	return s;
-}
-
-static void sandbox_run(void *arg)
-{
-	struct sandbox *s = arg;
-
-	s->rc = namespace_pin(s->own_net ? s->net : NULL, s->ipc, &s->err);
-}
-
-static void sandbox_made(void *arg)
-{
-	struct sandbox *s = arg;
-
-	if (!s->c->closing)
-		s->done(s->arg, s->rc, s->own_net && !s->rc ? s->net : NULL, s->rc ? NULL : s->ipc, s->err.msg);
-	free(s);
-}
-
-static int crun_sandbox_make(struct runtime *r, const char *pod_id, bool own_net, runtime_sandbox_fn *done, void *arg)
-{
-	struct crun *c = (struct crun *)r;
-	struct sandbox *s = sandbox_new(c, pod_id);
-	int rc;
-
-	if (!s)
-		return -ERR_NOMEM;
-	s->own_net = own_net;
-	s->done = done;
-	s->arg = arg;
-	rc = workers_submit(c->workers, sandbox_run, sandbox_made, s);
-	if (rc)
-		free(s);
-	return rc;
-}
-
-static void sandbox_drop(void *arg)
-{
-	struct sandbox *s = arg;
-
-	namespace_unpin(s->net);
-	namespace_unpin(s->ipc);
-	if (s->cgroup[0])
-		cgroup_remove(s->cgroup);
-}
-
-static void crun_sandbox_remove(struct runtime *r, const char *pod_id, const char *cgroup_parent)
-{
-	struct crun *c = (struct crun *)r;
-	struct sandbox *s = sandbox_new(c, pod_id);
-
-	if (!s)
-		return;
-	if (cgroup_parent)
-		snprintf(s->cgroup, sizeof(s->cgroup), RUNTIME_CGROUP "/%s", cgroup_parent);
-	if (workers_submit(c->workers, sandbox_drop, free, s)) {
-		sandbox_drop(s);
-		free(s);
-	}
 }
 
 /* ---- open, close ---- */
@@ -962,7 +674,7 @@ static void crun_close(struct runtime *r)
 	list_each(&c->running, at)
 		op_free(list_entry(at, struct op, in));
 	while (map_next(&c->containers, &it, &id, &v))
-		container_free(v);
+		crun_container_free(v);
 	map_finish(&c->containers);
 	free(c->state_dir);
 	free(c->run_dir);
@@ -993,20 +705,6 @@ static char *find_tool(const char *name, struct err *reterr)
 	}
 	err_set(reterr, ERR_IO, "%s is not installed; run: apt-get install %s", name, name);
 	return NULL;
-}
-
-static int adopt_all(struct crun *c, struct err *reterr)
-{
-	DIR *d = opendir(c->state_dir);
-	struct dirent *e;
-
-	if (!d)
-		return err_errno(reterr, "%s", c->state_dir);
-	while ((e = readdir(d)))
-		if (id_ok(e->d_name))
-			adopt_one(c, e->d_name);
-	closedir(d);
-	return 0;
 }
 
 int crun_open(struct runtime **ret, struct loop *l, const char *state_dir, const char *run_dir,
@@ -1051,7 +749,7 @@ int crun_open(struct runtime **ret, struct loop *l, const char *state_dir, const
 	if (!rc)
 		rc = workers_open(&c->workers, l, "runtime", 1, CRUN_FILE_JOBS_MAX);
 	if (!rc)
-		rc = adopt_all(c, reterr);
+		rc = crun_adopt_all(c, reterr);
 	if (rc)
 		goto fail;
 	*ret = &c->rt;

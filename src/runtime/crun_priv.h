@@ -52,6 +52,29 @@ struct container {
 };
 
 struct container *crun_find(struct runtime *r, const char *id);
+/* Watch the end of the conmon named in the bundle; -ERR_NOT_FOUND when it is gone. */
+int crun_watch_conmon(struct container *k);
+
+/* ---- crun_container.c ---- */
+bool crun_id_ok(const char *id);
+struct container *crun_container_new(struct crun *c, const char *id, const char *pod_id, const char *cgroup);
+void crun_container_free(struct container *k);
+void crun_status_of(const struct container *k, struct runtime_status *ret);
+/* Small, and not fsynced: after a power loss nothing of it runs any more. */
+int crun_write_file(const char *path, const char *p, size_t n, struct err *reterr);
+int crun_save(const struct container *k, struct err *reterr);
+long crun_read_number(const char *dir, const char *name);
+/* conmon is gone: what it left says how the container ended. */
+void crun_exit_read(struct container *k);
+int crun_adopt_all(struct crun *c, struct err *reterr);
+void crun_adopt(struct runtime *r, void (*found)(void *, const char *, const char *,
+	const struct runtime_status *), void *arg);
+
+/* ---- crun_sandbox.c ---- */
+int crun_sandbox_make(struct runtime *r, const char *pod_id, bool own_net, runtime_sandbox_fn *done, void *arg);
+void crun_sandbox_remove(struct runtime *r, const char *pod_id, const char *cgroup_parent);
+
+/* ---- crun_exec.c ---- */
 
 int crun_exec(struct runtime_exec **ret, struct runtime *r, const char *id, const struct runtime_exec_spec *s,
 	int ret_fds[3], void (*exited)(void *, int, const char *), void *arg, struct err *reterr);
