@@ -174,10 +174,25 @@ static int hide_below(int fs, const char *path, struct err *reterr)
 	return rc;
 }
 
+/* Not synced by itself: the whole file system is, before the index names the layer. */
+static int write_size(const char *dir, uint64_t bytes, struct err *reterr)
+{
+	BUF_AUTO struct buf path = { 0 };
+	int fd, n;
+
+	buf_printf(&path, "%s/size", dir);
+	fd = path.failed ? -1 : open(path.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(reterr, "%s/size", dir);
+	n = dprintf(fd, "%llu\n", (unsigned long long)bytes);
+	close(fd);
+	return n < 0 ? err_errno(reterr, "%s/size", dir) : 0;
+}
+
 static int place_layer(struct image_build *b, unsigned i, int *fds, struct err *reterr)
 {
 	struct image_build_layer *l = &b->layers[i];
-	BUF_AUTO struct buf place = { 0 }, text = { 0 }, fs = { 0 };
+	BUF_AUTO struct buf place = { 0 }, fs = { 0 };
 	int rc = 0, fd;
 
 	image_layer_path(&place, b->m->dir, b->ids.chain_ids[i], NULL);
@@ -193,12 +208,8 @@ static int place_layer(struct image_build *b, unsigned i, int *fds, struct err *
 		     p += strlen(p) + 1)
 			inherit(fd, p, fds, i);
 		close(fd);
-		buf_clear(&fs);
-		buf_printf(&fs, "%s/size", l->tmp);
-		buf_printf(&text, "%llu\n", (unsigned long long)l->result.bytes);
 		if (!rc)
-			rc = fs.failed || text.failed ? err_set(reterr, ERR_NOMEM, "out of memory") :
-				file_replace(fs.p, text.p, text.len, 0600, reterr);
+			rc = write_size(l->tmp, l->result.bytes, reterr);
 		if (!rc && rename(l->tmp, place.p) && errno != EEXIST && errno != ENOTEMPTY)
 			rc = err_errno(reterr, "%s", place.p);
 		if (rc)
