@@ -384,23 +384,6 @@ static const struct spdy_ops forward_spdy = { .stream = on_stream, .data = on_da
 
 /* ---- WebSocket ---- */
 
-static void tunnel_out(void *io, const void *p, size_t n)
-{
-	struct forward *f = io;
-
-	if (f->ws)
-		ws_send(f->ws, p, n, false);
-}
-
-static void tunnel_message(void *arg, const void *p, size_t n, bool text)
-{
-	struct forward *f = arg;
-
-	(void)text;
-	if (f->spdy)
-		spdy_feed(f->spdy, p, n);
-}
-
 static void tunnel_drained(void *arg)
 {
 	struct forward *f = arg;
@@ -412,33 +395,6 @@ static void tunnel_drained(void *arg)
 			leg_update(g);
 	}
 }
-
-/* The SPDY session ends of itself: so does what carries it. */
-static void tunnel_spdy_closed(void *arg)
-{
-	struct forward *f = arg;
-
-	f->spdy = NULL;
-	list_each(&f->legs, at)
-		list_entry(at, struct leg, in)->data = NULL;
-	if (f->ws)
-		ws_close(f->ws, 1000);
-}
-
-static void tunnel_closed(void *arg)
-{
-	struct forward *f = arg;
-	struct spdy *s = f->spdy;
-
-	f->ws = NULL;
-	if (s)
-		spdy_close(s);
-	forward_closed(f);
-}
-
-static const struct spdy_ops tunnel_spdy = { .stream = on_stream, .data = on_data, .stream_closed = on_stream_closed,
-	.drained = on_stream_drained, .closed = tunnel_spdy_closed };
-static const struct ws_ops tunnel_ws = { .message = tunnel_message, .drained = tunnel_drained, .closed = tunnel_closed };
 
 static void channel_message(void *arg, const void *p, size_t n, bool text)
 {
@@ -525,11 +481,8 @@ void kubelet_forward(struct kubelet *k, struct http_req *r, struct pod *p)
 	list_init(&f->errors);
 	list_add_tail(&k->forwards, &f->in);
 	if (ws_wanted(r) && wants(r, SPDY_IN_WS)) {
-		f->ws = ws_accept(r, SPDY_IN_WS, &tunnel_ws, f);
-		f->spdy = f->ws ? spdy_open(tunnel_out, f, &tunnel_spdy, f) : NULL;
-		if (f->ws && !f->spdy)
-			ws_close(f->ws, 1011);
-		else if (!f->ws)
+		f->spdy = spdy_accept_ws(r, SPDY_IN_WS, &forward_spdy, f);
+		if (!f->spdy)
 			forward_free(f);
 	} else if (ws_wanted(r)) {
 		open_channels(f, r);
