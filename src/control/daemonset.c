@@ -84,15 +84,6 @@ static void deleted(struct ctl *c, const char *ns, const char *name, int rc, yyj
 /* The pod is for one node and says so by affinity, so that the scheduler still checks room. */
 static void create_on(struct ds *d, const char *node)
 {
-	static const struct { const char *key, *effect; } always[] = {
-		{ "node.kubernetes.io/not-ready", "NoExecute" },
-		{ "node.kubernetes.io/unreachable", "NoExecute" },
-		{ "node.kubernetes.io/disk-pressure", "NoSchedule" },
-		{ "node.kubernetes.io/memory-pressure", "NoSchedule" },
-		{ "node.kubernetes.io/pid-pressure", "NoSchedule" },
-		{ "node.kubernetes.io/unschedulable", "NoSchedule" },
-		{ "node.kubernetes.io/network-unavailable", "NoSchedule" },
-	};
 	yyjson_mut_doc *doc = ctl_doc(d->c);
 	yyjson_mut_val *pod = pod_from_template(d->c, d->template, d->obj, d->kind), *spec = doc_mobj(doc, pod, "spec");
 	bool host_network = doc_bool(d->template, "spec.hostNetwork", false);
@@ -110,13 +101,13 @@ static void create_on(struct ds *d, const char *node)
 	doc_mdel(spec, "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution");
 	yyjson_mut_arr_append(doc_marr(doc, spec,
 		"affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"), term);
-	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++) {
-		if (!strcmp(always[i].key, "node.kubernetes.io/network-unavailable") && !host_network)
+	for (const struct sched_toleration *always = sched_daemon_tolerations; always->key; always++) {
+		if (!strcmp(always->key, "node.kubernetes.io/network-unavailable") && !host_network)
 			continue;
 		yyjson_mut_val *t = yyjson_mut_obj(doc);
-		doc_mset_str(doc, t, "key", always[i].key);
+		doc_mset_str(doc, t, "key", always->key);
 		doc_mset_str(doc, t, "operator", "Exists");
-		doc_mset_str(doc, t, "effect", always[i].effect);
+		doc_mset_str(doc, t, "effect", always->effect);
 		yyjson_mut_arr_append(doc_marr(doc, spec, "tolerations"), t);
 	}
 	ctl_create(d->c, ctl_kind("", "pods"), d->obj->ns, pod, false);
@@ -192,17 +183,10 @@ static bool visit_node(void *arg, struct cache_obj *node)
 }
 
 /* ---- rolling ---- */
-static int64_t share(yyjson_val *v, int64_t of)
-{
-	if (yyjson_is_str(v))
-		return (of * strtoll(yyjson_get_str(v), NULL, 10) + 99) / 100;
-	return v ? yyjson_get_sint(v) : 1;
-}
-
 static void roll(struct ds *d)
 {
 	const char *type = doc_str(d->tree, "spec.updateStrategy.type");
-	int64_t room = share(doc_get(d->tree, "spec.updateStrategy.rollingUpdate.maxUnavailable"), d->desired) - d->unavailable;
+	int64_t room = ctl_share(doc_get(d->tree, "spec.updateStrategy.rollingUpdate.maxUnavailable"), d->desired, true) - d->unavailable;
 
 	if (type && !strcmp(type, "OnDelete"))
 		return;

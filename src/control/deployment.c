@@ -35,24 +35,14 @@ static int64_t annotation_int(yyjson_val *obj, const char *key)
 	return s ? strtoll(s, NULL, 10) : 0;
 }
 
-/* "25%" of of, or a number. */
-static int64_t share(yyjson_val *v, int64_t of, bool up)
-{
-	if (yyjson_is_str(v)) {
-		int64_t percent = strtoll(yyjson_get_str(v), NULL, 10);
-		return (of * percent + (up ? 99 : 0)) / 100;
-	}
-	return v ? yyjson_get_sint(v) : 0;
-}
-
 static void limits(struct deployment *d)
 {
 	yyjson_val *rolling = doc_get(d->tree, "spec.strategy.rollingUpdate");
 
 	d->replicas = doc_int(d->tree, "spec.replicas", 1);
 	if (rolling) {
-		d->surge = share(doc_get(rolling, "maxSurge"), d->replicas, true);
-		d->unavailable = share(doc_get(rolling, "maxUnavailable"), d->replicas, false);
+		d->surge = ctl_share(doc_get(rolling, "maxSurge"), d->replicas, true);
+		d->unavailable = ctl_share(doc_get(rolling, "maxUnavailable"), d->replicas, false);
 		if (!d->surge && !d->unavailable)
 			d->unavailable = 1;
 	}

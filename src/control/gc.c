@@ -30,17 +30,6 @@ static bool enqueue_each(void *arg, struct cache_obj *o)
 	return true;
 }
 
-static bool has_finalizer(yyjson_val *obj, const char *name)
-{
-	yyjson_val *it;
-	size_t i, max;
-
-	yyjson_arr_foreach(doc_get(obj, "metadata.finalizers"), i, max, it)
-		if (yyjson_equals_str(it, name))
-			return true;
-	return false;
-}
-
 static void observe(struct ctl *c, const struct cache_event *ev)
 {
 	struct cache_obj *o = ev->obj;
@@ -135,42 +124,23 @@ static bool wait_for_dependent(void *arg, struct cache_obj *o)
 	return true;
 }
 
-static void drop_finalizer(struct ctl *c, struct cache_obj *o, const char *name)
-{
-	yyjson_mut_doc *d = ctl_doc(c);
-	yyjson_mut_val *p = yyjson_mut_obj(d), *left;
-	yyjson_val *it;
-	size_t i, max;
-	char rev[24];
-
-	snprintf(rev, sizeof(rev), "%lld", (long long)o->rev);
-	doc_mset_str(d, p, "metadata.resourceVersion", rev);
-	left = doc_marr(d, p, "metadata.finalizers");
-	yyjson_arr_foreach(doc_get(cache_tree(o), "metadata.finalizers"), i, max, it)
-		if (!yyjson_equals_str(it, name))
-			yyjson_mut_arr_append(left, yyjson_val_mut_copy(d, it));
-	if (!yyjson_mut_arr_size(left))
-		doc_mset(d, p, "metadata.finalizers", yyjson_mut_null(d));
-	ctl_patch(c, kind_of(o), o->ns, o->name, NULL, p);
-}
-
 /* o is being deleted and may wait for us. */
 static int finish_owner(struct ctl *c, struct cache_obj *o)
 {
 	yyjson_val *tree = cache_tree(o);
 	struct dependents x = { .ctl = c, .owner = o };
 
-	if (has_finalizer(tree, ORPHAN)) {
+	if (ctl_has_finalizer(tree, ORPHAN)) {
 		cache_each_owned(ctl_cache(c), o->uid, release_dependent, &x);
 		if (!x.left)
-			drop_finalizer(c, o, ORPHAN);
+			ctl_drop_finalizer(c, o, kind_of(o), ORPHAN);
 		/* The run after the answers finds none left. */
 		else
 			enqueue(c, o);
-	} else if (has_finalizer(tree, FOREGROUND)) {
+	} else if (ctl_has_finalizer(tree, FOREGROUND)) {
 		cache_each_owned(ctl_cache(c), o->uid, wait_for_dependent, &x);
 		if (!x.left)
-			drop_finalizer(c, o, FOREGROUND);
+			ctl_drop_finalizer(c, o, kind_of(o), FOREGROUND);
 	}
 	return 0;
 }
@@ -192,7 +162,7 @@ static enum owner_state owner_state(struct ctl *c, const struct cache_obj *o, yy
 		return kinds_by_kind(group, version, kind) ? OWNER_GONE : OWNER_SOLID;
 	if (*owner->ns && strcmp(owner->ns, o->ns))
 		return OWNER_GONE;     /* owners live in the same namespace, or in none */
-	if (owner->deleting && has_finalizer(cache_tree(owner), FOREGROUND) && doc_bool(ref, "blockOwnerDeletion", false))
+	if (owner->deleting && ctl_has_finalizer(cache_tree(owner), FOREGROUND) && doc_bool(ref, "blockOwnerDeletion", false))
 		return OWNER_WAITING;
 	return OWNER_SOLID;
 }
@@ -234,8 +204,8 @@ static int check_dependent(struct ctl *c, struct cache_obj *o)
 		return 0;
 	}
 	cache_each_owned(ctl_cache(c), o->uid, any, &has_dependents);
-	const char *how = waiting && has_dependents ? "Foreground" : has_finalizer(tree, ORPHAN) ? "Orphan" :
-		has_finalizer(tree, FOREGROUND) ? "Foreground" : "Background";
+	const char *how = waiting && has_dependents ? "Foreground" : ctl_has_finalizer(tree, ORPHAN) ? "Orphan" :
+		ctl_has_finalizer(tree, FOREGROUND) ? "Foreground" : "Background";
 	ctl_delete(c, kind_of(o), o->ns, o->name, o->uid, how, -1);
 	return 0;
 }

@@ -23,17 +23,6 @@ static void pod_changed(struct ctl *c, const struct cache_event *ev)
 	ctl_enqueue_owner(c, ev, "batch/v1", "Job");
 }
 
-static bool has_finalizer(yyjson_val *pod)
-{
-	yyjson_val *it;
-	size_t i, max;
-
-	yyjson_arr_foreach(doc_get(pod, "metadata.finalizers"), i, max, it)
-		if (yyjson_equals_str(it, JOB_FINALIZER))
-			return true;
-	return false;
-}
-
 static bool phase_is(yyjson_val *pod, const char *phase)
 {
 	const char *p = doc_str(pod, "status.phase");
@@ -60,25 +49,6 @@ static struct cache_obj *pod_by_uid(struct job *j, const char *uid)
 	return NULL;
 }
 
-static void drop_finalizer(struct job *j, struct cache_obj *pod)
-{
-	yyjson_mut_doc *d = ctl_doc(j->c);
-	yyjson_mut_val *p = yyjson_mut_obj(d), *left;
-	yyjson_val *it;
-	size_t i, max;
-	char rev[24];
-
-	snprintf(rev, sizeof(rev), "%lld", (long long)pod->rev);
-	doc_mset_str(d, p, "metadata.resourceVersion", rev);
-	left = doc_marr(d, p, "metadata.finalizers");
-	yyjson_arr_foreach(doc_get(cache_tree(pod), "metadata.finalizers"), i, max, it)
-		if (!yyjson_equals_str(it, JOB_FINALIZER))
-			yyjson_mut_arr_append(left, yyjson_val_mut_copy(d, it));
-	if (!yyjson_mut_arr_size(left))
-		doc_mset(d, p, "metadata.finalizers", yyjson_mut_null(d));
-	ctl_patch(j->c, ctl_kind("", "pods"), pod->ns, pod->name, NULL, p);
-}
-
 /* Uids of list whose pod let go become a count; the others' pods are asked to. */
 static void settle(struct job *j, const char *list_path, const char *count_path, int64_t *count)
 {
@@ -88,9 +58,9 @@ static void settle(struct job *j, const char *list_path, const char *count_path,
 
 	yyjson_mut_arr_foreach(list, i, max, it) {
 		struct cache_obj *pod = pod_by_uid(j, yyjson_mut_get_str(it));
-		if (pod && has_finalizer(cache_tree(pod))) {
+		if (pod && ctl_has_finalizer(cache_tree(pod), JOB_FINALIZER)) {
 			yyjson_mut_arr_append(left, yyjson_mut_val_mut_copy(d, it));
-			drop_finalizer(j, pod);
+			ctl_drop_finalizer(j->c, pod, ctl_kind("", "pods"), JOB_FINALIZER);
 			continue;
 		}
 		(*count)++;
@@ -155,7 +125,7 @@ static void look_at_pods(struct job *j)
 		bool ok = phase_is(t, "Succeeded"), failed = phase_is(t, "Failed");
 		if (ok || failed || pod->deleting) {
 			/* A pod that goes before it ended failed. */
-			if (has_finalizer(t) && (ok || failed || !j->obj->deleting))
+			if (ctl_has_finalizer(t, JOB_FINALIZER) && (ok || failed || !j->obj->deleting))
 				note(j, pod, ok);
 			if (failed) {
 				int64_t at = finished_us(t);

@@ -50,6 +50,36 @@ void ctl_enqueue_owner(struct ctl *c, const struct cache_event *ev, const char *
 		enqueue_owner_of(c, ev->old, api_version, kind);
 }
 
+bool ctl_has_finalizer(yyjson_val *obj, const char *name)
+{
+	yyjson_val *it;
+	size_t i, max;
+
+	yyjson_arr_foreach(doc_get(obj, "metadata.finalizers"), i, max, it)
+		if (yyjson_equals_str(it, name))
+			return true;
+	return false;
+}
+
+void ctl_drop_finalizer(struct ctl *c, struct cache_obj *o, const struct kinds_kind *k, const char *name)
+{
+	yyjson_mut_doc *d = ctl_doc(c);
+	yyjson_mut_val *p = yyjson_mut_obj(d), *left;
+	yyjson_val *it;
+	size_t i, max;
+	char rev[24];
+
+	snprintf(rev, sizeof(rev), "%lld", (long long)o->rev);
+	doc_mset_str(d, p, "metadata.resourceVersion", rev);
+	left = doc_marr(d, p, "metadata.finalizers");
+	yyjson_arr_foreach(doc_get(cache_tree(o), "metadata.finalizers"), i, max, it)
+		if (!yyjson_equals_str(it, name))
+			yyjson_mut_arr_append(left, yyjson_val_mut_copy(d, it));
+	if (!yyjson_mut_arr_size(left))
+		doc_mset(d, p, "metadata.finalizers", yyjson_mut_null(d));
+	ctl_patch(c, k, o->ns, o->name, NULL, p);
+}
+
 static yyjson_mut_val *owner_ref(yyjson_mut_doc *d, struct cache_obj *owner, const struct kinds_kind *k)
 {
 	yyjson_mut_val *ref = yyjson_mut_obj(d);

@@ -123,3 +123,10 @@ void pod_template_hash(yyjson_val *template, int64_t collisions, char ret[16])
 		buf_printf(&b, "%lld", (long long)collisions);
 	text_safe_encode(ret, hash_fnv32a(b.p ? b.p : "", b.len));
 }
+
+int64_t ctl_share(yyjson_val *v, int64_t of, bool up)
+{
+	if (yyjson_is_str(v))
+		return (of * strtoll(yyjson_get_str(v), NULL, 10) + (up ? 99 : 0)) / 100;
+	return v ? yyjson_get_sint(v) : 0;
+}

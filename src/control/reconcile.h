@@ -91,6 +91,14 @@ void ctl_on_answer(struct ctl *c, ctl_answer_fn *fn);  /* for the newest write *
 void ctl_event(struct ctl *c, struct cache_obj *obj, const char *type, const char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/* A number, or a percentage ("25%") of `of`, rounded up or down; absent: 0. */
+int64_t ctl_share(yyjson_val *v, int64_t of, bool up);
+
+/* ---- finalizers (owner.c) ---- */
+bool ctl_has_finalizer(yyjson_val *obj, const char *name);
+/* A patch with the revision read, so that a change meanwhile is seen. */
+void ctl_drop_finalizer(struct ctl *c, struct cache_obj *o, const struct kinds_kind *k, const char *name);
+
 /* ---- owning (owner.c) ---- */
 /* The ownerReference with controller true, or NULL. */
 yyjson_val *ctl_controller_of(yyjson_val *obj);

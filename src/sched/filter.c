@@ -186,21 +186,21 @@ const char *filter_node(struct want *w, struct sched_node *n)
 	return pod_affinity(w, n);
 }
 
-/* Taints that every DaemonSet pod tolerates: it belongs to the node, well or unwell. */
+const struct sched_toleration sched_daemon_tolerations[] = {
+	{ "node.kubernetes.io/not-ready", "NoExecute" },
+	{ "node.kubernetes.io/unreachable", "NoExecute" },
+	{ "node.kubernetes.io/disk-pressure", "NoSchedule" },
+	{ "node.kubernetes.io/memory-pressure", "NoSchedule" },
+	{ "node.kubernetes.io/pid-pressure", "NoSchedule" },
+	{ "node.kubernetes.io/unschedulable", "NoSchedule" },
+	{ "node.kubernetes.io/network-unavailable", "NoSchedule" },
+	{ NULL, NULL },
+};
+
 static bool daemon_tolerates(const struct taint *t)
 {
-	static const struct { const char *key; int effect; } always[] = {
-		{ "node.kubernetes.io/not-ready", TAINT_NO_EXECUTE },
-		{ "node.kubernetes.io/unreachable", TAINT_NO_EXECUTE },
-		{ "node.kubernetes.io/disk-pressure", TAINT_NO_SCHEDULE },
-		{ "node.kubernetes.io/memory-pressure", TAINT_NO_SCHEDULE },
-		{ "node.kubernetes.io/pid-pressure", TAINT_NO_SCHEDULE },
-		{ "node.kubernetes.io/unschedulable", TAINT_NO_SCHEDULE },
-		{ "node.kubernetes.io/network-unavailable", TAINT_NO_SCHEDULE },
-	};
-
-	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
-		if (!strcmp(always[i].key, t->key) && always[i].effect == (int)t->effect)
+	for (const struct sched_toleration *a = sched_daemon_tolerations; a->key; a++)
+		if (!strcmp(a->key, t->key) && taint_effect(a->effect) == t->effect)
 			return true;
 	return false;
 }

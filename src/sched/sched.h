@@ -38,6 +38,10 @@ struct sched_result {
 /* seed breaks ties between nodes of equal score. 0 or -ERR_NOMEM. */
 int sched_pick(struct sched *s, struct arena *a, struct cache_obj *pod, uint32_t seed, struct sched_result *ret);
 
+/* Taints that every DaemonSet pod tolerates: it belongs to the node, well or unwell. The
+ * last one holds only for pods on the host's network. Ends with a NULL key. */
+struct sched_toleration { const char *key, *effect; };
+extern const struct sched_toleration sched_daemon_tolerations[];
 /* May a DaemonSet's pod (its template's spec) be on this node: placed, only stay, or not. */
 enum sched_daemon { SCHED_DAEMON_NO, SCHED_DAEMON_KEEP, SCHED_DAEMON_RUN };
 enum sched_daemon sched_daemon_fit(yyjson_val *pod_spec, struct cache_obj *node);
