@@ -10,6 +10,12 @@ import json
 import sys
 
 GROUP = 'rbac.authorization.k8s.io'
+# An agent is a node and its service proxy. It is trusted with what any node may do:
+# there is no per-node authorizer yet.
+AGENT_SUBJECTS = {
+    'system:node': 'Group:system:nodes',
+    'system:node-proxier': 'User:system:kube-proxy,Group:system:nodes',
+}
 
 
 def pairs(text):
@@ -77,8 +83,7 @@ def tail_of(objects, key):
         if selector:
             body['aggregationRule'] = {'clusterRoleSelectors': [{'matchLabels': selector}]}
     else:
-        # Agents are trusted with what any node may do: there is no per-node authorizer yet.
-        text = 'Group:system:nodes' if row['name'] == 'system:node' else row['subjects']
+        text = AGENT_SUBJECTS.get(row['name'], row['subjects'])
         kind, name = row['roleRef'].split('/', 1)
         body['subjects'] = [subject(s) for s in text.split(',') if s]
         body['roleRef'] = {'apiGroup': GROUP, 'kind': kind, 'name': name}
