@@ -14,7 +14,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${SAMPAN_INSIDE-}" ]; then
 	export SAMPAN_INSIDE=1
 	exec unshare --mount --net --propagation private -- bash -c '
 		mount -t tmpfs tmpfs /run &&
-		ip link set lo up && ip link add out0 type dummy && ip addr add 192.168.77.1/24 dev out0 &&
+		ip link set lo up && ip link add out0 type bridge && ip addr add 192.168.77.1/24 dev out0 &&
 		ip link set out0 up && ip route add default dev out0 && exec bash "$0" "$@"' "$0" "$@"
 fi
 : "${SAMPAN:=$PWD/build/sampan}"
