@@ -225,6 +225,7 @@ unsigned user_groups(const char *rootfs, const char *user, uint32_t uid, uint32_
 
 /* ---- podstatus.c ---- */
 void status_changed(struct pod *p);               /* will be written soon */
+bool status_settled(struct pod *p);               /* nothing is left to write */
 /* Conditions from the containers' state; true when readiness changed. */
 void status_conditions(struct pod *p);
 char *status_text(struct pod *p);                 /* malloc'd JSON of status */

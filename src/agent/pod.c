@@ -314,7 +314,10 @@ void ctr_stop(struct ctr *c, const char *why)
 		if (probe >= 0 && !p->deleting)
 			grace = probe * 1000;
 	}
-	event_pod(p, c, "Normal", "Killing", "%s", why ? why : "Stopping container");
+	if (why)
+		event_pod(p, c, "Normal", "Killing", "%s", why);
+	else
+		event_pod(p, c, "Normal", "Killing", "Stopping container %s", c->name);
 	probes_stop(c);
 	c->stop_deadline_ms = loop_now_ms(p->a->loop) + grace;
 	if (hook && grace > 0 && !c->hook) {
@@ -558,7 +561,7 @@ static void finish(struct pod *p)
 		return;
 	}
 	/* The last status is out first. */
-	if (p->status_busy || p->status_dirty || p->delete_retry_at_ms > loop_now_ms(p->a->loop))
+	if (!status_settled(p) || p->delete_retry_at_ms > loop_now_ms(p->a->loop))
 		return;
 	buf_printf(&path, "/api/v1/namespaces/%s/pods/%s", p->ns, p->name);
 	buf_printf(&body, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"gracePeriodSeconds\":0,"

@@ -132,7 +132,7 @@ static void started(void *arg, int rc, const char *message)
 	c->st.state = CTR_RUNNING;
 	c->st.start_failed = false;
 	c->st.retry_at_ms = 0;
-	event_pod(c->pod, c, "Normal", "Started", "Container started");
+	event_pod(c->pod, c, "Normal", "Started", "Started container %s", c->name);
 	hook = doc_get(c->spec, "lifecycle.postStart");
 	if (hook && !s->canceled) {
 		c->hook = handler_run(c, hook, HOOK_TIMEOUT_MS, hook_done, s, &e);
@@ -158,7 +158,7 @@ static void created(void *arg, int rc, const char *message)
 	}
 	if (unwanted(s))
 		return;
-	event_pod(c->pod, c, "Normal", "Created", "Container created");
+	event_pod(c->pod, c, "Normal", "Created", "Created container: %s", c->name);
 	rc = runtime_start(c->pod->a->rt, c->id, started, s);
 	if (rc)
 		started(s, rc, err_text(rc));

@@ -74,7 +74,7 @@ static void add_container(jdoc *d, jval *list, struct ctr *c)
 	bool running = c->st.state == CTR_RUNNING, wait = backing_off(c), ready;
 	/* A failed try to start again has moved the end of the instance before to last. */
 	const struct termination *ended = c->st.start_failed && c->has_last ? &c->last : &c->term;
-	const char *image = doc_str(c->spec, "image");
+	const char *image = doc_str(c->spec, "image"), *instance;
 	char id[CTR_ID_MAX + 16];
 
 	yyjson_mut_obj_add_strcpy(d, o, "name", c->name);
@@ -100,8 +100,10 @@ static void add_container(jdoc *d, jval *list, struct ctr *c)
 	yyjson_mut_obj_add_uint(d, o, "restartCount", c->attempt);
 	yyjson_mut_obj_add_strcpy(d, o, "image", image ? image : "");
 	yyjson_mut_obj_add_strcpy(d, o, "imageID", c->image_ref ? c->image_ref : "");
-	if (*c->id) {
-		snprintf(id, sizeof(id), CONTAINER_ID_SCHEME "%s", c->id);
+	/* Of the instance that runs or ran last; one that never came to be has none. */
+	instance = running || (c->st.state == CTR_EXITED && ended != &c->last) ? c->id : c->has_last ? c->last.id : "";
+	if (*instance) {
+		snprintf(id, sizeof(id), CONTAINER_ID_SCHEME "%s", instance);
 		yyjson_mut_obj_add_strcpy(d, o, "containerID", id);
 	}
 	if (c->kind != CTR_EPHEMERAL)
@@ -314,6 +316,8 @@ static void write_now(void *arg)
 		return;
 	if (p->status_sent && !strcmp(p->status_sent, text)) {
 		free(text);
+		if (p->deleting && p->torn_down && !p->finishing)
+			pod_sync_soon(p);     /* the final delete has waited for this */
 		return;
 	}
 	buf_printf(&body, "{\"metadata\":{\"uid\":\"%s\"},\"status\":%s}", p->uid, text);
@@ -331,6 +335,26 @@ static void write_now(void *arg)
 	p->status_sent = text;
 	p->status_busy = true;
 	p->holds++;
+}
+
+/* Has the API all that there is to tell? Then what was planned to be written is dropped. */
+bool status_settled(struct pod *p)
+{
+	char *text;
+	bool same;
+
+	if (p->terminal || p->gone)
+		return true;
+	if (p->status_busy)
+		return false;
+	text = status_text(p);
+	same = text && p->status_sent && !strcmp(p->status_sent, text);
+	free(text);
+	if (same) {
+		p->status_dirty = false;
+		loop_defer_cancel(p->a->loop, &p->status_task);
+	}
+	return same;
 }
 
 void status_changed(struct pod *p)

@@ -269,6 +269,19 @@ static void create_timeout(void *arg)
 	create_fail(arg, "conmon and crun did not create the container in time");
 }
 
+static void set_oom_score(const struct container *k)
+{
+	char path[64], text[16];
+	int fd, n = snprintf(text, sizeof(text), "%d", k->oom_score_adj);
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)k->pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		log_warn("container %s: %s: %s", k->id, path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 static void create_answer(void *arg, uint32_t events)
 {
 	struct op *o = arg;
@@ -309,6 +322,8 @@ static void create_answer(void *arg, uint32_t events)
 	}
 	yyjson_doc_free(d);
 	k->state = RUNTIME_CREATED;
+	if (k->oom_score_adj < 0)
+		set_oom_score(k);
 	op_end(o, 0, "");
 }
 
@@ -417,6 +432,7 @@ static int crun_create(struct runtime *r, const struct runtime_spec *s, runtime_
 		return -ERR_NOMEM;
 	k->state = RUNTIME_GONE;
 	k->tty = s->tty;
+	k->oom_score_adj = s->oom_score_adj;
 	rc = file_mkdirs(k->dir, 0700, &e);
 	snprintf(path, sizeof(path), "%s/config.json", k->dir);
 	if (!rc)

@@ -38,7 +38,7 @@ struct container {
 	pid_t pid;
 	int conmon_fd;                 /* pidfd, -1: none */
 	struct loop_fd *conmon_watch;
-	int exit_code;
+	int exit_code, oom_score_adj;
 	bool oom, tty;
 	int64_t started_us, finished_us;
 	bool starting;                 /* the exit is told after the start */

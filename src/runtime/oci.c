@@ -146,7 +146,9 @@ static void add_process(jdoc *d, jval *root, const struct runtime_spec *s)
 	yyjson_mut_obj_add_uint(d, o, "soft", lim.rlim_max < NOFILE_SOFT ? lim.rlim_max : NOFILE_SOFT);
 	yyjson_mut_obj_add_uint(d, o, "hard", lim.rlim_max < NOFILE_HARD ? lim.rlim_max : NOFILE_HARD);
 	yyjson_mut_obj_add_bool(d, p, "noNewPrivileges", s->no_new_privileges);
-	yyjson_mut_obj_add_int(d, p, "oomScoreAdj", s->oom_score_adj);
+	/* A negative one crun could not set any more from inside: crun.c does, from outside. */
+	if (s->oom_score_adj >= 0)
+		yyjson_mut_obj_add_int(d, p, "oomScoreAdj", s->oom_score_adj);
 }
 
 static void add_resources(jdoc *d, jval *lx, const struct runtime_spec *s)
