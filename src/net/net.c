@@ -16,10 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/env.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "net/conntrack.h"
 #include "net/dns.h"
 #include "net/net_priv.h"
 #define LOG_MODULE "net"
@@ -51,6 +53,7 @@ struct waiter {
 struct flush {
 	struct net *net;
 	struct buf text;
+	struct conntrack_service *udp; unsigned udp_count;   /* whose endpoints changed */
 	bool full;
 	int rc;
 	int64_t us;
@@ -85,9 +88,12 @@ static void flush_run(void *arg)
 {
 	struct flush *f = arg;
 	int64_t t = env_now_us();
+	struct err e;
 
 	run_rules(f->text.p, &f->rc, f->message, sizeof(f->message));
 	f->us = env_now_us() - t;
+	if (!f->rc && f->udp_count && conntrack_forget(f->udp, f->udp_count, &e))
+		log_warn("%s", e.msg);
 }
 
 static void free_svc(struct svc *s)
@@ -192,8 +198,60 @@ static void flush_done(void *arg)
 		if (!list_empty(&n->dirty))
 			loop_timer_set(&n->flush_timer, GATHER_MS);
 	}
+	for (unsigned i = 0; i < f->udp_count; i++)
+		free(f->udp[i].targets);
+	free(f->udp);
 	buf_finish(&f->text);
 	free(f);
+}
+
+/* ---- UDP flows that hold on to what was ---- */
+
+static void add_udp(struct flush *f, const struct net_service *s, const struct net_port *port, const char *ip, int number,
+	bool gone)
+{
+	struct conntrack_service *to = realloc(f->udp, (f->udp_count + 1) * sizeof(*to));
+	struct in_addr in = { 0 };
+
+	if (!to)
+		return;
+	f->udp = to;
+	to += f->udp_count;
+	if (ip && inet_pton(AF_INET, ip, &in) != 1)
+		return;
+	*to = (struct conntrack_service){ { in.s_addr, htons((uint16_t)number) }, NULL, 0 };
+	to->targets = calloc(s->ep_count + 1, sizeof(*to->targets));
+	if (!to->targets)
+		return;
+	for (unsigned i = 0; i < s->ep_count && !gone; i++) {
+		const struct net_endpoint *e = &s->eps[i];
+
+		if ((e->ready || s->publish_not_ready) && !strcmp(e->port_name ? e->port_name : "", port->name ? port->name : "") &&
+		    inet_pton(AF_INET, e->ip, &in) == 1)
+			to->targets[to->target_count++] = (struct conntrack_end){ in.s_addr, htons((uint16_t)e->port) };
+	}
+	f->udp_count++;
+}
+
+static void note_udp(struct flush *f, const struct unit *u)
+{
+	const struct net_service *s;
+
+	if (u->is_pod)
+		return;
+	s = ((const struct svc *)(const void *)u)->copy;
+	for (unsigned i = 0; i < s->port_count; i++) {
+		const struct net_port *p = &s->ports[i];
+
+		if (!p->proto || strcasecmp(p->proto, "udp"))
+			continue;
+		for (const char *const *ip = s->ips; *ip; ip++)
+			add_udp(f, s, p, *ip, p->port, u->gone);
+		for (const char *const *ip = s->external_ips; *ip; ip++)
+			add_udp(f, s, p, *ip, p->port, u->gone);
+		if (p->node_port)
+			add_udp(f, s, p, NULL, p->node_port, u->gone);
+	}
 }
 
 /* ---- who owns an element ---- */
@@ -309,9 +367,12 @@ static void flush_begin(void *arg)
 		}
 	list_each(&n->dirty, it) {
 		struct unit *u = list_entry(it, struct unit, dirty);
+		size_t before = f->text.len;
 
 		acquire(n, u);
 		plan_diff_clear(&f->text, n->name, &u->applied, &u->wanted);
+		if (f->text.len != before)
+			note_udp(f, u);
 	}
 	while (!list_empty(&n->dirty)) {
 		struct unit *u = list_entry(n->dirty.next, struct unit, dirty);

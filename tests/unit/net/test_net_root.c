@@ -394,6 +394,83 @@ static void test_somebody_else_deletes_our_table(void **state)
 	assert_int_equal(st.apply_errors, 1);
 }
 
+/* Answers every datagram with its name. */
+static pid_t serve_udp(const char *ns, const char *name, int port)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) }, from;
+		char text[64];
+		int s;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		enter(ns, -1);
+		s = socket(AF_INET, SOCK_DGRAM, 0);
+		if (bind(s, (void *)&a, sizeof(a)))
+			_exit(1);
+		for (;;) {
+			socklen_t len = sizeof(from);
+
+			if (recvfrom(s, text, sizeof(text), 0, (void *)&from, &len) > 0)
+				sendto(s, name, strlen(name), 0, (void *)&from, len);
+		}
+	}
+	usleep(50000);
+	return pid;
+}
+
+static char ask_udp(int s)
+{
+	char text[64] = "";
+
+	(void)!send(s, "?", 1, 0);
+	return recv(s, text, sizeof(text) - 1, 0) > 0 ? text[0] : '-';
+}
+
+static void test_udp_flows_follow_the_endpoints(void **state)
+{
+	static const char *const ips[] = { "10.96.0.53", NULL };
+	static const struct net_port ports[] = { { "", "UDP", 5353, 0 } };
+	struct net_endpoint a = { .ip = ip_a, .port_name = "", .port = 5300, .ready = true },
+		b = { .ip = ip_b, .port_name = "", .port = 5300, .ready = true };
+	struct net_service s = { .ns = "default", .name = "udp", .ips = ips, .ports = ports, .port_count = 1 };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(5353) };
+	struct timeval t = { 1, 0 };
+	pid_t server1 = serve_udp(ns_a, "a", 5300), server2 = serve_udp(ns_b, "b", 5300);
+	int c = socket(AF_INET, SOCK_DGRAM, 0);
+
+	inet_pton(AF_INET, ips[0], &to.sin_addr);
+	setsockopt(c, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+	assert_int_equal(connect(c, (void *)&to, sizeof(to)), 0);
+	s.eps = &a;
+	s.ep_count = 1;
+	net_service_set(net, &s, false);
+	sync_rules();
+	assert_int_equal(ask_udp(c), 'a');
+	s.eps = &b;
+	net_service_set(net, &s, false);
+	sync_rules();
+	assert_int_equal(ask_udp(c), 'b');
+	s.ep_count = 0;
+	net_service_set(net, &s, false);
+	sync_rules();
+	assert_int_equal(ask_udp(c), '-');
+	s.ep_count = 1;
+	s.eps = &a;
+	net_service_set(net, &s, false);
+	sync_rules();
+	ask_udp(c);                                    /* may bring the refusal before */
+	assert_int_equal(ask_udp(c), 'a');
+	net_service_set(net, &s, true);
+	sync_rules();
+	close(c);
+	kill(server1, SIGKILL);
+	kill(server2, SIGKILL);
+	waitpid(server1, NULL, 0);
+	waitpid(server2, NULL, 0);
+}
+
 /* ---- DNS ---- */
 
 /* A resolver that knows one address for every name; over TCP it says another. */
@@ -563,6 +640,7 @@ int main(void)
 		cmocka_unit_test(test_services_without_bridge_hooks),
 		cmocka_unit_test(test_clients_stay_with_their_endpoint),
 		cmocka_unit_test(test_two_services_of_one_port_take_turns),
+		cmocka_unit_test(test_udp_flows_follow_the_endpoints),
 		cmocka_unit_test(test_host_ports),
 		cmocka_unit_test(test_localhost_of_the_machine_is_not_for_pods),
 		cmocka_unit_test(test_a_restart_finds_its_pods),
