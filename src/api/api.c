@@ -9,6 +9,7 @@
 #include "api/call.h"
 #include "base/env.h"
 #include "http/http.h"
+#include "kinds/kinds_custom.h"
 
 static void find_kinds(struct api_kinds *k)
 {
@@ -67,7 +68,7 @@ static int find_stored(struct api *a)
 
 const struct kinds_kind *api_stored_as(const struct api *a, const struct kinds_kind *k)
 {
-	return k->custom ? k : a->stored_as[k->id];
+	return k->custom ? kinds_custom_stored(k) : a->stored_as[k->id];
 }
 
 static int copy_text(char **ret, const char *s)
@@ -109,6 +110,8 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 		rc = discovery_open(&a->discovery, a);
 	if (!rc)
 		rc = expire_open(&a->expirer, a);
+	if (!rc)
+		rc = crds_open(&a->crds, a);
 	if (rc) {
 		err_set(reterr, -rc, "opening the API: %s", err_text(rc));
 		api_close(a);
@@ -139,6 +142,7 @@ void api_close(struct api *a)
 	tunnel_close(a->tunnel);
 	tokens_close(a->tokens);
 	alloc_close(a->alloc);
+	crds_close(a->crds);
 	expire_close(a->expirer);
 	discovery_close(a->discovery);
 	openapi_forget(&a->openapi);

@@ -33,6 +33,7 @@ struct metrics;
 struct discovery;
 struct tunnel_tls;
 struct expirer;
+struct crds;
 
 struct api_kinds {              /* kinds that some code here knows by name */
 	const struct kinds_kind *pod, *ns, *node, *service, *service_account, *job, *secret,
@@ -58,6 +59,7 @@ struct api {
 	struct openapi openapi;
 	struct tunnel_tls *tunnel;
 	struct expirer *expirer;
+	struct crds *crds;
 	struct list calls;                    /* all live calls */
 	struct arena *idle[API_IDLE_ARENAS];  /* of finished calls, for reuse */
 	unsigned idle_count, inflight;

@@ -132,6 +132,8 @@ static const char *type_kind(const struct call *c, const struct kinds_type *t)
 {
 	const char *dot = strrchr(t->name, '.');
 
+	if (t == c->kind->type)
+		return c->kind->kind;
 	return dot ? dot + 1 : t->name;
 }
 

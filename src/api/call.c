@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/env.h"
-#include "http/http.h"
+#include "kinds/kinds_custom.h"
 
 static const struct {
 	const char *name;
@@ -64,6 +64,8 @@ static void call_free(struct call *c)
 		a->inflight--;
 	list_del(&c->link);
 	arena_close(c->view_arena);
+	if (c->kind_ref)
+		kinds_unref(c->kind_ref);
 	cache_obj_unref(c->cur);
 	cache_obj_unref(c->out_obj);
 	blob_unref(c->out);

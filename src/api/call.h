@@ -73,6 +73,7 @@ struct call {
 	const char *group, *version, *resource, *sub, *ns, *name;   /* "" where there is none */
 	const char *tail;              /* what follows a proxy subresource, with its slash */
 	const struct kinds_kind *kind; /* NULL: not served */
+	const struct kinds_kind *kind_ref; /* a custom kind, held for the call */
 	const struct kinds_sub *subdef;
 	bool list_named;               /* the name comes from a field selector */
 
@@ -304,6 +305,12 @@ enum step mutate_pod(struct call *c);
 /* police_node.c */
 enum step police_node(struct call *c);
 enum step police_node_token(struct call *c);
+
+/* crd.c */
+int crds_open(struct crds **ret, struct api *a);
+void crds_close(struct crds *cs);
+enum step crd_prepare(struct call *c);
+bool crd_ending(const struct call *c);         /* no more objects of it are made */
 
 /* csr.c */
 enum step csr_prepare(struct call *c);

@@ -175,6 +175,7 @@ int convert(struct call *c, const struct kinds_kind *from, const struct kinds_ki
 		ok = hpa_behavior(c, *obj) && hpa_to_v2(c, *obj);
 	else if (to == k->hpa1)
 		ok = hpa_to_v1(c, *obj);
+	/* Versions of a custom kind differ in their name only. */
 	ok = ok && doc_mset_str(c->doc, *obj, "apiVersion", to->api_version) &&
 		doc_mset_str(c->doc, *obj, "kind", to->kind) && shape_order(c, to->type, *obj);
 	return ok ? 0 : -ERR_SIZE;

@@ -20,6 +20,12 @@ enum step stage_prepare(struct call *c)
 		return delete_prepare(c);
 	if (kinds_prepare(c->doc, c->arena, c->kind, sub, c->obj, c->old))
 		return fail_err(c, -ERR_SIZE, NULL);
+	if (c->kind == c->api->k.crd) {
+		enum step step = crd_prepare(c);
+
+		if (step != STEP_NEXT)
+			return step;
+	}
 	if (c->patch != PATCH_APPLY && kinds_track(c->doc, c->arena, &req, c->obj, c->old))
 		return fail_err(c, -ERR_SIZE, NULL);
 	if (arena_over(c->arena))

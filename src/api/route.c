@@ -9,6 +9,7 @@
 
 #include "api/call.h"
 #include "base/text.h"
+#include "kinds/kinds_custom.h"
 
 #define SEGMENTS_MAX 64u
 
@@ -107,6 +108,8 @@ static void resource(struct call *c, struct route *r, size_t i)
 	if (i + 3 < r->n)
 		c->tail = r->raw[i + 3];
 	c->kind = kinds_by_resource(c->group, c->version, c->resource);
+	if (c->kind && c->kind->custom)
+		c->kind_ref = kinds_ref(c->kind);
 	sub = c->kind && *c->sub ? kinds_sub(c->kind, c->sub) : NULL;
 	c->subdef = sub;
 	if (c->kind && *c->sub && !sub)

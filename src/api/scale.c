@@ -8,14 +8,39 @@
 #include <string.h>
 
 #include "api/call.h"
+#include "kinds/kinds_custom.h"
+
+/* Where the numbers are: custom kinds say it in their definition (".spec.replicas"). */
+struct places { const char *spec, *status, *selector; };
+
+static struct places places_of(const struct call *c)
+{
+	const struct kinds_custom *more = kinds_custom_of(c->kind);
+	struct places p = { "spec.replicas", "status.replicas", NULL };
+
+	if (!more)
+		return p;
+	if (more->spec_replicas && *more->spec_replicas == '.')
+		p.spec = more->spec_replicas + 1;
+	if (more->status_replicas && *more->status_replicas == '.')
+		p.status = more->status_replicas + 1;
+	if (more->label_selector && *more->label_selector == '.')
+		p.selector = more->label_selector + 1;
+	return p;
+}
 
 static const char *selector_text(struct call *c, yyjson_val *parent)
 {
 	yyjson_val *v = doc_get(parent, "spec.selector");
 	BUF_AUTO struct buf b = { 0 };
 	struct selector *s;
+	const char *text;
 	int rc;
 
+	if (c->kind->custom) {
+		text = places_of(c).selector ? doc_str(parent, places_of(c).selector) : NULL;
+		return text ? text : "";
+	}
 	rc = c->kind == c->api->k.rc ? selector_from_map(c->arena, v, &s, NULL)
 		: selector_from(c->arena, v, &s, NULL);
 	if (rc)
@@ -29,6 +54,8 @@ static yyjson_mut_val *make(struct call *c, yyjson_val *parent)
 	static const char *const keep[] = { "name", "namespace", "uid", "resourceVersion", "creationTimestamp" };
 	yyjson_mut_val *v, *spec, *meta;
 	const char *sel = selector_text(c, parent);
+	struct places p = places_of(c);
+	int64_t n = doc_int(parent, p.spec, c->kind->custom ? 0 : 1);
 
 	if (!c->doc)
 		c->doc = doc_new(c->arena);
@@ -43,10 +70,9 @@ static yyjson_mut_val *make(struct call *c, yyjson_val *parent)
 			return NULL;
 	}
 	spec = doc_mobj(c->doc, v, "spec");
-	if (!meta || !spec || (doc_int(parent, "spec.replicas", 1) &&
-		    !doc_mset_int(c->doc, spec, "replicas", doc_int(parent, "spec.replicas", 1))))
+	if (!meta || !spec || (n && !doc_mset_int(c->doc, spec, "replicas", n)))
 		return NULL;
-	if (!doc_mset_int(c->doc, v, "status.replicas", doc_int(parent, "status.replicas", 0)))
+	if (!doc_mset_int(c->doc, v, "status.replicas", doc_int(parent, p.status, 0)))
 		return NULL;
 	if (*sel && !doc_mset_str(c->doc, v, "status.selector", sel))
 		return NULL;
@@ -101,7 +127,7 @@ enum step scale_load(struct call *c)
 		return fail_invalid(c, "Scale", "autoscaling", c->name, e);
 	}
 	c->obj = yyjson_mut_val_mut_copy(c->doc, c->old);
-	if (!c->obj || !doc_mset_int(c->doc, c->obj, "spec.replicas", replicas ? n : 0))
+	if (!c->obj || !doc_mset_int(c->doc, c->obj, places_of(c).spec, replicas ? n : 0))
 		return fail_err(c, -ERR_SIZE, NULL);
 	return STEP_NEXT;
 }

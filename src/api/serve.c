@@ -70,6 +70,9 @@ enum step stage_serve(struct call *c)
 	if (c->verb == VERB_NONE || !(verbs & verb_bits[c->verb]) ||
 	    (c->verb == VERB_CREATE && *c->name && !c->subdef))
 		return fail_method(c);
+	if (k->custom && c->verb == VERB_CREATE && crd_ending(c))
+		return fail_status(c, 405, "MethodNotAllowed", NULL, 0,
+			"create is not supported on resources of kind \"%s\": its definition is terminating", call_resource(c));
 	c->scale = c->subdef && !strcmp(c->sub, "scale");
 	t = k->type;
 	if (c->subdef && c->subdef->kind)

@@ -141,7 +141,8 @@ static void finalizers(struct vcheck *c, const struct vpath *p, yyjson_mut_val *
 		const char *why = text_bad_qualified_name(s);
 		if (why)
 			v_invalid(c, V_ITEM(p, i), s, why);
-		else if (!strchr(s, '/') && !v_one_of(s, "kubernetes|orphan|foregroundDeletion"))
+		else if (!c->k->custom && !v_one_of(c->k->group, "apiextensions.k8s.io|apiregistration.k8s.io") &&
+			 !strchr(s, '/') && !v_one_of(s, "kubernetes|orphan|foregroundDeletion"))
 			v_invalid(c, V_ITEM(p, i), s,
 				"name is neither a standard finalizer name nor is it fully qualified");
 		orphan |= !strcmp(s, "orphan");
@@ -152,14 +153,6 @@ static void finalizers(struct vcheck *c, const struct vpath *p, yyjson_mut_val *
 			"finalizer orphan and foregroundDeletion cannot be both set");
 }
 
-static bool listed(yyjson_mut_val *list, yyjson_mut_val *item)
-{
-	V_EACH(i, m, list)
-		if (yyjson_mut_equals(m, item))
-			return true;
-	return false;
-}
-
 static void metadata_update(struct vcheck *c, const struct vpath *p, yyjson_mut_val *meta)
 {
 	static const char *const fixed[] = { "name", "namespace", "uid", "creationTimestamp",
@@ -168,8 +161,11 @@ static void metadata_update(struct vcheck *c, const struct vpath *p, yyjson_mut_
 
 	if (v_get(was, "deletionTimestamp")) {
 		BUF_AUTO struct buf fresh = { 0 };
+		V_SET known = { 0 };
+		V_EACH(i, m, v_get(was, "finalizers"))
+			v_first(&known, yyjson_mut_get_str(m));
 		V_EACH(i, m, v_get(meta, "finalizers")) {
-			if (listed(v_get(was, "finalizers"), m))
+			if (map_get(&known, yyjson_mut_get_str(m)))
 				continue;
 			buf_adds(&fresh, fresh.len ? ", " : "");
 			buf_add_json(&fresh, yyjson_mut_get_str(m), yyjson_mut_get_len(m));

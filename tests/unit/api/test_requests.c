@@ -312,6 +312,37 @@ static void no_change_is_no_write(void **state)
 	assert_int_equal(cache_rev(f.cache), rev);
 }
 
+static void custom_kinds_come_and_go(void **state)
+{
+	static const char crd[] = "{\"metadata\":{\"name\":\"foos.x.io\"},\"spec\":{\"group\":\"x.io\",\"scope\":\"Namespaced\",\"names\":"
+		"{\"plural\":\"foos\",\"kind\":\"Foo\"},\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,\"subresources\":{\"status\":{},"
+		"\"scale\":{\"specReplicasPath\":\".spec.a\",\"statusReplicasPath\":\".status.r\"}},\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\","
+		"\"properties\":{\"spec\":{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":1},"
+		"\"b\":{\"type\":\"string\",\"default\":\"hi\"}}},\"status\":{\"type\":\"object\",\"properties\":{\"r\":{\"type\":\"integer\"}}}}}}}]}}";
+	static const struct step_row rows[] = {
+		{ "not yet", "GET", "/apis/x.io/v1/foos", NULL, JSON, NULL, 404 },
+		{ "define", "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", NULL, JSON, crd, 201,
+			{ "\"type\":\"Established\"", "\"storedVersions\":[\"v1\"]", "\"acceptedNames\":{\"plural\":\"foos\"" } },
+		{ "create", "POST", "/apis/x.io/v1/namespaces/default/foos", NULL, JSON,
+			"{\"apiVersion\":\"x.io/v1\",\"kind\":\"Foo\",\"metadata\":{\"name\":\"f\"},\"spec\":{\"a\":3}}", 201, { "\"spec\":{\"a\":3,\"b\":\"hi\"}" } },
+		{ "against the schema", "PATCH", "/apis/x.io/v1/namespaces/default/foos/f", NULL, MERGE, "{\"spec\":{\"a\":0}}", 422, { "spec.a" } },
+		{ "status", "PATCH", "/apis/x.io/v1/namespaces/default/foos/f/status", NULL, MERGE, "{\"status\":{\"r\":2}}", 200, { "\"r\":2" } },
+		{ "scale", "PATCH", "/apis/x.io/v1/namespaces/default/foos/f/scale", NULL, MERGE, "{\"spec\":{\"replicas\":5}}", 200,
+			{ "\"spec\":{\"replicas\":5},\"status\":{\"replicas\":2" } },
+		{ "scaled", "GET", "/apis/x.io/v1/namespaces/default/foos/f", NULL, JSON, NULL, 200, { "\"a\":5" } },
+		{ "in discovery", "GET", "/apis/x.io/v1", NULL, JSON, NULL, 200, { "\"name\":\"foos\"", "\"name\":\"foos/scale\"" } },
+		{ "end of the definition", "DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.x.io", NULL, JSON, NULL, 200,
+			{ "customresourcecleanup.apiextensions.k8s.io" } },
+	};
+
+	RUN(rows);
+	for (int i = 0; i < 100; i++)
+		loop_turn(f.loop, 1);
+	assert_int_equal(fixture_call(&f, "GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.x.io", NULL, NULL, NULL), 404);
+	assert_int_equal(fixture_call(&f, "GET", "/apis/x.io/v1/foos", NULL, NULL, NULL), 404);
+	assert_int_equal(cache_count(f.cache, "x.io/foos", NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +354,7 @@ int main(void)
 		cmocka_unit_test(namespaces_end),
 		cmocka_unit_test(lists_come_in_pages),
 		cmocka_unit_test(no_change_is_no_write),
+		cmocka_unit_test(custom_kinds_come_and_go),
 	};
 
 	return cmocka_run_group_tests(tests, open_fixture, close_fixture);
