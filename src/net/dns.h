@@ -41,7 +41,7 @@ int dns_open(struct dns **ret, struct loop *l, const struct net *n, const struct
 void dns_close(struct dns *d);         /* accepts NULL */
 uint64_t dns_queries(const struct dns *d);
 
-/* ---- the pure part (dnsmsg.c) ---- */
+/* ---- the pure part (dnsmsg.c, dnswire.c) ---- */
 struct dns_zone {
 	const char *domain;
 	const struct net_service *(*find)(const void *arg, const char *ns, const char *name);

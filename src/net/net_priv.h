@@ -72,8 +72,18 @@ struct net {
 	struct net_stats stats;
 };
 
-/* net.c */
+#define NET_SETTLE_MS 2000             /* at most so long the rules of an earlier life serve */
+
+/* flush.c */
 void net_dirty(struct net *n, struct unit *u);
+void net_flush(void *net);
+void net_wake(void *net);              /* waiters whose flush has finished */
+void net_fail_waiters(struct net *n, int rc, const char *message);
+/* Blocking; *rc and, when it is not 0, a message. */
+void net_run_rules(const char *text, int *rc, char *message, size_t size);
+
+/* net.c */
+void net_free_unit(struct unit *u);
 const struct net_service *net_find_service(const struct net *n, const char *ns, const char *name);
 bool net_has_ns(const struct net *n, const char *ns);
 const struct net_service *net_find_by_ip(const struct net *n, const char *ip);
