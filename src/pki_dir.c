@@ -88,6 +88,8 @@ static int key(struct place *p, const char *name, bool rsa, struct buf *out, str
 {
 	int rc = file_read(at(p, name), PEM_MAX, out, reterr);
 
+	if (!rc && !pki_key_ok(out->p))
+		return err_set(reterr, ERR_CORRUPT, "%s is no private key; put a copy of it back", at(p, name));
 	if (rc != -ERR_NOT_FOUND)
 		return rc;
 	rc = rsa ? pki_rsa_key(out, reterr) : pki_ec_key(out, reterr);

@@ -48,7 +48,7 @@ void role_split_listen(const struct cli_command *c, const char *listen, char hos
 		start++;
 		n -= 2;
 	}
-	if (!colon || !*(colon + 1) || *end || port < 0 || port > 65535 || n == 0 || n > 255)
+	if (!colon || !*(colon + 1) || *end || port < 1 || port > 65535 || n == 0 || n > 255)
 		cli_usage(c, "--listen %s is not ADDR:PORT, like 0.0.0.0:6443", listen);
 	memcpy(host, start, n);
 	host[n] = '\0';

@@ -40,10 +40,14 @@ static const char *const cap_defaults[] = {
 	"NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE", NULL,
 };
 
+/* Manifests may write the prefix. */
+static const char *without_cap(const char *name)
+{
+	return strncasecmp(name, "CAP_", 4) ? name : name + 4;
+}
+
 static void cap_set(bool *have, const char *name, bool value)
 {
-	if (!strncasecmp(name, "CAP_", 4))
-		name += 4;
 	for (unsigned i = 0; i < CAP_COUNT; i++)
 		if (!strcasecmp(name, "ALL") || !strcasecmp(name, cap_names[i]))
 			have[i] = value;
@@ -63,10 +67,10 @@ int ctrspec_caps(struct strv *out, yyjson_val *ctr)
 		if (!strcasecmp(yyjson_get_str(v), "ALL"))
 			cap_set(have, "ALL", true);
 	yyjson_arr_foreach(yyjson_obj_get(caps, "drop"), i, n, v)
-		cap_set(have, yyjson_get_str(v), false);
+		cap_set(have, without_cap(yyjson_get_str(v)), false);
 	yyjson_arr_foreach(yyjson_obj_get(caps, "add"), i, n, v)
 		if (strcasecmp(yyjson_get_str(v), "ALL"))
-			cap_set(have, yyjson_get_str(v), true);
+			cap_set(have, without_cap(yyjson_get_str(v)), true);
 	if (doc_bool(ctr, "securityContext.privileged", false))
 		cap_set(have, "ALL", true);
 	for (unsigned k = 0; k < CAP_COUNT && !rc; k++)

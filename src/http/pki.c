@@ -92,6 +92,14 @@ static int write_key(EVP_PKEY *key, struct buf *ret, struct err *reterr)
 	return take_bio(out, ret);
 }
 
+bool pki_key_ok(const char *key_pem)
+{
+	AUTO(EVP_PKEY_freep) EVP_PKEY *key = pki_read_key(key_pem);
+
+	ERR_clear_error();
+	return key != NULL;
+}
+
 int pki_ec_key(struct buf *ret_key_pem, struct err *reterr)
 {
 	AUTO(EVP_PKEY_freep) EVP_PKEY *key = EVP_EC_gen("P-256");

@@ -18,6 +18,9 @@
 int pki_ec_key(struct buf *ret_key_pem, struct err *reterr);    /* P-256, PKCS#8 */
 int pki_rsa_key(struct buf *ret_key_pem, struct err *reterr);   /* 2048 bits */
 
+/* Whether it can be read and used. */
+bool pki_key_ok(const char *key_pem);
+
 struct pki_request {
 	const char *cn;
 	const char *const *orgs;       /* NULL-terminated or NULL */
