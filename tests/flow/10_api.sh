@@ -17,8 +17,8 @@ server_up() { # OPTION...
 	done
 	echo "the server did not get ready; its log:"; tail -30 "$WORK/log"; return 1
 }
-stop() { kill "-${1:-TERM}" "$CLOUD" 2>/dev/null; wait "$CLOUD"; local rc=$?; CLOUD=; return $rc; }
-cloud_down() { [ -z "${CLOUD-}" ] || stop KILL; CLOUD=; }
+stop() { kill "-$1" "$CLOUD" 2>/dev/null; wait "$CLOUD" 2>/dev/null; stopped=$?; CLOUD=; }
+cloud_down() { [ -z "${CLOUD-}" ] || stop KILL; }
 from_kubeconfig() { awk -v k="$1:" '$1 == k {print $2}' "$KUBECONFIG" | base64 -d >"$WORK/$2"; }
 admin() { curl -sS --max-time 20 --cacert "$WORK/ca" --cert "$WORK/crt" --key "$WORK/key" "$@"; }
 tls() { openssl s_client -connect "127.0.0.1:$PORT" -CAfile "$WORK/ca" -verify_return_error "$@" </dev/null 2>&1; }
@@ -51,10 +51,10 @@ check "the API in tables" " 0 failed" python3 tests/flow/api.py "$KUBECONFIG"
 
 # what it refuses to start with
 second() { timeout 10 "$SAMPAN" server "$@"; }
-refuse "a second server on the same data" "$DATA|running|locked|already" second --data-dir "$DATA" --listen 127.0.0.1:0
+refuse "a second server on the same data" "$DATA|running|locked|already" second --data-dir "$DATA" --listen 127.0.0.1:1
 refuse "a port in use" "in use.*|address" second --data-dir "$WORK/other" --listen "127.0.0.1:$PORT"
 echo "no directory" >"$WORK/file"
-refuse "a file in the data directory's place" "$WORK/file" second --data-dir "$WORK/file/x" --listen 127.0.0.1:0
+refuse "a file in the data directory's place" "$WORK/file" second --data-dir "$WORK/file/x" --listen 127.0.0.1:1
 refuse "an address that is not one" "listen" second --data-dir "$WORK/other" --listen nonsense
 refuse "an option it does not know" "nonsense" second --nonsense
 check "usage errors exit with 2" "^2$" bash -c "'$SAMPAN' server --nonsense >/dev/null 2>&1; echo \$?"
@@ -66,7 +66,8 @@ for i in $(seq 20); do admin -o /dev/null -X POST -H 'Content-Type: application/
 stays() { admin "$URL/api/v1/namespaces/default/configmaps" | grep -o '"name":"stay-[0-9]*"' | sort -u | wc -l; }
 check "written" "^20$" stays
 ca=$(sha256sum "$DATA/pki/ca.crt" "$KUBECONFIG")
-check "SIGTERM is a clean end" "" stop TERM
+stop TERM
+check "SIGTERM is a clean end" "^0$" echo "$stopped"
 server_up || exit 1
 check "all is there after a restart" "^20$" stays
 check "the same keys" "^$" diff <(echo "$ca") <(sha256sum "$DATA/pki/ca.crt" "$KUBECONFIG")
@@ -107,7 +108,8 @@ print("\n".join(acked))
 P
 load=$!
 sleep 1
-check "SIGTERM under load" "" stop TERM
+stop TERM
+check "SIGTERM under load" "^0$" echo "$stopped"
 wait $load
 server_up || exit 1
 admin "$URL/api/v1/namespaces/default/configmaps" | grep -o '"name":"load-[0-9-]*"' | cut -d'"' -f4 | sort >"$WORK/have"
@@ -120,11 +122,11 @@ cp -r "$DATA" "$WORK/damaged"
 for f in "$WORK"/damaged/server/state.db*; do
 	dd if=/dev/urandom of="$f" bs=4096 seek=1 count=8 conv=notrunc 2>/dev/null
 done
-refuse "a damaged database" "damaged|not a database|salvage" second --data-dir "$WORK/damaged" --listen 127.0.0.1:0
+refuse "a damaged database" "damaged|not a database|salvage" second --data-dir "$WORK/damaged" --listen 127.0.0.1:1
 mkdir -p "$WORK/foreign/server" && sqlite3 "$WORK/foreign/server/state.db" 'create table t(a)'
-refuse "another program's database" "another program" second --data-dir "$WORK/foreign" --listen 127.0.0.1:0
+refuse "another program's database" "another program" second --data-dir "$WORK/foreign" --listen 127.0.0.1:1
 printf 'nonsense' >"$WORK/damaged/pki/ca.key"; rm -rf "$WORK/damaged/server"
-refuse "a damaged key" "ca.key|key" second --data-dir "$WORK/damaged" --listen 127.0.0.1:0
+refuse "a damaged key" "ca.key|key" second --data-dir "$WORK/damaged" --listen 127.0.0.1:1
 server_up || exit 1
 check "nothing of this touched the real one" "^20$" stays
 finish
