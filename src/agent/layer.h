@@ -44,7 +44,7 @@ int layer_unpack(struct layer **ret, struct loop *l, int fd, const char *dir, en
 /* The child is killed; done will not run. */
 void layer_cancel(struct layer *y);
 
-/* ---- the child's part (layer_tar.c); also what is fuzzed ---- */
+/* ---- the child's part (layer_tar.c, layer_stream.c); also what is fuzzed ---- */
 struct layer_job {
 	int archive_fd, root_fd;
 	enum layer_mode mode;

@@ -19,35 +19,22 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include "agent/layer.h"
+#include "agent/layer_stream.h"
 #include "base/map.h"
 #include "base/text.h"
 
-#define CHUNK         (256u << 10)
 #define PATH_LEN_MAX  4095
 #define XATTR_MAX     65536
 #define STREAM_SLACK  (1ull << 30)        /* headers and padding beside the files' bytes */
-
-enum packing { PACKED_NOT, PACKED_GZIP, PACKED_ZSTD };
 
 struct dir_time { char *path; struct timespec mtime; };
 
 struct tar {
 	struct layer_job *job;
 	struct layer_result *ret;
-	/* the stream */
-	enum packing packing;
-	uint8_t *in, *out;
-	size_t in_len, in_at;
-	bool in_end, member_open, started;
-	z_stream z;
-	ZSTD_DStream *zstd;
-	uint64_t stream_bytes;
-	bool stream_bad;
-	/* the tree */
+	struct layer_stream stream;
 	int parent_fd;
 	char parent[PATH_LEN_MAX + 1];         /* what parent_fd is; "" the root */
 	bool parent_known;
@@ -75,151 +62,14 @@ static int fail_errno(struct tar *t, const char *what, const char *path)
 	return fail(t, code, "%s %.300s: %s", what, path, strerror(e));
 }
 
-/* ---- the stream: decompressed and hashed on its way ---- */
-
-/* More input; false at its end or on an error. */
-static bool fill(struct tar *t)
-{
-	ssize_t n;
-
-	if (t->in_at < t->in_len)
-		return true;
-	if (t->in_end)
-		return false;
-	do
-		n = read(t->job->archive_fd, t->in, CHUNK);
-	while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		fail_errno(t, "reading", "the archive");
-		t->stream_bad = true;
-	}
-	if (n <= 0) {
-		t->in_end = true;
-		return false;
-	}
-	t->in_at = 0;
-	t->in_len = (size_t)n;
-	return true;
-}
-
-static bool sniff(struct tar *t)
-{
-	size_t n;
-
-	t->started = true;
-	if (!fill(t))
-		return true;
-	/* A pipe may give a few bytes only. */
-	while (t->in_len < 4) {
-		ssize_t r = read(t->job->archive_fd, t->in + t->in_len, CHUNK - t->in_len);
-
-		if (r <= 0)
-			break;
-		t->in_len += (size_t)r;
-	}
-	n = t->in_len;
-	if (n >= 2 && t->in[0] == 0x1f && t->in[1] == 0x8b)
-		t->packing = PACKED_GZIP;
-	else if (n >= 4 && !memcmp(t->in, "\x28\xb5\x2f\xfd", 4))
-		t->packing = PACKED_ZSTD;
-	if (t->packing == PACKED_GZIP && inflateInit2(&t->z, 15 + 16) != Z_OK)
-		return false;
-	if (t->packing == PACKED_ZSTD && !(t->zstd = ZSTD_createDStream()))
-		return false;
-	t->member_open = t->packing == PACKED_GZIP;
-	return true;
-}
-
-/* Some bytes into out; 0 at the end. */
-static size_t gunzip(struct tar *t)
-{
-	t->z.next_out = t->out;
-	t->z.avail_out = CHUNK;
-	while (t->z.avail_out == CHUNK) {
-		int rc;
-
-		if (!fill(t)) {
-			if (t->member_open) {
-				fail(t, ERR_INVALID, "the archive's gzip stream ends early");
-				t->stream_bad = true;
-			}
-			return 0;
-		}
-		if (!t->member_open) {                 /* another member follows */
-			inflateReset(&t->z);
-			t->member_open = true;
-		}
-		t->z.next_in = t->in + t->in_at;
-		t->z.avail_in = (unsigned)(t->in_len - t->in_at);
-		rc = inflate(&t->z, Z_NO_FLUSH);
-		t->in_at = t->in_len - t->z.avail_in;
-		if (rc == Z_STREAM_END) {
-			t->member_open = false;
-		} else if (rc != Z_OK && rc != Z_BUF_ERROR) {
-			fail(t, ERR_INVALID, "the archive's gzip stream is damaged: %s", t->z.msg ? t->z.msg : "?");
-			t->stream_bad = true;
-			return 0;
-		}
-	}
-	return CHUNK - t->z.avail_out;
-}
-
-static size_t unzstd(struct tar *t)
-{
-	ZSTD_outBuffer out = { t->out, CHUNK, 0 };
-
-	while (!out.pos) {
-		ZSTD_inBuffer in;
-		size_t rc;
-
-		/* What is still inside of the decoder comes out without input. */
-		if (!fill(t) && !t->member_open)
-			return 0;
-		in = (ZSTD_inBuffer){ t->in + t->in_at, t->in_len - t->in_at, 0 };
-		rc = ZSTD_decompressStream(t->zstd, &out, &in);
-		t->in_at += in.pos;
-		if (ZSTD_isError(rc) || (t->in_end && rc && !out.pos)) {
-			fail(t, ERR_INVALID, "the archive's zstd stream is damaged: %s",
-				ZSTD_isError(rc) ? ZSTD_getErrorName(rc) : "it ends early");
-			t->stream_bad = true;
-			return 0;
-		}
-		t->member_open = rc != 0;
-	}
-	return out.pos;
-}
-
 static la_ssize_t on_read(struct archive *a, void *arg, const void **ret)
 {
 	struct tar *t = arg;
-	size_t n;
+	ssize_t n = layer_stream_read(&t->stream, ret);
 
-	if (t->stream_bad || (!t->started && !sniff(t)))
-		return -1;
-	if (t->packing == PACKED_GZIP) {
-		n = gunzip(t);
-	} else if (t->packing == PACKED_ZSTD) {
-		n = unzstd(t);
-	} else {
-		n = 0;
-		if (fill(t)) {
-			n = t->in_len;
-			memcpy(t->out, t->in, n);
-			t->in_at = t->in_len;
-		}
-	}
-	if (t->stream_bad)
-		return -1;
-	*ret = t->out;
-	t->stream_bytes += n;
-	if (t->stream_bytes > t->job->limits.unpacked_bytes_max + STREAM_SLACK) {
-		fail(t, ERR_SIZE, "the archive is larger than %llu bytes unpacked",
-			(unsigned long long)t->job->limits.unpacked_bytes_max);
-		t->stream_bad = true;
-		return -1;
-	}
-	EVP_DigestUpdate(t->job->hash, t->out, n);
-	return (la_ssize_t)n;
+	if (n < 0)
+		fail(t, -t->stream.rc, "%s", t->stream.message);
+	return n;
 }
 
 /* ---- paths ---- */
@@ -656,9 +506,7 @@ void layer_tar(struct layer_job *j, struct layer_result *ret)
 	const void *rest;
 	int rc;
 
-	t.in = malloc(CHUNK);
-	t.out = malloc(CHUNK);
-	if (!a || !t.in || !t.out) {
+	if (layer_stream_open(&t.stream, j->archive_fd, j->hash, j->limits.unpacked_bytes_max + STREAM_SLACK) || !a) {
 		fail(&t, ERR_NOMEM, "out of memory");
 		goto out;
 	}
@@ -674,7 +522,7 @@ void layer_tar(struct layer_job *j, struct layer_result *ret)
 			add_entry(&t, a, e);
 	}
 	/* No entry at all: an archive of nothing but zeros, or of no bytes, is an empty layer. */
-	if (!ret->rc && rc != ARCHIVE_EOF && !(ret->entries == 0 && t.stream_bytes == 0 && !t.stream_bad))
+	if (!ret->rc && rc != ARCHIVE_EOF && !(ret->entries == 0 && t.stream.bytes == 0))
 		fail(&t, ERR_INVALID, "the archive is damaged: %s", archive_error_string(a) ? archive_error_string(a) : "?");
 	while (!ret->rc && on_read(a, &t, &rest) > 0)
 		;                                          /* padding belongs to the digest */
@@ -688,10 +536,6 @@ void layer_tar(struct layer_job *j, struct layer_result *ret)
 out:
 	if (t.parent_known)
 		close(t.parent_fd);
-	if (t.packing == PACKED_GZIP)
-		inflateEnd(&t.z);
-	ZSTD_freeDStream(t.zstd);
 	archive_read_free(a);
-	free(t.in);
-	free(t.out);
+	layer_stream_close(&t.stream);
 }
