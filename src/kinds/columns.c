@@ -6,6 +6,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -176,6 +177,35 @@ void cells_join(struct buf *b, const char *s, const char *comma)
 	if (b->len)
 		buf_adds(b, comma);
 	buf_adds(b, s ? s : "");
+}
+
+void cells_set_add(struct cells_set *s, const char *text)
+{
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? 2 * s->cap : 8;
+		const char **v = realloc(s->v, cap * sizeof(*v));
+		if (!v)
+			return;    /* one text fewer in a table */
+		s->v = v;
+		s->cap = cap;
+	}
+	s->v[s->n++] = text;
+}
+
+static int text_order(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void cells_set_write(struct cells_set *s, struct buf *b, const char *comma)
+{
+	if (s->n)
+		qsort(s->v, s->n, sizeof(*s->v), text_order);
+	for (size_t i = 0; i < s->n; i++)
+		if (!i || strcmp(s->v[i], s->v[i - 1]))
+			cells_join(b, s->v[i], comma);
+	free(s->v);
+	*s = (struct cells_set){ 0 };
 }
 
 static void labels_text(struct buf *b, yyjson_val *map)

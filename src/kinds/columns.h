@@ -38,6 +38,10 @@ void cell_strings(struct cells *c, yyjson_val *list, const char *comma, const ch
 
 /* s appended to b, after comma when b is not empty. */
 void cells_join(struct buf *b, const char *s, const char *comma);
+/* Texts collected to be written sorted, each once. */
+struct cells_set { const char **v; size_t n, cap; };
+void cells_set_add(struct cells_set *s, const char *text);
+void cells_set_write(struct cells_set *s, struct buf *b, const char *comma);   /* and frees */
 /* Status of the condition of that type, NULL: none. */
 const char *cells_condition(yyjson_val *conditions, const char *type);
 /* now - time as an age, "<unknown>" when there is no time. */

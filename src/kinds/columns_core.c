@@ -25,26 +25,20 @@ static void roles(struct cells *c)
 {
 	static const char prefix[] = "node-role.kubernetes.io/";
 	yyjson_val *labels = doc_get(c->v, "metadata.labels"), *key;
-	const char *old = yyjson_get_str(yyjson_obj_get(labels, "kubernetes.io/role")), *last = NULL;
+	const char *old = yyjson_get_str(yyjson_obj_get(labels, "kubernetes.io/role"));
+	struct cells_set names = { 0 };
 	BUF_AUTO struct buf b = { 0 };
+	yyjson_obj_iter it;
 
-	/* Sorted, each once; a node has few roles. */
-	for (;;) {
-		const char *best = old && *old && (!last || strcmp(old, last) > 0) ? old : NULL;
-		yyjson_obj_iter it;
-		yyjson_obj_iter_init(labels, &it);
-		while ((key = yyjson_obj_iter_next(&it))) {
-			const char *s = yyjson_get_str(key);
-			if (strncmp(s, prefix, sizeof(prefix) - 1) || !*(s += sizeof(prefix) - 1))
-				continue;
-			if ((!last || strcmp(s, last) > 0) && (!best || strcmp(s, best) < 0))
-				best = s;
-		}
-		if (!best)
-			break;
-		cells_join(&b, best, ",");
-		last = best;
+	if (old && *old)
+		cells_set_add(&names, old);
+	yyjson_obj_iter_init(labels, &it);
+	while ((key = yyjson_obj_iter_next(&it))) {
+		const char *s = yyjson_get_str(key);
+		if (!strncmp(s, prefix, sizeof(prefix) - 1) && s[sizeof(prefix) - 1])
+			cells_set_add(&names, s + sizeof(prefix) - 1);
 	}
+	cells_set_write(&names, &b, ",");
 	if (!b.len)
 		buf_adds(&b, "<none>");
 	cell_buf(c, &b);

@@ -13,27 +13,17 @@
 /* The addresses a load balancer answers at, sorted, each once. */
 static void balancer_points(struct buf *b, yyjson_val *ingress)
 {
-	size_t n = yyjson_arr_size(ingress);
-	const char *last = "";
+	struct cells_set points = { 0 };
+	yyjson_arr_iter it;
+	yyjson_val *m;
 
-	/* A handful: picking the next smallest each time needs no memory. */
-	for (size_t i = 0; i < n; i++) {
-		const char *best = NULL;
-		yyjson_arr_iter it;
-		yyjson_val *m;
-		yyjson_arr_iter_init(ingress, &it);
-		while ((m = yyjson_arr_iter_next(&it))) {
-			const char *s = doc_str(m, "ip");
-			if (!s || !*s)
-				s = doc_str(m, "hostname");
-			if (s && strcmp(s, last) > 0 && (!best || strcmp(s, best) < 0))
-				best = s;
-		}
-		if (!best)
-			break;
-		cells_join(b, best, ",");
-		last = best;
+	yyjson_arr_iter_init(ingress, &it);
+	while ((m = yyjson_arr_iter_next(&it))) {
+		const char *ip = cells_str(m, "ip"), *name = cells_str(m, "hostname");
+		if (*ip || *name)
+			cells_set_add(&points, *ip ? ip : name);
 	}
+	cells_set_write(&points, b, ",");
 }
 
 static void join_strings(struct buf *b, yyjson_val *list)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/text.h"
 #include "kinds/columns.h"
 
@@ -22,18 +23,6 @@ static void add_restarts(struct restarts *r, yyjson_val *status)
 	/* Times are canonical, so text order is time order. */
 	if (end && (!r->last || strcmp(r->last, end) < 0))
 		r->last = end;
-}
-
-static yyjson_val *by_name(yyjson_val *list, const char *name)
-{
-	yyjson_arr_iter it;
-	yyjson_val *m;
-
-	yyjson_arr_iter_init(list, &it);
-	while (name && (m = yyjson_arr_iter_next(&it)))
-		if (yyjson_equals_str(yyjson_obj_get(m, "name"), name))
-			return m;
-	return NULL;
 }
 
 /* An init container that keeps running beside the others. */
@@ -61,13 +50,18 @@ static void ended(char reason[REASON_MAX], const char *prefix, yyjson_val *termi
 static bool initializing(yyjson_val *v, char reason[REASON_MAX], struct restarts *all,
 	struct restarts *sidecars, int *ret_ready)
 {
+	__attribute__((cleanup(map_finish))) struct map beside = { 0 };
 	yyjson_val *specs = doc_get(v, "spec.initContainers"), *status;
 	yyjson_arr_iter it;
 	int n = 0;
 
+	yyjson_arr_iter_init(specs, &it);
+	while ((status = yyjson_arr_iter_next(&it)))
+		if (is_sidecar(status))
+			map_put(&beside, cells_str(status, "name"), status, NULL);
 	yyjson_arr_iter_init(doc_get(v, "status.initContainerStatuses"), &it);
 	for (; (status = yyjson_arr_iter_next(&it)); n++) {
-		bool sidecar = is_sidecar(by_name(specs, doc_str(status, "name")));
+		bool sidecar = map_get(&beside, cells_str(status, "name"));
 		yyjson_val *terminated = doc_get(status, "state.terminated");
 		const char *waiting = doc_str(status, "state.waiting.reason");
 		add_restarts(all, status);
@@ -94,17 +88,23 @@ static void running(yyjson_val *v, char reason[REASON_MAX], struct restarts *r, 
 {
 	yyjson_val *list = doc_get(v, "status.containerStatuses");
 	const char *ready = cells_condition(doc_get(v, "status.conditions"), "Ready");
-	bool any = false;
+	bool any = false, said = false;    /* the first container with a reason tells it */
+	yyjson_arr_iter it;
+	yyjson_val *status;
 
-	for (size_t i = yyjson_arr_size(list); i-- > 0;) {
-		yyjson_val *status = yyjson_arr_get(list, i);
+	yyjson_arr_iter_init(list, &it);
+	while ((status = yyjson_arr_iter_next(&it))) {
 		yyjson_val *terminated = doc_get(status, "state.terminated");
 		const char *waiting = doc_str(status, "state.waiting.reason");
 		add_restarts(r, status);
 		if (waiting && *waiting) {
-			snprintf(reason, REASON_MAX, "%s", waiting);
+			if (!said)
+				snprintf(reason, REASON_MAX, "%s", waiting);
+			said = true;
 		} else if (terminated) {
-			ended(reason, "", terminated);
+			if (!said)
+				ended(reason, "", terminated);
+			said = true;
 		} else if (doc_bool(status, "ready", false) && doc_get(status, "state.running")) {
 			any = true;
 			++*ret_ready;

@@ -50,21 +50,17 @@ static const struct kinds_type *type_at(const struct kinds_type *t, const char *
 static void fill_map(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
 	const char *name, yyjson_mut_val *from)
 {
+	INDEX_AUTO struct index to = index_map(yyjson_mut_obj_get(obj, name));
 	yyjson_mut_obj_iter it;
-	yyjson_mut_val *key, *to = yyjson_mut_obj_get(obj, name);
+	yyjson_mut_val *key;
 
-	if (!yyjson_mut_obj_size(from))
-		return;
-	if (!yyjson_mut_is_obj(to)) {
-		put(r, t, obj, name, copy(r, from));
-		return;
-	}
+	/* Mostly nothing is missing. */
 	yyjson_mut_obj_iter_init(from, &it);
-	while ((key = yyjson_mut_obj_iter_next(&it)) && !r->full) {
-		const char *k = yyjson_mut_get_str(key);
-		if (!yyjson_mut_obj_get(to, k))
-			put(r, NULL, to, k, copy(r, yyjson_mut_obj_iter_get_val(key)));
-	}
+	while ((key = yyjson_mut_obj_iter_next(&it)))
+		if (!index_get(&to, yyjson_mut_get_str(key)))
+			break;
+	if (key && !normal_merge(r->d, t, obj, name, from, false))
+		r->full = true;
 }
 
 /* Amounts finer than 1/1000 round up. Only those print with n, u or a negative exponent. */
@@ -244,29 +240,25 @@ static bool sum_requests(yyjson_mut_val *spec, const char *resource, struct quan
 /* Pod-level limits imply pod-level requests: what the containers ask for, else the limit. */
 static void pod_resources(struct default_run *r, const struct kinds_type *spec_type, yyjson_mut_val *spec)
 {
+	static const char *const shared[] = { "cpu", "memory" };
 	yyjson_mut_val *resources = yyjson_mut_obj_get(spec, "resources");
-	yyjson_mut_val *limits = yyjson_mut_obj_get(resources, "limits"), *key, *requests;
-	yyjson_mut_obj_iter it;
+	yyjson_mut_val *limits = yyjson_mut_obj_get(resources, "limits");
+	const struct kinds_type *t = type_at(spec_type, "resources");
 
 	if (!yyjson_mut_obj_size(limits))
 		return;
-	if (!yyjson_mut_obj_get(resources, "requests"))
-		put(r, type_at(spec_type, "resources"), resources, "requests", yyjson_mut_obj(r->d));
-	requests = yyjson_mut_obj_get(resources, "requests");
-	yyjson_mut_obj_iter_init(limits, &it);
-	while (!r->full && (key = yyjson_mut_obj_iter_next(&it))) {
-		const char *k = yyjson_mut_get_str(key);
+	for (int i = 0; i < 2; i++) {
 		struct quantity sum;
 		char text[QUANTITY_MAX];
-		if (yyjson_mut_obj_get(requests, k))
+		if (!yyjson_mut_obj_get(limits, shared[i]) || !sum_requests(spec, shared[i], &sum) ||
+		    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "requests"), shared[i]))
 			continue;
-		if (strncmp(k, "hugepages-", 10) && sum_requests(spec, k, &sum)) {
-			quantity_print(text, &sum);
-			put(r, NULL, requests, k, yyjson_mut_strcpy(r->d, text));
-		} else {
-			put(r, NULL, requests, k, copy(r, yyjson_mut_obj_iter_get_val(key)));
-		}
+		if (!yyjson_mut_is_obj(yyjson_mut_obj_get(resources, "requests")))
+			put(r, t, resources, "requests", yyjson_mut_obj(r->d));
+		quantity_print(text, &sum);
+		put(r, NULL, yyjson_mut_obj_get(resources, "requests"), shared[i], yyjson_mut_strcpy(r->d, text));
 	}
+	fill_map(r, t, resources, "requests", limits);
 }
 
 DEFAULT_CALL(pod)

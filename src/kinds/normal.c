@@ -3,8 +3,10 @@
  * Members of a normal object are in table order, so the place of a new one is
  * found by walking object and table once, side by side.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "kinds/kinds_priv.h"
 #include "kinds/normal.h"
 
 const struct kinds_field *normal_field(const struct kinds_type *t, const char *name, size_t len)
@@ -118,4 +120,96 @@ bool normal_take(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *
 		return true;
 	}
 	return normal_put(d, t, to, name, yyjson_mut_val_mut_copy(d, v));
+}
+
+static size_t add_entries(struct kinds_entry *e, size_t n, yyjson_mut_doc *d, yyjson_mut_val *map, bool copies)
+{
+	yyjson_mut_obj_iter it;
+	yyjson_mut_val *key;
+
+	yyjson_mut_obj_iter_init(map, &it);
+	for (; (key = yyjson_mut_obj_iter_next(&it)); n++) {
+		yyjson_mut_val *v = yyjson_mut_obj_iter_get_val(key);
+		e[n] = (struct kinds_entry){ .key = yyjson_mut_get_str(key), .len = yyjson_mut_get_len(key),
+			.order = n, .value = copies ? yyjson_mut_val_mut_copy(d, v) : v };
+	}
+	return n;
+}
+
+bool normal_merge(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *obj,
+	const char *name, yyjson_mut_val *from, bool over)
+{
+	yyjson_mut_val *to = yyjson_mut_obj_get(obj, name), *merged;
+	size_t n = yyjson_mut_obj_size(to) + yyjson_mut_obj_size(from);
+
+	if (!yyjson_mut_obj_size(from))
+		return true;
+	struct kinds_entry *e = calloc(n, sizeof(*e));
+	if (!e)
+		return false;
+	n = over ? add_entries(e, 0, d, to, false) : add_entries(e, 0, d, from, true);
+	n = over ? add_entries(e, n, d, from, true) : add_entries(e, n, d, to, false);
+	n = kinds_sort_entries(e, n);
+	bool ok = (merged = yyjson_mut_obj(d)) != NULL;
+	for (size_t i = 0; ok && i < n; i++)
+		ok = yyjson_mut_obj_add(merged, yyjson_mut_strncpy(d, e[i].key, e[i].len), e[i].value);
+	free(e);
+	return ok && normal_put(d, t, obj, name, merged);
+}
+
+#define INDEX_MIN 16   /* fewer are searched one by one */
+
+struct index index_map(yyjson_mut_val *map)
+{
+	struct index x = { .of = yyjson_mut_is_obj(map) ? map : NULL };
+	yyjson_mut_obj_iter it;
+	yyjson_mut_val *key;
+
+	x.hashed = yyjson_mut_obj_size(map) > INDEX_MIN;
+	if (!x.hashed)
+		return x;
+	yyjson_mut_obj_iter_init(map, &it);
+	while (x.hashed && (key = yyjson_mut_obj_iter_next(&it)))
+		if (map_put(&x.map, yyjson_mut_get_str(key), yyjson_mut_obj_iter_get_val(key), NULL))
+			x.hashed = false;    /* out of memory: slowly, then */
+	return x;
+}
+
+struct index index_list(yyjson_mut_val *list, const char *by)
+{
+	struct index x = { .of = yyjson_mut_is_arr(list) ? list : NULL, .by = by };
+	yyjson_mut_arr_iter it;
+	yyjson_mut_val *m;
+
+	x.hashed = yyjson_mut_arr_size(list) > INDEX_MIN;
+	if (!x.hashed)
+		return x;
+	yyjson_mut_arr_iter_init(list, &it);
+	while (x.hashed && (m = yyjson_mut_arr_iter_next(&it))) {
+		const char *key = yyjson_mut_get_str(yyjson_mut_obj_get(m, by));
+		if (key && !map_get(&x.map, key) && map_put(&x.map, key, m, NULL))
+			x.hashed = false;
+	}
+	return x;
+}
+
+yyjson_mut_val *index_get(const struct index *x, const char *key)
+{
+	yyjson_mut_arr_iter it;
+	yyjson_mut_val *m;
+
+	if (x->hashed)
+		return map_get(&x->map, key);
+	if (!x->by)
+		return yyjson_mut_obj_get(x->of, key);
+	yyjson_mut_arr_iter_init(x->of, &it);
+	while ((m = yyjson_mut_arr_iter_next(&it)))
+		if (yyjson_mut_equals_str(yyjson_mut_obj_get(m, x->by), key))
+			return m;
+	return NULL;
+}
+
+void index_finish(struct index *x)
+{
+	map_finish(&x->map);
 }

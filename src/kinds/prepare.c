@@ -198,24 +198,20 @@ static bool set_generation(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson
 /* stringData is how people write data; it is never stored. */
 static bool merge_string_data(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
 {
-	yyjson_mut_val *text = yyjson_mut_obj_get(v, "stringData"), *key, *data;
+	yyjson_mut_val *text = yyjson_mut_obj_get(v, "stringData"), *key;
 	yyjson_mut_obj_iter it;
 
-	if (!text)
-		return true;
-	if (yyjson_mut_obj_size(text) && !yyjson_mut_is_obj(yyjson_mut_obj_get(v, "data")) &&
-	    !normal_put(d, k->type, v, "data", yyjson_mut_obj(d)))
-		return false;
-	data = yyjson_mut_obj_get(v, "data");
 	yyjson_mut_obj_iter_init(text, &it);
 	while ((key = yyjson_mut_obj_iter_next(&it))) {
 		BUF_AUTO struct buf b = { 0 };
-		yyjson_mut_val *m = yyjson_mut_obj_iter_get_val(key);
+		yyjson_mut_val *m = yyjson_mut_obj_iter_get_val(key), *coded;
 		text_base64(&b, yyjson_mut_get_str(m), yyjson_mut_get_len(m));
-		if (b.failed || !normal_put(d, NULL, data, yyjson_mut_get_str(key),
-				yyjson_mut_strncpy(d, b.p ? b.p : "", b.len)))
+		if (b.failed || !(coded = yyjson_mut_strncpy(d, b.p ? b.p : "", b.len)))
 			return false;
+		yyjson_mut_set_strn(m, yyjson_mut_get_str(coded), b.len);
 	}
+	if (!normal_merge(d, k->type, v, "data", text, true))
+		return false;
 	doc_mdel(v, "stringData");
 	return true;
 }
@@ -341,15 +337,13 @@ static bool resize(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val
 		return false;
 	for (int l = 0; l < 2; l++) {
 		const struct kinds_type *t = member_type(spec_type, lists[l]);
+		INDEX_AUTO struct index wishes = index_list(yyjson_mut_obj_get(sent, lists[l]), "name");
 		yyjson_mut_val *c, *s;
-		yyjson_mut_arr_iter it, sit;
+		yyjson_mut_arr_iter it;
 		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(yyjson_mut_obj_get(v, "spec"), lists[l]), &it);
 		while ((c = yyjson_mut_arr_iter_next(&it))) {
-			yyjson_mut_arr_iter_init(yyjson_mut_obj_get(sent, lists[l]), &sit);
-			while ((s = yyjson_mut_arr_iter_next(&sit)))
-				if (yyjson_mut_equals(yyjson_mut_obj_get(s, "name"), yyjson_mut_obj_get(c, "name")))
-					break;
-			if (s && (!normal_take(d, t, c, s, "resources") ||
+			const char *name = doc_mstr(c, "name");
+			if (name && (s = index_get(&wishes, name)) && (!normal_take(d, t, c, s, "resources") ||
 					!normal_take(d, t, c, s, "resizePolicy")))
 				return false;
 		}

@@ -158,40 +158,41 @@ static bool needs_health_port(yyjson_mut_val *spec)
 	return is(spec, "type", "LoadBalancer") && is(spec, "externalTrafficPolicy", "Local");
 }
 
-static bool same_port(yyjson_mut_val *a, yyjson_mut_val *b)
+/* Ports by what makes them the same: number and protocol. */
+static void port_key(char key[64], yyjson_mut_val *port)
 {
-	return doc_mint(a, "port", 0) == doc_mint(b, "port", 0) &&
-		yyjson_mut_equals(yyjson_mut_obj_get(a, "protocol"), yyjson_mut_obj_get(b, "protocol"));
+	const char *protocol = doc_mstr(port, "protocol");
+	snprintf(key, 64, "%lld/%s", (long long)doc_mint(port, "port", 0), protocol ? protocol : "");
+}
+
+static struct map ports_of(yyjson_mut_val *spec)
+{
+	struct map ports = { 0 };
+	yyjson_mut_val *p;
+	yyjson_mut_arr_iter it;
+	char key[64];
+
+	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
+	while ((p = yyjson_mut_arr_iter_next(&it))) {
+		port_key(key, p);
+		if (!map_get(&ports, key) && map_put(&ports, key, p, NULL))
+			break;
+	}
+	return ports;
 }
 
 /* The old port with the same number and protocol. */
-static yyjson_mut_val *old_port(yyjson_mut_val *old, yyjson_mut_val *port)
+static yyjson_mut_val *old_port(const struct map *ports, yyjson_mut_val *port)
 {
-	yyjson_mut_val *p;
-	yyjson_mut_arr_iter it;
+	char key[64];
 
-	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(old, "ports"), &it);
-	while ((p = yyjson_mut_arr_iter_next(&it)))
-		if (same_port(p, port))
-			return p;
-	return NULL;
-}
-
-static bool node_port_used(yyjson_mut_val *spec, int64_t node_port)
-{
-	yyjson_mut_val *p;
-	yyjson_mut_arr_iter it;
-
-	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
-	while ((p = yyjson_mut_arr_iter_next(&it)))
-		if (doc_mint(p, "nodePort", 0) == node_port)
-			return true;
-	return false;
+	port_key(key, port);
+	return map_get(ports, key);
 }
 
 /* What was allocated stays allocated when an update leaves it out. */
 static bool keep_allocated(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *spec,
-	yyjson_mut_val *old)
+	yyjson_mut_val *old, const struct map *ports)
 {
 	static const char *const families[] = { "ipFamilies", "ipFamilyPolicy" };
 	yyjson_mut_arr_iter it;
@@ -211,14 +212,18 @@ static bool keep_allocated(yyjson_mut_doc *d, const struct kinds_type *t, yyjson
 	}
 	if (needs_node_port(spec) && needs_node_port(old)) {
 		const struct kinds_field *f = normal_field(t, "ports", 5);
+		bool used[65536] = { 0 };
+		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
+		while ((p = yyjson_mut_arr_iter_next(&it)))
+			used[(uint16_t)doc_mint(p, "nodePort", 0)] = true;
 		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
 		while ((p = yyjson_mut_arr_iter_next(&it))) {
-			if (doc_mint(p, "nodePort", 0) || !(o = old_port(old, p)))
+			if (doc_mint(p, "nodePort", 0) || !(o = old_port(ports, p)))
 				continue;
-			int64_t n = doc_mint(o, "nodePort", 0);
-			if (n && !node_port_used(spec, n) &&
-			    !normal_take(d, f ? f->type : NULL, p, o, "nodePort"))
+			uint16_t n = doc_mint(o, "nodePort", 0);
+			if (n && !used[n] && !normal_take(d, f ? f->type : NULL, p, o, "nodePort"))
 				return false;
+			used[n] = true;
 		}
 	}
 	if (needs_health_port(spec) && needs_health_port(old) && !doc_mint(spec, "healthCheckNodePort", 0))
@@ -236,7 +241,7 @@ static void drop_unchanged(yyjson_mut_val *spec, yyjson_mut_val *old, const char
 
 /* A change of type releases what the new type has no use for, unless the
  * client changed that member too: then validation says so. */
-static void drop_unused(yyjson_mut_val *spec, yyjson_mut_val *old)
+static void drop_unused(yyjson_mut_val *spec, yyjson_mut_val *old, const struct map *ports)
 {
 	static const char *const of_ip[] = { "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy",
 		"internalTrafficPolicy" };
@@ -251,7 +256,7 @@ static void drop_unused(yyjson_mut_val *spec, yyjson_mut_val *old)
 	if (needs_node_port(old) && !needs_node_port(spec)) {
 		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
 		while ((p = yyjson_mut_arr_iter_next(&it)))
-			if ((o = old_port(old, p)))
+			if ((o = old_port(ports, p)))
 				drop_unchanged(p, o, "nodePort");
 	}
 	if (needs_health_port(old) && !needs_health_port(spec))
@@ -288,9 +293,13 @@ bool prepare_service(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_v
 	if (!yyjson_mut_is_obj(spec) || !f)
 		return false;
 	if (old) {
-		if (!keep_allocated(d, f->type, spec, was))
+		struct map ports = ports_of(was);
+		bool ok = keep_allocated(d, f->type, spec, was, &ports);
+		if (ok)
+			drop_unused(spec, was, &ports);
+		map_finish(&ports);
+		if (!ok)
 			return false;
-		drop_unused(spec, was);
 	}
 	return follow_first_ip(d, f->type, spec, was);
 }

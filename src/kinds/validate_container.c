@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "doc/quantity.h"
+#include "kinds/normal.h"
 #include "kinds/validate.h"
 
 #define PROTOCOLS "SCTP|TCP|UDP"
@@ -115,14 +116,6 @@ static void env_from(struct vcheck *c, const struct vpath *p, yyjson_mut_val *li
 		else if (map && secret)
 			v_invalid(c, at, "", "may not have more than one field specified at a time");
 	}
-}
-
-static yyjson_mut_val *named(yyjson_mut_val *list, const char *name)
-{
-	V_EACH(i, m, list)
-		if (v_is(m, "name", name))
-			return m;
-	return NULL;
 }
 
 static const char *bad_inner_path(const char *s)
@@ -261,7 +254,7 @@ void v_quantity_map(struct vcheck *c, const struct vpath *p, yyjson_mut_val *map
 void v_resources(struct vcheck *c, const struct vpath *p, yyjson_mut_val *resources)
 {
 	static const char *const sides[] = { "limits", "requests" };
-	yyjson_mut_val *limits = v_get(resources, "limits");
+	INDEX_AUTO struct index limits = index_map(v_get(resources, "limits"));
 
 	for (int i = 0; i < 2; i++) {
 		const struct vpath *side = V_AT(p, sides[i]);
@@ -283,7 +276,7 @@ void v_resources(struct vcheck *c, const struct vpath *p, yyjson_mut_val *resour
 		}
 	}
 	V_MEMBERS(name, m, v_get(resources, "requests")) {
-		const char *s = yyjson_mut_get_str(m), *l = yyjson_mut_get_str(v_get(limits, name));
+		const char *s = yyjson_mut_get_str(m), *l = yyjson_mut_get_str(index_get(&limits, name));
 		struct quantity q, limit;
 		if (!s || quantity_parse(s, strlen(s), &q))
 			continue;
@@ -402,6 +395,9 @@ static void one_list(struct vcheck *c, const struct vpath *up, yyjson_mut_val *s
 		"lifecycle", "resizePolicy" };
 	static const char *const probes[] = { "livenessProbe", "readinessProbe", "startupProbe" };
 	const struct vpath *p = V_AT(up, lists[list]);
+	yyjson_mut_val *targets = list == ROLE_DEBUG ? spec : NULL;
+	INDEX_AUTO struct index mains = index_list(v_get(targets, "containers"), "name");
+	INDEX_AUTO struct index inits = index_list(v_get(targets, "initContainers"), "name");
 
 	V_EACH(i, m, v_get(spec, lists[list])) {
 		const struct vpath *at = V_ITEM(p, i);
@@ -413,10 +409,9 @@ static void one_list(struct vcheck *c, const struct vpath *up, yyjson_mut_val *s
 			for (size_t n = 0; n < sizeof(not_debug) / sizeof(not_debug[0]); n++)
 				if (yyjson_mut_get_len(v_get(m, not_debug[n])))
 					v_forbidden(c, V_AT(at, not_debug[n]), "cannot be set for an Ephemeral Container");
-			if (*v_str(m, "targetContainerName") &&
-			    !named(v_get(spec, "containers"), v_str(m, "targetContainerName")) &&
-			    !named(v_get(spec, "initContainers"), v_str(m, "targetContainerName")))
-				v_not_found(c, V_AT(at, "targetContainerName"), v_str(m, "targetContainerName"));
+			const char *target = v_str(m, "targetContainerName");
+			if (*target && !index_get(&mains, target) && !index_get(&inits, target))
+				v_not_found(c, V_AT(at, "targetContainerName"), target);
 			continue;
 		}
 		if (list == ROLE_INIT) {

@@ -5,6 +5,7 @@
  */
 #include "base/text.h"
 #include "doc/quantity.h"
+#include "kinds/normal.h"
 #include "kinds/validate.h"
 
 #define DATA_MAX_BYTES (1 << 20)
@@ -12,11 +13,12 @@
 void validate_config_map(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 {
 	yyjson_mut_val *data = v_get(c->v, "data"), *binary = v_get(c->v, "binaryData");
+	INDEX_AUTO struct index also = index_map(binary);
 	size_t total = 0;
 
 	V_MEMBERS(key, m, data) {
 		v_syntax(c, V_KEY(V_AT(NULL, "data"), key), key, v_bad_config_key);
-		if (v_get(binary, key))
+		if (index_get(&also, key))
 			v_invalid(c, V_KEY(V_AT(NULL, "data"), key), key, "duplicate of key present in binaryData");
 		total += yyjson_mut_get_len(m);
 	}
@@ -209,24 +211,24 @@ void validate_resource_quota(struct vcheck *c, const struct vpath *p, yyjson_mut
 	v_quantity_map(c, V_AT(V_AT(NULL, "status"), "used"), doc_mget(c->v, "status.used"));
 }
 
-static bool amount(yyjson_mut_val *map, const char *name, struct quantity *ret)
+static bool amount(yyjson_mut_val *m, struct quantity *ret)
 {
-	yyjson_mut_val *m = v_get(map, name);
-
-	return m && !quantity_parse(yyjson_mut_get_str(m), yyjson_mut_get_len(m), ret);
+	return yyjson_mut_is_str(m) && !quantity_parse(yyjson_mut_get_str(m), yyjson_mut_get_len(m), ret);
 }
 
 /* a may not be above b where both are given. */
 static void ordered(struct vcheck *c, const struct vpath *p, yyjson_mut_val *item, const char *a, const char *b,
 	const char *fmt)
 {
+	INDEX_AUTO struct index upper = index_map(v_get(item, b));
+
 	V_MEMBERS(name, m, v_get(item, a)) {
+		yyjson_mut_val *most = index_get(&upper, name);
 		struct quantity x, y;
-		if (m && amount(v_get(item, a), name, &x) && amount(v_get(item, b), name, &y) &&
-		    quantity_cmp(&x, &y) > 0)
+		if (amount(m, &x) && amount(most, &y) && quantity_cmp(&x, &y) > 0)
 			v_invalid(c, V_KEY(V_AT(p, a), name), yyjson_mut_get_str(m), v_text(c, "%s value %s is greater than "
 				"%s value %s", fmt, yyjson_mut_get_str(m), !strcmp(b, "defaultRequest") ?
-				"default request" : b, yyjson_mut_get_str(v_get(v_get(item, b), name))));
+				"default request" : b, yyjson_mut_get_str(most)));
 	}
 }
 

@@ -5,6 +5,7 @@
  * Source: kubernetes pkg/apis/core/validation/validation.go (ValidatePodUpdate,
  * ValidatePodStatusUpdate, ValidatePodEphemeralContainersUpdate).
  */
+#include "kinds/normal.h"
 #include "kinds/validate.h"
 
 /* Members of a container but the image. */
@@ -88,8 +89,10 @@ static void gates(struct vcheck *c, const struct vpath *p, yyjson_mut_val *now, 
 /* Every pair of the old selector is still there. */
 static bool only_adds(yyjson_mut_val *now, yyjson_mut_val *was)
 {
+	INDEX_AUTO struct index kept = index_map(now);
+
 	V_MEMBERS(key, m, was)
-		if (!v_same(m, v_get(now, key)))
+		if (!v_same(m, index_get(&kept, key)))
 			return false;
 	return true;
 }
@@ -128,14 +131,6 @@ static void update_main(struct vcheck *c, const struct vpath *p, yyjson_mut_val 
 			"set to 1 if it was previously negative)");
 }
 
-static yyjson_mut_val *by_name(yyjson_mut_val *list, const char *name)
-{
-	V_EACH(i, m, list)
-		if (v_is(m, "name", name))
-			return m;
-	return NULL;
-}
-
 static void update_status(struct vcheck *c, yyjson_mut_val *now, yyjson_mut_val *was)
 {
 	static const struct { const char *statuses, *specs; } lists[] = {
@@ -151,10 +146,12 @@ static void update_status(struct vcheck *c, yyjson_mut_val *now, yyjson_mut_val 
 	if (*v_str(spec, "nodeName") && *v_str(now, "nominatedNodeName") &&
 	    !v_is(was, "nominatedNodeName", v_str(now, "nominatedNodeName")))
 		v_forbidden(c, V_AT(p, "nominatedNodeName"), "may not be changed directly");
-	for (int l = 0; l < 2; l++)
+	for (int l = 0; l < 2; l++) {
+		INDEX_AUTO struct index olds = index_list(v_get(was, lists[l].statuses), "name");
+		INDEX_AUTO struct index specs = index_list(v_get(spec, lists[l].specs), "name");
 		V_EACH(i, m, v_get(now, lists[l].statuses)) {
-			yyjson_mut_val *o = by_name(v_get(was, lists[l].statuses), v_str(m, "name"));
-			yyjson_mut_val *container = by_name(v_get(spec, lists[l].specs), v_str(m, "name"));
+			yyjson_mut_val *o = index_get(&olds, v_str(m, "name"));
+			yyjson_mut_val *container = index_get(&specs, v_str(m, "name"));
 			yyjson_mut_val *ended = doc_mget(o, "state.terminated");
 			bool sidecar = v_is(container, "restartPolicy", "Always") || doc_mlen(container, "restartPolicyRules");
 			bool again = sidecar || keeps || (v_is(spec, "restartPolicy", "OnFailure") &&
@@ -163,6 +160,7 @@ static void update_status(struct vcheck *c, yyjson_mut_val *now, yyjson_mut_val 
 				v_forbidden(c, V_AT(V_ITEM(V_AT(p, lists[l].statuses), i), "state"),
 					"may not be transitioned to non-terminated state");
 		}
+	}
 	V_EACH(i, m, v_get(now, "conditions"))
 		v_enum(c, V_ITEM(V_AT(p, "conditions"), i), m, "status", "False|True|Unknown", true);
 }
@@ -171,10 +169,12 @@ static void update_debug(struct vcheck *c, const struct vpath *up, yyjson_mut_va
 {
 	const struct vpath *p = V_AT(up, "ephemeralContainers");
 
+	INDEX_AUTO struct index news = index_list(v_get(now, "ephemeralContainers"), "name");
+
 	v_containers(c, up, now);
 	V_EACH(i, o, v_get(was, "ephemeralContainers")) {
 		const char *name = v_str(o, "name");
-		yyjson_mut_val *n = by_name(v_get(now, "ephemeralContainers"), name);
+		yyjson_mut_val *n = index_get(&news, name);
 		if (!n)
 			v_forbidden(c, p, v_text(c, "existing ephemeral containers \"%s\" may not be removed", name));
 		else if (!doc_mequal(n, o))

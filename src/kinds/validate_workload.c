@@ -4,6 +4,7 @@
  * Source: kubernetes pkg/apis/{apps,batch}/validation/validation.go.
  */
 #include "base/text.h"
+#include "kinds/normal.h"
 #include "kinds/validate.h"
 
 static void mismatch(struct vcheck *c, const struct vpath *p, yyjson_mut_val *labels)
@@ -118,8 +119,9 @@ void validate_replication_controller(struct vcheck *c, const struct vpath *p, yy
 		v_required(c, V_AT(p, "selector"), "");
 	v_labels(c, V_AT(p, "selector"), selector);
 	v_not_negative(c, p, spec, "replicas");
+	INDEX_AUTO struct index has = index_map(labels);
 	V_MEMBERS(key, m, selector)
-		if (!yyjson_mut_equals(m, v_get(labels, key))) {
+		if (!yyjson_mut_equals(m, index_get(&has, key))) {
 			mismatch(c, p, labels);
 			break;
 		}
