@@ -33,6 +33,7 @@ struct services {
 	struct agent *a;
 	struct map services, slices;   /* by "ns/name" */
 	struct client_watch *service_watch, *slice_watch;
+	bool services_known, slices_known;
 };
 
 static yyjson_doc *copy(yyjson_val *obj)
@@ -97,7 +98,7 @@ static unsigned add_slice(struct services *s, yyjson_val *slice, struct net_endp
 			yyjson_arr_foreach(ports, l, c, port) {
 				if (n == ENDPOINTS_MAX)
 					return n;
-				e.port_name = doc_str(port, "name");
+				e.port_name = doc_str(port, "name") ? doc_str(port, "name") : "";
 				e.port = (int)doc_int(port, "port", 0);
 				out[n++] = e;
 			}
@@ -187,14 +188,33 @@ static void key_of(yyjson_val *obj, const char *name, char key[600])
 	snprintf(key, 600, "%s/%s", ns ? ns : "", name ? name : "");
 }
 
+static void applied(void *arg, int rc, const char *message)
+{
+	(void)arg;
+	if (rc)
+		log_error("services: %s", message);
+}
+
+/* The first lists of both are told: from here every change is for now. */
+static void known(struct services *s, bool *which)
+{
+	bool before = s->services_known && s->slices_known;
+
+	*which = true;
+	if (!before && s->services_known && s->slices_known)
+		net_sync(s->a->net, applied, s);
+}
+
 static void service_event(void *arg, enum client_event ev, yyjson_val *obj)
 {
 	struct services *s = arg;
 	struct service *v;
 	char key[600];
 
-	if (ev == CLIENT_SYNCED)
+	if (ev == CLIENT_SYNCED) {
+		known(s, &s->services_known);
 		return;
+	}
 	key_of(obj, doc_str(obj, "metadata.name"), key);
 	v = service_of(s, key);
 	if (!v)
@@ -213,8 +233,10 @@ static void slice_event(void *arg, enum client_event ev, yyjson_val *obj)
 	char key[600], service[600];
 	yyjson_val *label;
 
-	if (ev == CLIENT_SYNCED)
+	if (ev == CLIENT_SYNCED) {
+		known(s, &s->slices_known);
 		return;
+	}
 	label = yyjson_obj_get(doc_get(obj, "metadata.labels"), "kubernetes.io/service-name");
 	if (!yyjson_is_str(label))
 		return;
