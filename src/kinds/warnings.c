@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Warnings about what an object asks for: members of pods that nodes of this
- * release do not act upon yet, said once, when the pod or its template is
- * written; and members that are deprecated upstream.
+ * release refuse (agent/podspec.c: spec_refused) or do not act upon, said when
+ * the pod or its template is written; and members that are deprecated upstream.
  *
  * A row leaves as soon as the node does it.
  */
@@ -12,7 +12,8 @@
 #include "kinds/kinds_custom.h"
 #include "kinds/validate.h"
 
-#define NOT_DONE "not done yet by this release, ignored on the node"
+#define IGNORED "not done yet by this release, ignored on the node"
+#define REFUSED "not done yet by this release, nodes refuse the pod"
 #define WARNINGS_MAX 32
 
 struct warnings {
@@ -37,9 +38,9 @@ static void warn(struct warnings *w, const char *text)
 	w->count++;
 }
 
-static void not_done(struct warnings *w, const char *path, const char *member)
+static void member(struct warnings *w, const char *path, const char *name, const char *what)
 {
-	warn(w, arena_printf(w->a, "%s.%s: " NOT_DONE, path, member));
+	warn(w, arena_printf(w->a, "%s.%s: %s", path, name, what));
 }
 
 /* Whether somebody asked for the member: present, and not false or empty. */
@@ -52,22 +53,50 @@ static bool asked(yyjson_mut_val *obj, const char *path)
 		!(yyjson_mut_is_ctn(m) && !yyjson_mut_get_len(m));
 }
 
-/* Members of a PodSpec. */
-static const char *const pod_members[] = {
-	"hostPID", "hostIPC", "shareProcessNamespace", "runtimeClassName", "resourceClaims", "ephemeralContainers",
-	"setHostnameAsFQDN", "overhead", "hostnameOverride", "securityContext.sysctls",
-	"securityContext.seLinuxOptions", "securityContext.appArmorProfile", "securityContext.windowsOptions",
-	"securityContext.supplementalGroupsPolicy", "resources",
+struct row { const char *path, *what; };
+static const struct row pod_rows[] = {
+	{ "shareProcessNamespace", REFUSED },
+	{ "runtimeClassName", IGNORED },
+	{ "resourceClaims", IGNORED },
+	{ "setHostnameAsFQDN", IGNORED },
+	{ "hostnameOverride", IGNORED },
+	{ "overhead", IGNORED },
+	{ "resources", IGNORED },
+	{ "securityContext.seLinuxOptions", REFUSED },
+	{ "securityContext.windowsOptions", REFUSED },
 };
-static const char *const container_members[] = {
-	"lifecycle", "volumeDevices", "resizePolicy", "restartPolicyRules", "securityContext.seLinuxOptions",
-	"securityContext.appArmorProfile", "securityContext.windowsOptions", "securityContext.procMount",
-	"resources.claims", "livenessProbe.grpc", "readinessProbe.grpc", "startupProbe.grpc",
+static const struct row container_rows[] = {
+	{ "volumeDevices", REFUSED },
+	{ "livenessProbe.grpc", REFUSED },
+	{ "readinessProbe.grpc", REFUSED },
+	{ "startupProbe.grpc", REFUSED },
+	{ "restartPolicyRules", IGNORED },
+	{ "resources.claims", IGNORED },
+	{ "securityContext.seLinuxOptions", IGNORED },
+	{ "securityContext.windowsOptions", IGNORED },
 };
-static const char *const mount_members[] = { "subPath", "subPathExpr", "mountPropagation", "recursiveReadOnly" };
-/* Sources that nodes mount; the others are refused by the node. */
 static const char volumes_done[] = "name|emptyDir|configMap|secret|projected|downwardAPI|hostPath";
 static const char sources_done[] = "configMap|secret|downwardAPI|serviceAccountToken";
+
+static void rows(struct warnings *w, yyjson_mut_val *obj, const char *path, const struct row *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (asked(obj, r[i].path))
+			member(w, path, r[i].path, r[i].what);
+}
+#define ROWS(w, obj, path, table) rows(w, obj, path, table, sizeof(table) / sizeof((table)[0]))
+
+/* Profiles that lie on the machine, of a pod or of a container. */
+static void profiles(struct warnings *w, yyjson_mut_val *obj, const char *path)
+{
+	static const char *const types[] = { "seccompProfile", "appArmorProfile" };
+
+	for (int i = 0; i < 2; i++) {
+		yyjson_mut_val *m = yyjson_mut_obj_get(yyjson_mut_obj_get(obj, "securityContext"), types[i]);
+		if (v_is(m, "type", "Localhost"))
+			member(w, path, i ? "securityContext.appArmorProfile" : "securityContext.seccompProfile", REFUSED);
+	}
+}
 
 static void containers(struct warnings *w, yyjson_mut_val *spec, const char *at, const char *list)
 {
@@ -75,23 +104,14 @@ static void containers(struct warnings *w, yyjson_mut_val *spec, const char *at,
 		const char *path = arena_printf(w->a, "%s.%s[%zu]", at, list, i);
 		if (!path || w->count >= WARNINGS_MAX)
 			return;
-		for (size_t n = 0; n < sizeof(container_members) / sizeof(container_members[0]); n++)
-			if (asked(c, container_members[n]))
-				not_done(w, path, container_members[n]);
-		if (asked(c, "restartPolicy"))
-			not_done(w, path, "restartPolicy");
-		if (v_is(yyjson_mut_obj_get(doc_mget(c, "securityContext"), "seccompProfile"), "type", "Localhost"))
-			not_done(w, path, "securityContext.seccompProfile");
-		V_EACH(j, m, yyjson_mut_obj_get(c, "volumeMounts")) {
-			for (size_t n = 0; n < sizeof(mount_members) / sizeof(mount_members[0]); n++)
-				if (asked(m, mount_members[n]) && !v_is(m, mount_members[n], "None") &&
-				    !v_is(m, mount_members[n], "Disabled"))
-					not_done(w, arena_printf(w->a, "%s.volumeMounts[%zu]", path, j),
-						mount_members[n]);
-		}
+		ROWS(w, c, path, container_rows);
+		profiles(w, c, path);
+		V_EACH(j, m, yyjson_mut_obj_get(c, "volumeMounts"))
+			if (asked(m, "recursiveReadOnly") && !v_is(m, "recursiveReadOnly", "Disabled"))
+				member(w, arena_printf(w->a, "%s.volumeMounts[%zu]", path, j), "recursiveReadOnly", IGNORED);
 		V_EACH(j, e, yyjson_mut_obj_get(c, "env"))
 			if (asked(e, "valueFrom.fileKeyRef"))
-				not_done(w, arena_printf(w->a, "%s.env[%zu]", path, j), "valueFrom.fileKeyRef");
+				member(w, arena_printf(w->a, "%s.env[%zu]", path, j), "valueFrom.fileKeyRef", IGNORED);
 	}
 }
 
@@ -103,28 +123,28 @@ static void volumes(struct warnings *w, yyjson_mut_val *spec, const char *at)
 			return;
 		V_MEMBERS(name, m, v)
 			if (m && !v_one_of(name, volumes_done))
-				not_done(w, path, name);
+				member(w, path, name, REFUSED);
 		V_EACH(j, source, doc_mget(v, "projected.sources"))
 			V_MEMBERS(name, m, source)
 				if (m && !v_one_of(name, sources_done))
-					not_done(w, arena_printf(w->a, "%s.projected.sources[%zu]", path, j), name);
+					member(w, arena_printf(w->a, "%s.projected.sources[%zu]", path, j), name, REFUSED);
 	}
 }
 
 static void pod_spec(struct warnings *w, yyjson_mut_val *spec, const char *at)
 {
-	yyjson_mut_val *users = yyjson_mut_obj_get(spec, "hostUsers");
+	static const char *const lists[] = { "initContainers", "containers", "ephemeralContainers" };
+	const char *os = doc_mstr(spec, "os.name");
 
-	for (size_t n = 0; n < sizeof(pod_members) / sizeof(pod_members[0]); n++)
-		if (asked(spec, pod_members[n]))
-			not_done(w, at, pod_members[n]);
-	if (yyjson_mut_is_false(users))
-		not_done(w, at, "hostUsers");
-	if (v_is(doc_mget(spec, "securityContext.seccompProfile"), "type", "Localhost"))
-		not_done(w, at, "securityContext.seccompProfile");
+	ROWS(w, spec, at, pod_rows);
+	profiles(w, spec, at);
+	if (yyjson_mut_is_false(yyjson_mut_obj_get(spec, "hostUsers")))
+		member(w, at, "hostUsers", REFUSED);
+	if (os && strcmp(os, "linux"))
+		member(w, at, "os", REFUSED);
 	volumes(w, spec, at);
-	containers(w, spec, at, "initContainers");
-	containers(w, spec, at, "containers");
+	for (int i = 0; i < 3; i++)
+		containers(w, spec, at, lists[i]);
 }
 
 /* Where a kind has its PodSpec. */
