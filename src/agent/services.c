@@ -4,12 +4,14 @@
  * the environment variables that pods get of their namespace's Services.
  * Source: kubelet envvars/envvars.go (names and forms).
  */
+#define LOG_MODULE "services"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent_priv.h"
+#include "base/log.h"
 #include "doc/doc.h"
 
 #define ENDPOINTS_MAX 5000
