@@ -341,6 +341,7 @@ void net_flush(void *arg)
 		u->in_flight = true;
 	}
 	n->started++;
+	n->synced = true;
 	n->in_flight = true;
 	n->need_full = false;
 	if (f->text.failed) {
