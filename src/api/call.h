@@ -197,6 +197,8 @@ enum step fail_method(struct call *c);
 enum step fail_exists(struct call *c, const char *name);
 enum step fail_conflict(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 enum step fail_modified(struct call *c);       /* the object has been modified */
+/* A conflict that names the kind: preconditions of a deletion. */
+enum step fail_precondition(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 enum step fail_invalid(struct call *c, const char *kind, const char *group, const char *name,
 	const struct field_error *errors);
 /* 422 about options: `CreateOptions.meta.k8s.io "" is invalid`. type: "FieldValueRequired" ... */

@@ -232,6 +232,22 @@ enum step fail_conflict(struct call *c, const char *fmt, ...)
 	return fail(c, &f);
 }
 
+enum step fail_precondition(struct call *c, const char *fmt, ...)
+{
+	struct failure f = { .status = 409, .reason = "Conflict", .name = c->name,
+		.group = c->kind->group, .kind = c->kind->kind };
+	const char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = vtext(c, fmt, ap);
+	va_end(ap);
+	f.message = arena_printf(c->arena, "Operation cannot be fulfilled on %s \"%s\": %s", call_kind(c), c->name, text);
+	if (!f.message)
+		f.message = "conflict";
+	return fail(c, &f);
+}
+
 enum step fail_modified(struct call *c)
 {
 	return fail_conflict(c, "the object has been modified; please apply your changes to the "

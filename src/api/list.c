@@ -50,15 +50,15 @@ static enum step read_token(struct call *c, struct listing *l, const char *token
 
 	if (text_unbase64(&json, token, strlen(token)) || json.failed ||
 	    doc_parse(c->arena, json.p ? json.p : "", json.len, &d, NULL))
-		return fail_bad_request(c, "continue key is not valid: it is not one of ours");
+		return fail_bad_request(c, "invalid continue token: continue key is not valid: it is not one of ours");
 	v = yyjson_doc_get_root(d);
 	start = doc_str(v, "start");
 	if (!doc_str(v, "v") || strcmp(doc_str(v, "v"), "meta.k8s.io/v1") || !start || !*start)
-		return fail_bad_request(c, "continue key is not valid: server does not recognize this encoded version");
+		return fail_bad_request(c, "invalid continue token: continue key is not valid: server does not recognize this encoded version");
 	l->token_rev = doc_int(v, "rv", 0);
 	l->seen = doc_int(v, "seen", 0);
 	if (l->token_rev == 0)
-		return fail_bad_request(c, "continue key is not valid: incorrect encoded start resourceVersion");
+		return fail_bad_request(c, "invalid continue token: continue key is not valid: incorrect encoded start resourceVersion");
 	slash = strchr(start, '/');
 	if (slash) {
 		l->after_ns = arena_strndup(c->arena, start, (size_t)(slash - start));

@@ -201,15 +201,12 @@ static enum step load_delete(struct call *c)
 	if (!found)
 		return fail_not_found(c, c->resource, c->group, c->name);
 	if (c->want_uid && strcmp(c->want_uid, c->cur->uid))
-		return fail_status(c, 409, "Conflict", NULL, 0,
-			"Operation cannot be fulfilled on %s \"%s\": the UID in the precondition (%s) does not match "
-			"the UID in record (%s). The object might have been deleted and then recreated",
-			call_kind(c), c->name, c->want_uid, c->cur->uid);
+		return fail_precondition(c, "the UID in the precondition (%s) does not match the UID in record (%s). "
+			"The object might have been deleted and then recreated", c->want_uid, c->cur->uid);
 	if (c->want_rv && strtoll(c->want_rv, NULL, 10) != c->cur->rev)
-		return fail_status(c, 409, "Conflict", NULL, 0,
-			"Operation cannot be fulfilled on %s \"%s\": the ResourceVersion in the precondition (%s) does "
-			"not match the ResourceVersion in record (%lld). The object might have been modified",
-			call_kind(c), c->name, c->want_rv, (long long)c->cur->rev);
+		return fail_precondition(c, "the ResourceVersion in the precondition (%s) does not match the "
+			"ResourceVersion in record (%lld). The object might have been modified", c->want_rv,
+			(long long)c->cur->rev);
 	return STEP_NEXT;
 }
 

@@ -701,6 +701,13 @@ enum step proxy_serve(struct call *c)
 
 	if (!c->http)
 		return fail_bad_request(c, "a connection to a pod needs a connection");
+	/* What becomes part of the request line must not end it. */
+	for (const char *p = c->tail; p && *p; p++)
+		if ((unsigned char)*p <= ' ')
+			return fail_bad_request(c, "the request's URL is not well-formed");
+	for (const char *p = c->query; *p; p++)
+		if ((unsigned char)*p <= ' ')
+			return fail_bad_request(c, "the request's URL is not well-formed");
 	px = calloc(1, sizeof(*px));
 	if (!px)
 		return fail_err(c, -ERR_NOMEM, NULL);
