@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kubectl's tables: which function writes the cells of which type, and the
  * cells many kinds share.

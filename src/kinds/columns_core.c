@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Table cells of nodes, namespaces, configuration, storage, access and policy.
  * Source: kubernetes pkg/printers/internalversion/printers.go.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Table cells of custom kinds: each column names a JSON path; the first value
  * it finds is the cell. A column without a path is the object's name.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Table cells of what is on the network.
  * Source: kubernetes pkg/printers/internalversion/printers.go.

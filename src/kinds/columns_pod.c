@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Table cells of pods and of what makes pods.
  * Source: kubernetes pkg/printers/internalversion/printers.go (printPod and on).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Defaulting: an object is walked once along its type's tree of members that
  * have defaults; each node's rules run in the order of data/defaults.tsv.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The defaults that are computed from other members. Each is named in
  * data/defaults.tsv, runs on the object the walk is at, and leaves alone what

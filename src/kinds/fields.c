@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Field selectors: which members of a kind clients may select by, besides the
  * name and namespace all kinds have.

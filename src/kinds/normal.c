@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Members of a normal object are in table order, so the place of a new one is
  * found by walking object and table once, side by side.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a write may touch. Each kind is a row: which parts count as a new
  * generation, whose status a create may set, what of the metadata a status

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What pods, jobs, claims, daemon sets and services add to a write: members that
  * follow from others or are kept from the stored object.

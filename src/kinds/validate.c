@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Validation: which rules a kind has, and those that follow from its table
  * alone (required members, closed sets of values).

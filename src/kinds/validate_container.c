@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of containers: of each alone, then of all of a pod together.
  * Source: kubernetes pkg/apis/core/validation/validation.go (validateContainers and on).

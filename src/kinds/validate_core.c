@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of configuration, namespaces, nodes, events, quotas and limits.
  * Source: kubernetes pkg/apis/core/validation/{validation,events}.go.

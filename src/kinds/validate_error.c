@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The texts of validation errors, and the rules that are only one member wide.
  * Source: apimachinery pkg/util/validation/field/errors.go,

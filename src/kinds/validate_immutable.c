@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Members that an update may not change, one row each. What depends on other
  * members is beside its kind's rules.
@@ -49,6 +49,19 @@ static const struct row {
 	{ "core/v1.Service", "spec.loadBalancerClass", NULL, IMM_BALANCER, IMM_INVALID,
 	  "may not change once set" },
 	{ "discovery/v1.EndpointSlice", "addressType" },
+	{ "events/v1.Event", "regarding", "involvedObject" },
+	{ "events/v1.Event", "reason" },
+	{ "events/v1.Event", "note", "message" },
+	{ "events/v1.Event", "deprecatedSource", "source" },
+	{ "events/v1.Event", "deprecatedFirstTimestamp", "firstTimestamp" },
+	{ "events/v1.Event", "deprecatedLastTimestamp", "lastTimestamp" },
+	{ "events/v1.Event", "deprecatedCount", "count" },
+	{ "events/v1.Event", "type" },
+	{ "events/v1.Event", "action" },
+	{ "events/v1.Event", "related" },
+	{ "events/v1.Event", "reportingController" },
+	{ "events/v1.Event", "reportingInstance" },
+	{ "events/v1.Event", "eventTime" },
 	{ "networking/v1.IPAddress", "spec.parentRef" },
 	{ "networking/v1.IngressClass", "spec.controller" },
 	{ "networking/v1.ServiceCIDR", "spec.cidrs" },

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of metadata, labels and label selectors.
  * Source: apimachinery pkg/api/validation (objectmeta.go), pkg/apis/meta/v1/validation.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of services, endpoints, ingresses and network policies.
  * Source: kubernetes pkg/apis/{core,discovery,networking}/validation/validation.go.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of pods: of the whole spec, and of what an update may change.
  * Source: kubernetes pkg/apis/core/validation/validation.go (ValidatePodSpec, ValidatePodUpdate).

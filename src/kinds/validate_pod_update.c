@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an update of a pod may change: images, the deadline, more tolerations,
  * fewer scheduling gates. The subresources change other parts.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of access, budgets, scaling, certificates, webhooks and of kinds of
  * objects themselves.
@@ -7,7 +7,6 @@
  * pkg/apis/apiextensions/validation, kube-aggregator pkg/apis/apiregistration/validation.
  */
 #include "base/text.h"
-#include "doc/quantity.h"
 #include "kinds/kinds_custom.h"
 #include "kinds/validate.h"
 

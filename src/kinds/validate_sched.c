@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of where a pod may run: affinity, tolerations, spread; and of taints.
  * Source: kubernetes pkg/apis/core/validation/validation.go.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of persistent volumes, their claims and classes.
  * Source: kubernetes pkg/apis/{core,storage}/validation/validation.go.

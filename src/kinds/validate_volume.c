@@ -1,10 +1,9 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of volumes and of references to fields of the pod.
  * Source: kubernetes pkg/apis/core/validation/validation.go (ValidateVolumes and on).
  */
 #include "base/text.h"
-#include "doc/quantity.h"
 #include "kinds/validate.h"
 
 static const char *bad_backsteps(const char *s)

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of what makes pods: apps and batch.
  * Source: kubernetes pkg/apis/{apps,batch}/validation/validation.go.

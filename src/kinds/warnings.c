@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Warnings about what an object asks for: members of pods that nodes of this
  * release refuse (agent/podspec.c: spec_refused) or do not act upon, said when

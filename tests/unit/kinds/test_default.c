@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules_help.h"
 
+#include "kinds/kinds_custom.h"
+
 #define POD(spec) "{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'x'" spec "}]}}"
 #define C0 "spec.containers.0."
 
@@ -186,12 +188,36 @@ static void custom_kinds_follow_their_schema(void **state)
 	rules_close(&r);
 }
 
+static void definitions_give_defaults(void **state)
+{
+	struct rules r;
+	struct err e;
+
+	rules_open(&r);
+	if (kinds_custom_put(parse_quoted(&r, "{'metadata':{'name':'foos.x.io'},'spec':{'group':'x.io','scope':'Namespaced','names':"
+			"{'plural':'foos','singular':'foo','kind':'Foo','listKind':'FooList'},'versions':[{'name':'v1','served':true,"
+			"'storage':true,'schema':{'openAPIV3Schema':{'type':'object','properties':{'spec':{'type':'object','properties':"
+			"{'size':{'type':'integer','default':3},'list':{'type':'array','items':{'type':'object','properties':{'a':"
+			"{'type':'string','default':'b'}}}},'map':{'type':'object','additionalProperties':{'type':'object','properties':"
+			"{'on':{'type':'boolean','default':true}}}}}}}}}}]}}"), &e))
+		fail_msg("%s", e.msg);
+	const struct kinds_kind *k = kind_of("x.io/v1 Foo");
+	yyjson_mut_val *v = object_of(&r, k, "{'apiVersion':'x.io/v1','kind':'Foo','metadata':{'name':'f'},'spec':{'list':[{},"
+		"{'a':'c'}],'map':{'m':{}}}}");
+	assert_string_equal(at_path(&r, v, "spec.size"), "3");
+	assert_string_equal(at_path(&r, v, "spec.list"), "[{'a':'b'},{'a':'c'}]");
+	assert_string_equal(at_path(&r, v, "spec.map"), "{'m':{'on':true}}");
+	kinds_custom_clear();
+	rules_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sets_what_is_unset),
 		cmocka_unit_test(stops_at_the_arena_cap),
 		cmocka_unit_test(custom_kinds_follow_their_schema),
+		cmocka_unit_test(definitions_give_defaults),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,6 +289,11 @@ static const struct {
 	  "\"rbac.authorization.k8s.io\",\"Kind\":\"ClusterRole\",\"Name\":\"b\"}: cannot change roleRef" },
 	{ "scheduling.k8s.io/v1 PriorityClass", NULL, "{" STORED_C ",'value':1}", "{" STORED_C ",'value':2}",
 	  "value: Forbidden: may not be changed in an update." },
+	{ "events.k8s.io/v1 Event", NULL, "{'metadata':{'name':'x','namespace':'default'},'eventTime':'2026-01-01T00:00:00.000000Z','type':"
+	  "'Normal','reason':'r','action':'a','note':'n','reportingController':'c/d','reportingInstance':'i'}",
+	  "{'metadata':{'name':'x','namespace':'default'},'eventTime':'2026-01-01T00:00:00.000000Z','type':'Normal','reason':'r',"
+	  "'action':'a','note':'m','reportingController':'c/d','reportingInstance':'i','series':{'count':2,'lastObservedTime':"
+	  "'2026-01-01T00:00:00.000000Z'}}", "message: Invalid value: \"m\": field is immutable" },
 	{ "certificates.k8s.io/v1 CertificateSigningRequest", "status", "{" STORED_C ",'spec':{'request':'','signerName':'a/b'}}",
 	  "{" STORED_C ",'spec':{'request':'','signerName':'a/b'},'status':{'conditions':[{'type':'Approved','status':'True'}]}}",
 	  "status.conditions: Forbidden: updates may not add a condition of type \"Approved\"" },
