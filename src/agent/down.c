@@ -57,19 +57,22 @@ static unsigned signal_tree(const char *dir, int signo)
 	return n;
 }
 
-static void each_hierarchy(void (*fn)(void *arg, const char *dir), void *arg)
+/* The agent's own group in every hierarchy that has it. */
+static void each_hierarchy(const char *data_dir, void (*fn)(void *arg, const char *dir), void *arg)
 {
 	DIR *d = opendir("/sys/fs/cgroup");
-	char path[512];
+	char path[4200], group[RUNTIME_CGROUP_MAX];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/sys/fs/cgroup/" RUNTIME_CGROUP);
+	snprintf(path, sizeof(path), "%s/containers", data_dir);
+	runtime_cgroup(path, group);
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", group);
 	if (!stat(path, &st))
 		fn(arg, path);
 	for (struct dirent *e; d && (e = readdir(d));) {
 		if (e->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/" RUNTIME_CGROUP, e->d_name);
+		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/%s", e->d_name, group);
 		if (!stat(path, &st))
 			fn(arg, path);
 	}
@@ -97,15 +100,19 @@ static void remove_groups(void *arg, const char *dir)
 			rmdir(e->fts_path);
 	if (f)
 		fts_close(f);
+	/* What all clouds share goes with the last of them. */
+	char parent[4200];
+	snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(dir, '/') - dir), dir);
+	rmdir(parent);
 }
 
 /* The processes end by themselves once; those that do not are killed. */
-static int stop_processes(struct err *reterr)
+static int stop_processes(const char *data_dir, struct err *reterr)
 {
 	int64_t until = env_now_ms() + KILL_WAIT_MS;
 
 	for (struct killing k = { .signo = SIGKILL };; k.found = 0) {
-		each_hierarchy(kill_in, &k);
+		each_hierarchy(data_dir, kill_in, &k);
 		if (!k.found)
 			return 0;
 		if (env_now_ms() > until)
@@ -151,7 +158,7 @@ static unsigned unmount_below(const char *dir)
 int agent_down(const char *data_dir, const char *run_dir, struct err *reterr)
 {
 	char path[4200], data[4096], run[4096];
-	int rc = stop_processes(reterr), rc2;
+	int rc = stop_processes(data_dir, reterr), rc2;
 	unsigned left = 0;
 
 	if (realpath(run_dir, run))
@@ -160,7 +167,7 @@ int agent_down(const char *data_dir, const char *run_dir, struct err *reterr)
 		left += unmount_below(data);
 	snprintf(path, sizeof(path), "%s/net", data_dir);
 	rc2 = net_down("sampan", path, rc ? NULL : reterr);
-	each_hierarchy(remove_groups, NULL);
+	each_hierarchy(data_dir, remove_groups, NULL);
 	if (left)
 		return rc ? rc : err_set(reterr, ERR_IO, "%u mounts are busy; see `grep sampan /proc/mounts`", left);
 	file_remove_tree(run_dir, NULL);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/map.h"
 #include "runtime/priv.h"
 
 #define CGROUP_DIR "/sys/fs/cgroup"
@@ -21,6 +22,14 @@ bool cgroup_is_v2(void)
 	struct statfs st;
 
 	return !statfs(CGROUP_DIR, &st) && (unsigned long)st.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+void runtime_cgroup(const char *state_dir, char ret[RUNTIME_CGROUP_MAX])
+{
+	char path[4096];
+	const char *real = realpath(state_dir, path) ? path : state_dir;
+
+	snprintf(ret, RUNTIME_CGROUP_MAX, "sampan/%08x", (unsigned)hash_fnv32a(real, strlen(real)));
 }
 
 int cgroup_check(struct err *reterr)

@@ -276,8 +276,11 @@ static void set_oom_score(const struct container *k)
 
 	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)k->pid);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, (size_t)n) != n)
-		log_warn("container %s: %s: %s", k->id, path, strerror(errno));
+	if ((fd < 0 || write(fd, text, (size_t)n) != n) && !k->c->oom_told) {
+		k->c->oom_told = true;
+		log_warn("the kernel's OOM killer will not spare guaranteed pods (%s; CAP_SYS_RESOURCE is missing)",
+			strerror(errno));
+	}
 	if (fd >= 0)
 		close(fd);
 }
@@ -421,7 +424,7 @@ static int crun_create(struct runtime *r, const struct runtime_spec *s, runtime_
 		return -ERR_EXISTS;
 	if (c->containers.len >= CRUN_CONTAINERS_MAX)
 		return -ERR_FULL;
-	snprintf(cgroup, sizeof(cgroup), RUNTIME_CGROUP "/%s%s%s", s->cgroup_parent ? s->cgroup_parent : "",
+	snprintf(cgroup, sizeof(cgroup), "%s/%s%s%s", c->cgroup_root, s->cgroup_parent ? s->cgroup_parent : "",
 		s->cgroup_parent ? "/" : "", s->id);
 	snprintf(path, sizeof(path), "/%s", cgroup);
 	rc = oci_config(&config, s, path, &e);
@@ -741,6 +744,7 @@ int crun_open(struct runtime **ret, struct loop *l, const char *state_dir, const
 	list_init(&c->running);
 	c->state_dir = strdup(state_dir);
 	c->run_dir = strdup(run_dir);
+	runtime_cgroup(state_dir, c->cgroup_root);
 	if (!(c->crun = find_tool("crun", reterr)) || !(c->conmon = find_tool("conmon", reterr))) {
 		rc = -ERR_IO;
 		goto fail;

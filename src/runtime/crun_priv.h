@@ -19,13 +19,13 @@ struct crun {
 	struct runtime_events ev;
 	void *arg;
 	char *state_dir, *run_dir, *root_arg, *crun, *conmon;
-	char boot_id[40];
+	char boot_id[40], cgroup_root[RUNTIME_CGROUP_MAX];
 	struct map containers;         /* id -> struct container */
 	struct list waiting, running;  /* ops for which there is no place yet; others */
 	struct loop_task kick;
 	unsigned ops;                  /* conmon and crun processes of ours under way */
 	uint64_t exec_seq;
-	bool closing;
+	bool closing, oom_told;
 };
 
 struct waiter { runtime_done_fn *done; void *arg; };

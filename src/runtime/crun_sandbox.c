@@ -79,7 +79,7 @@ void crun_sandbox_remove(struct runtime *r, const char *pod_id, const char *cgro
 	if (!s)
 		return;
 	if (cgroup_parent)
-		snprintf(s->cgroup, sizeof(s->cgroup), RUNTIME_CGROUP "/%s", cgroup_parent);
+		snprintf(s->cgroup, sizeof(s->cgroup), "%s/%s", c->cgroup_root, cgroup_parent);
 	if (workers_submit(c->workers, sandbox_drop, free, s)) {
 		sandbox_drop(s);
 		free(s);

@@ -24,8 +24,10 @@
 struct loop;
 struct runtime;
 
-/* All control groups of containers lie below this one, in every hierarchy. */
-#define RUNTIME_CGROUP "sampan"
+/* All control groups of the containers in state_dir lie below this one, in every
+ * hierarchy: "sampan/<hash>", so that two clouds on one machine keep apart. */
+#define RUNTIME_CGROUP_MAX 32
+void runtime_cgroup(const char *state_dir, char ret[RUNTIME_CGROUP_MAX]);
 
 struct runtime_mount { const char *source, *target, *type, *options; };   /* options comma separated */
 struct runtime_spec {                  /* one container; all borrowed for the call */
