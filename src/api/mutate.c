@@ -2,7 +2,8 @@
 /*
  * mutate - the built-in admission that may change an object, in upstream's order:
  * NamespaceLifecycle, ServiceAccount, Priority, DefaultTolerationSeconds. What it
- * wrote gets its defaults too.
+ * wrote gets its defaults too. LimitRanger, ResourceQuota and webhooks have no part in
+ * this release: creating their objects says so (validate.c).
  */
 #include <string.h>
 
