@@ -203,7 +203,7 @@ static void known(struct services *s, bool *which)
 	bool before = s->services_known && s->slices_known;
 
 	*which = true;
-	if (!before && s->services_known && s->slices_known)
+	if (!before && s->services_known && s->slices_known && s->a->net)
 		net_sync(s->a->net, applied, s);
 }
 

@@ -465,9 +465,11 @@ const char *volume_path(struct pod *p, const char *name, bool *ret_read_only)
 
 /* ---- parts of a volume ---- */
 
-/* Opened inside the volume as if it were the root: no link leads out of it. */
+/* Opened inside the volume as if it were the root: no link leads out of it. What is
+ * missing is made with the volume's own mode. */
 static int open_inside(int root, const char *path, bool make, struct err *reterr)
 {
+	struct stat st;
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 	char *part, *slash;
@@ -480,8 +482,11 @@ static int open_inside(int root, const char *path, bool make, struct err *reterr
 		*slash = 0;
 	fd = slash ? open_inside(root, part, true, reterr) : dup(root);
 	if (fd >= 0) {
-		int rc = mkdirat(fd, slash ? slash + 1 : part, 0750);
+		const char *last = slash ? slash + 1 : part;
+		int rc = mkdirat(fd, last, 0750);
 
+		if (!rc && (fstat(root, &st) || fchmodat(fd, last, st.st_mode & 07777, 0)))
+			rc = -1;
 		close(fd);
 		fd = rc && errno != EEXIST ? err_errno(reterr, "subPath %s", path) : open_inside(root, path, false, reterr);
 	}

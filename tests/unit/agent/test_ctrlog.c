@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/ctrlog.h"
+#include "base/loop.h"
+
+static const char text[] =
+	"2026-01-02T03:04:05.000000001+00:00 stdout F one\n"
+	"2026-01-02T03:04:06.000000001+00:00 stderr F two\n"
+	"2026-01-02T03:04:07.000000001+00:00 stdout P thr\n"
+	"2026-01-02T03:04:07.000000002+00:00 stdout F ee\n";
+
+struct fix { struct loop *loop; char path[32]; char out[4096]; size_t n; int ends; bool stop; struct ctrlog *log; };
+
+static bool take(void *arg, const char *p, size_t n)
+{
+	struct fix *f = arg;
+
+	memcpy(f->out + f->n, p, n);
+	f->n += n;
+	f->out[f->n] = 0;
+	return !f->stop;
+}
+
+static void ended(void *arg)
+{
+	((struct fix *)arg)->ends++;
+}
+
+static int setup(void **state)
+{
+	struct fix *f = calloc(1, sizeof(*f));
+	int fd;
+
+	strcpy(f->path, "/tmp/ctrlog-XXXXXX");
+	fd = mkstemp(f->path);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	assert_int_equal(loop_open(&f->loop), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fix *f = *state;
+
+	loop_close(f->loop);
+	unlink(f->path);
+	free(f);
+	return 0;
+}
+
+static void read_all(struct fix *f, struct ctrlog_opts o)
+{
+	f->n = 0;
+	f->ends = 0;
+	f->out[0] = 0;
+	assert_int_equal(ctrlog_open(&f->log, f->loop, f->path, &o, take, ended, f), 0);
+	for (int i = 0; i < 50 && !f->ends; i++)
+		loop_turn(f->loop, 0);
+}
+
+static void options_select_lines(void **state)
+{
+	static const struct { const char *name; struct ctrlog_opts o; const char *want; } cases[] = {
+		{ "all", { .tail = -1, .limit_bytes = -1 }, "one\ntwo\nthree\n" },
+		{ "tail", { .tail = 1, .limit_bytes = -1 }, "ee\n" },
+		{ "tail 0", { .tail = 0, .limit_bytes = -1 }, "" },
+		{ "tail more than there are", { .tail = 100, .limit_bytes = -1 }, "one\ntwo\nthree\n" },
+		{ "stderr", { .tail = -1, .limit_bytes = -1, .stream = 2 }, "two\n" },
+		{ "stdout", { .tail = -1, .limit_bytes = -1, .stream = 1 }, "one\nthree\n" },
+		{ "limit", { .tail = -1, .limit_bytes = 6 }, "one\ntw" },
+		{ "timestamps", { .tail = -1, .limit_bytes = -1, .timestamps = true, .stream = 2 },
+			"2026-01-02T03:04:06.000000001Z two\n" },
+		{ "since", { .tail = -1, .limit_bytes = -1, .since_us = INT64_C(1767323046000000) }, "two\nthree\n" },
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fix *f = *state;
+
+		read_all(f, cases[i].o);
+		if (f->ends != 1 || strcmp(f->out, cases[i].want))
+			fail_msg("%s: ends %d, got %s", cases[i].name, f->ends, f->out);
+	}
+}
+
+static void follow_sees_growth_and_ends_when_told(void **state)
+{
+	struct fix *f = *state;
+	int fd = open(f->path, O_WRONLY | O_APPEND);
+
+	read_all(f, (struct ctrlog_opts){ .tail = -1, .limit_bytes = -1, .follow = true });
+	assert_int_equal(f->ends, 0);
+	assert_int_equal(write(fd, "2026-01-02T03:04:08Z stdout F four\n", 35), 35);
+	close(fd);
+	for (int i = 0; i < 20 && !strstr(f->out, "four"); i++)
+		loop_turn(f->loop, 100);
+	assert_non_null(strstr(f->out, "three\nfour\n"));
+	ctrlog_finish(f->log);
+	for (int i = 0; i < 20 && !f->ends; i++)
+		loop_turn(f->loop, 10);
+	assert_int_equal(f->ends, 1);
+}
+
+static void a_slow_reader_is_waited_for(void **state)
+{
+	struct fix *f = *state;
+
+	f->stop = true;
+	read_all(f, (struct ctrlog_opts){ .tail = -1, .limit_bytes = -1 });
+	assert_int_equal(f->ends, 0);
+	f->stop = false;
+	ctrlog_more(f->log);
+	for (int i = 0; i < 20 && !f->ends; i++)
+		loop_turn(f->loop, 0);
+	assert_int_equal(f->ends, 1);
+}
+
+static void tail_text_keeps_the_end(void **state)
+{
+	struct fix *f = *state;
+	BUF_AUTO struct buf b = { 0 };
+	BUF_AUTO struct buf c = { 0 };
+
+	ctrlog_tail(&b, f->path, 80, 2048);
+	assert_string_equal(b.p, "one\ntwo\nthree\n");
+	ctrlog_tail(&c, f->path, 80, 4);
+	assert_string_equal(c.p, "ree\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(options_select_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(follow_sees_growth_and_ends_when_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(tail_text_keeps_the_end, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
