@@ -192,6 +192,13 @@ static void check_end(void)
 		loop_stop(loop);
 }
 
+/* Scripts wait for these two: all watches are open; as many events as watches came again. */
+static void tell_script(const char *what)
+{
+	printf("%s at_us=%lld\n", what, (long long)env_wall_us());
+	fflush(stdout);
+}
+
 static int on_header(nghttp2_session *s, const nghttp2_frame *f, const uint8_t *name, size_t name_n,
 	const uint8_t *value, size_t n, uint8_t flags, void *arg)
 {
@@ -200,10 +207,10 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *f, const uint8_t *
 	if (q && name_n == 7 && memcmp(name, ":status", 7) == 0) {
 		q->status = atoi((const char *)value);
 		if (opt.watches) {
-			if (q->status == 200)
-				opened++;
-			else
+			if (q->status != 200)
 				failed++;
+			else if (++opened == opt.watches)
+				tell_script("opened");
 		}
 	}
 	return 0;
@@ -214,7 +221,8 @@ static int on_data(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t 
 	bytes += n;
 	if (opt.watches)
 		for (size_t i = 0; i < n; i++)
-			lines += p[i] == '\n';
+			if (p[i] == '\n' && ++lines % opt.watches == 0)
+				tell_script("delivered");
 	return 0;
 }
 

@@ -51,7 +51,7 @@ session() {
 
 	# change
 	check "label" "labeled" "${K[@]}" label deployment web tier=front
-	check "annotate" "annotated" "${K[@]}" annotate deployment web note=hello
+	check "annotate" "annotate" "${K[@]}" annotate deployment web note=hello
 	check "scale" "scaled" "${K[@]}" scale deployment web --replicas=3
 	until_ok "scaled" "^3$" "${K[@]}" get deployment web -o 'jsonpath={.status.readyReplicas}'
 	check "set env" "updated" "${K[@]}" set env deployment/web A=b
@@ -153,5 +153,17 @@ session() {
 
 cloud_up
 i=0
-for k in $(kubectls); do session "$k" "s$((i += 1))"; done
+for k in $(kubectls); do
+	i=$((i + 1))
+	(session "$k" "s$i"; echo "$ok $bad" >"$WORK/result.$i") >"$WORK/session.$i" 2>&1 &
+	sessions[i]=$!
+	# Three at a time: most of a session is waiting.
+	[ $((i % 3)) != 0 ] || wait "${sessions[@]}"
+done
+wait "${sessions[@]}"
+for n in $(seq $i); do
+	cat "$WORK/session.$n"
+	read -r o b <"$WORK/result.$n" || b=1
+	ok=$((ok + o)) bad=$((bad + b))
+done
 finish

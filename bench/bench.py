@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The measurements of bench/run.sh.
+
+usage: bench.py SAMPAN HTTP_LOAD WORK_DIR [IMAGE_TAR]      (no image: no pods)
+"""
+import base64
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+sampan, http_load, work = sys.argv[1:4]
+image = sys.argv[4] if len(sys.argv) > 4 else None
+port = 21000 + os.getpid() % 8000
+base = f"https://127.0.0.1:{port}"
+rows = []
+
+
+def row(what, value, unit, target="", met=None):
+    rows.append((what, value, unit, target, "" if met is None else "met" if met else "MISSED"))
+    print(f"  {what:<46} {value:>12} {unit:<4}  {target:<12} {rows[-1][4]}", flush=True)
+
+
+class Cloud:
+    """`sampan server` or `sampan up` on a data directory, and a client of it."""
+
+    def __init__(self, role, data, fresh=True):
+        self.data = f"{work}/{data}"
+        if fresh:
+            shutil.rmtree(self.data, ignore_errors=True)
+        self.log = open(f"{work}/bench.log", "a")
+        self.started = time.monotonic()
+        self.process = subprocess.Popen([sampan, role, "--data-dir", self.data, "--listen", f"127.0.0.1:{port}"],
+                                        stderr=self.log)
+        blind = ssl._create_unverified_context()
+        while True:
+            try:
+                c = http.client.HTTPSConnection("127.0.0.1", port, context=blind, timeout=5)
+                c.request("GET", "/readyz")
+                if c.getresponse().status == 200:
+                    break
+            except (OSError, http.client.HTTPException):
+                pass
+            if self.process.poll() is not None:
+                sys.exit(f"bench: sampan {role} ended; see {work}/bench.log:\n" + open(f"{work}/bench.log").read()[-2000:])
+            time.sleep(0.001)
+        self.ready_ms = (time.monotonic() - self.started) * 1000
+        text = open(f"{self.data}/admin.kubeconfig").read()
+        self.files = {}
+        for name, key in (("cacert", "certificate-authority-data"), ("cert", "client-certificate-data"),
+                          ("key", "client-key-data")):
+            self.files[name] = f"{work}/{name}.pem"
+            with open(self.files[name], "wb") as f:
+                f.write(base64.b64decode(re.search(key + r": (\S+)", text).group(1)))
+        self.tls = ssl.create_default_context(cafile=self.files["cacert"])
+        self.tls.load_cert_chain(self.files["cert"], self.files["key"])
+        self.conn = None
+
+    def call(self, method, path, body=None):
+        if not self.conn:
+            self.conn = http.client.HTTPSConnection("127.0.0.1", port, context=self.tls, timeout=60)
+            self.conn.connect()
+            self.conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.conn.request(method, path, json.dumps(body) if body else None,
+                          {"Content-Type": "application/json"} if body else {})
+        r = self.conn.getresponse()
+        return r.status, json.loads(r.read())
+
+    def watch(self, path):
+        c = http.client.HTTPSConnection("127.0.0.1", port, context=self.tls, timeout=120)
+        c.request("GET", path)
+        for line in c.getresponse():
+            yield json.loads(line)
+
+    def load_args(self, *args):
+        return [http_load, "--cacert", self.files["cacert"], "--cert", self.files["cert"], "--key", self.files["key"],
+                *map(str, args)]
+
+    def load(self, *args):
+        out = subprocess.run(self.load_args(*args), capture_output=True, text=True)
+        got = dict(re.findall(r"(\w+)=([\d.]+)", out.stdout))
+        if not got or float(got.get("failed", 1)):
+            print(f"bench: http_load {args}: {out.stdout}{out.stderr}", file=sys.stderr)
+        return {k: float(v) for k, v in got.items()}
+
+    def pids(self):
+        """name -> pid of the server and, with up, the agent."""
+        kids = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
+        found = {}
+        for pid in [self.process.pid, *map(int, kids)]:
+            words = open(f"/proc/{pid}/cmdline").read().split("\0")
+            found[words[1]] = pid
+        return found
+
+    def stop(self):
+        if self.process.args[1] == "up":
+            subprocess.run([sampan, "down", "--data-dir", self.data], stderr=self.log)
+        else:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+def pss_mb(pid):
+    text = open(f"/proc/{pid}/smaps_rollup").read()
+    return int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1)) / 1024
+
+
+def cpu_s(pid):
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        total += int(open(f"/proc/{pid}/task/{task}/schedstat").read().split()[0])
+    return total / 1e9
+
+
+def start():
+    fresh, again = [], []
+    for _ in range(7):
+        c = Cloud("server", "start")
+        fresh.append(c.ready_ms)
+        c.stop()
+        c = Cloud("server", "start", fresh=False)
+        again.append(c.ready_ms)
+        c.stop()
+    row("start to ready, fresh directory (median of 7)", f"{statistics.median(fresh):.0f}", "ms", "< 100",
+        statistics.median(fresh) < 100)
+    row("start to ready, existing data (median of 7)", f"{statistics.median(again):.0f}", "ms", "< 100",
+        statistics.median(again) < 100)
+
+
+def throughput(c):
+    cms = base + "/api/v1/namespaces/default/configmaps"
+    body = json.dumps({"metadata": {"name": "b-%d", "labels": {"app": "bench"}}, "data": {"k": "x" * 512}})
+    got = c.load("-c", 8, "-m", 64, "-t", 5, "-H", "content-type: application/json", "-d", body, cms)
+    row("durable creates (8 connections x 64)", f"{got['rate']:.0f}", "/s", "> 5000", got["rate"] > 5000)
+    row("  latency of one, p50 / p99", f"{got['p50_ms']:.1f} / {got['p99_ms']:.1f}", "ms")
+    got = c.load("-c", 8, "-m", 16, "-t", 3, cms + "/b-1")
+    row("gets (8 connections x 16)", f"{got['rate']:.0f}", "/s", "> 30000", got["rate"] > 30000)
+    row("  latency of one, p50 / p99", f"{got['p50_ms']:.2f} / {got['p99_ms']:.2f}", "ms")
+
+
+def lists(c):
+    pods = base + "/api/v1/namespaces/default/pods"
+    body = json.dumps({"metadata": {"name": "p-%d", "labels": {"app": "bench"}}, "spec": {
+        "schedulerName": "nobody", "containers": [{"name": "c", "image": "registry.example/app:1", "env": [
+            {"name": "A", "value": "b"}], "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}}]}})
+    got = c.load("-c", 8, "-m", 64, "-n", 10000, "-H", "content-type: application/json", "-d", body, pods)
+    row("10,000 pods created", f"{got['rate']:.0f}", "/s")
+    server = c.pids()["server"]
+    got = c.load("-c", 1, "-m", 1, "-n", 9, pods)
+    row("list of 10,000 pods, p50", f"{got['p50_ms']:.0f}", "ms")
+    row("  its size", f"{got['bytes'] / got['requests'] / 1e6:.1f}", "MB")
+    row("  memory of the server then (PSS)", f"{pss_mb(server):.0f}", "MB")
+
+
+def watchers(c):
+    server = c.pids()["server"]
+    before = pss_mb(server)
+    path = base + "/api/v1/namespaces/kube-public/configmaps?watch=1"
+    p = subprocess.Popen(c.load_args("-c", 50, "--watch", 1000, "-t", 8, path), stdout=subprocess.PIPE, text=True)
+    lines = iter(p.stdout.readline, "")
+    for line in lines:
+        if line.startswith("opened"):
+            break
+    time.sleep(0.5)
+    row("1,000 watchers on 50 connections", f"{pss_mb(server) - before:.1f}", "MB")
+    late = []
+    for i in range(10):
+        began = time.time()
+        c.call("POST", "/api/v1/namespaces/kube-public/configmaps", {"metadata": {"name": f"event-{i}"}})
+        for line in lines:
+            if line.startswith("delivered"):
+                late.append(int(line.split("=")[1]) / 1000 - began * 1000)
+                break
+    row("  a create until all 1,000 have it, median", f"{statistics.median(late):.1f}", "ms")
+    for _ in lines:
+        pass
+    p.wait()
+
+
+def idle(c):
+    time.sleep(8)
+    pids = {k: v for k, v in c.pids().items() if k in ("server", "agent")}
+    before, at = {k: cpu_s(p) for k, p in pids.items()}, time.monotonic()
+    time.sleep(10)
+    took = time.monotonic() - at
+    cpu = {k: (cpu_s(p) - before[k]) / took * 100 for k, p in pids.items()}
+    pss = {k: pss_mb(p) for k, p in pids.items()}
+    for k in pids:
+        row(f"idle {k}: memory (PSS)", f"{pss[k]:.1f}", "MB")
+        row(f"idle {k}: CPU over 10 s", f"{cpu[k]:.3f}", "%")
+    row("idle both: memory (PSS)", f"{sum(pss.values()):.1f}", "MB", "< 30", sum(pss.values()) < 30)
+    row("idle both: CPU", f"{sum(cpu.values()):.3f}", "%", "< 0.2", sum(cpu.values()) < 0.2)
+
+
+def pod(name):
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {
+        "terminationGracePeriodSeconds": 0, "containers": [{"name": "c", "image": "localhost/busybox:1",
+                                                            "command": ["sleep", "100000"]}]}}
+
+
+def pods(c):
+    path = "/api/v1/namespaces/default/pods"
+    for _ in range(100):
+        if c.call("GET", "/api/v1/namespaces/default/serviceaccounts/default")[0] == 200:
+            break
+        time.sleep(0.05)
+    began, running, gone, more = {}, {}, set(), threading.Condition()
+
+    def follow():
+        for e in c.watch(path + "?watch=1"):
+            o, now = e["object"], time.monotonic()
+            with more:
+                if e["type"] == "DELETED":
+                    gone.add(o["metadata"]["name"])
+                elif o.get("status", {}).get("phase") == "Running":
+                    running.setdefault(o["metadata"]["name"], now)
+                more.notify_all()
+
+    threading.Thread(target=follow, daemon=True).start()
+    time.sleep(0.3)
+
+    def run(names, one_by_one):
+        for n in names:
+            began[n] = time.monotonic()
+            status, o = c.call("POST", path, pod(n))
+            if status != 201:
+                sys.exit(f"bench: pod {n}: {status} {o}")
+            if one_by_one:
+                with more:
+                    if not more.wait_for(lambda: n in running, 30):
+                        sys.exit(f"bench: pod {n} does not run")
+                time.sleep(0.2)
+        with more:
+            if not more.wait_for(lambda: all(n in running for n in names), 60):
+                sys.exit("bench: some pods do not run")
+        took = sorted((running[n] - began[n]) * 1000 for n in names)
+        for n in names:
+            c.call("DELETE", f"{path}/{n}")
+        with more:
+            more.wait_for(lambda: all(n in gone for n in names), 60)
+        return took
+
+    run(["warm"], True)
+    took = run([f"one-{i}" for i in range(20)], True)
+    row("pod create to running, 20 one by one, p50", f"{statistics.median(took):.0f}", "ms", "< 150",
+        statistics.median(took) < 150)
+    row("  p99", f"{took[-1]:.0f}", "ms")
+    time.sleep(2)
+    took = run([f"all-{i}" for i in range(30)], False)
+    row("pod create to running, 30 at once, p50", f"{statistics.median(took):.0f}", "ms")
+    row("  p99", f"{took[-1]:.0f}", "ms")
+
+
+print(f"  {'what':<46} {'value':>12} {'':<4}  {'target':<12}")
+start()
+cloud = Cloud("server", "load")
+throughput(cloud)
+cloud.stop()
+cloud = Cloud("server", "list")
+watchers(cloud)
+lists(cloud)
+cloud.stop()
+if image:
+    subprocess.run([sampan, "image", "import", "--data-dir", f"{work}/node/agent", image], check=True,
+                   stdout=subprocess.DEVNULL)
+    cloud = Cloud("up", "node", fresh=False)
+    for _ in range(200):
+        nodes = cloud.call("GET", "/api/v1/nodes")[1]["items"]
+        if nodes and any(x["type"] == "Ready" and x["status"] == "True" for x in nodes[0]["status"].get("conditions", [])):
+            break
+        time.sleep(0.05)
+    idle(cloud)
+    pods(cloud)
+    cloud.stop()
+missed = [r[0].strip() for r in rows if r[4] == "MISSED"]
+print(f"{len(missed)} targets missed" + (": " + "; ".join(missed) if missed else ""))
