@@ -164,7 +164,13 @@ static enum step load_patch(struct call *c)
 		step = check_name(c, c->obj);
 		if (step != STEP_NEXT)
 			return step;
-		return found ? check_versions(c) : load_create(c);
+		if (!found)
+			return load_create(c);
+		step = check_versions(c);
+		/* The merged object has the revision of the old one: what counts is what was sent. */
+		rv = doc_mstr(c->input, "metadata.resourceVersion");
+		c->conditional = rv && *rv;
+		return step;
 	}
 	root = yyjson_mut_val_mut_copy(c->doc, c->old);
 	if (!root)
