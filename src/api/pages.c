@@ -122,7 +122,8 @@ static enum step finish(struct pages *p, int64_t remaining)
 		return fail_err(c, -ERR_NOMEM, NULL);
 	}
 	l->rev = p->rev;
-	qsort(p->v, p->n, sizeof(*p->v), by_name);
+	if (p->n)
+		qsort(p->v, p->n, sizeof(*p->v), by_name);
 	if (l->after_name) {
 		struct old after = { (char *)(uintptr_t)l->after_ns, (char *)(uintptr_t)l->after_name, NULL };
 

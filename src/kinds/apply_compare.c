@@ -198,7 +198,7 @@ static void compare_list(struct apply *c, struct shape s, struct side l, struct 
 			else if (cmp > 0)
 				ln = 0;
 		}
-		compare_element(c, element, lt.v + i, ln, rt.v + j, rn, in);
+		compare_element(c, element, lt.v ? lt.v + i : NULL, ln, rt.v ? rt.v + j : NULL, rn, in);
 		i += ln;
 		j += rn;
 	}
