@@ -13,7 +13,8 @@ kubectls() {
 
 session() {
 	local k=$1 ns=$2 b=localhost/busybox:1
-	local K=("$k" -n "$ns")
+	local K=("$k" -n "$ns") dir=$WORK/$ns
+	mkdir -p "$dir"
 	echo "-- $("$k" version --client 2>/dev/null | head -n1) as $ns"
 
 	# cluster and help
@@ -70,7 +71,7 @@ session() {
 	check "patch json" "patched" "${K[@]}" patch deployment web --type=json -p '[{"op":"add","path":"/metadata/annotations/j","value":"1"}]'
 
 	# apply, client and server side
-	cat >"$WORK/app.yaml" <<-Y
+	cat >"$dir/app.yaml" <<-Y
 	apiVersion: apps/v1
 	kind: Deployment
 	metadata: {name: app}
@@ -91,15 +92,15 @@ session() {
 	        - {name: WORD, valueFrom: {secretKeyRef: {name: pw, key: word}}}
 	        readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}
 	Y
-	check "apply" "created" "${K[@]}" apply -f "$WORK/app.yaml"
-	check "apply again" "unchanged" "${K[@]}" apply -f "$WORK/app.yaml"
-	sed -i 's/replicas: 1/replicas: 2/' "$WORK/app.yaml"
-	check "apply a change" "configured" "${K[@]}" apply -f "$WORK/app.yaml"
-	check "diff" "replicas" bash -c "sed 's/replicas: 2/replicas: 1/' $WORK/app.yaml | ${K[*]} diff -f - ; test \$? = 1"
-	check "dry run" "dry run" "${K[@]}" apply --dry-run=server -f "$WORK/app.yaml"
-	check "server-side apply" "serverside-applied" "${K[@]}" apply --server-side --force-conflicts -f "$WORK/app.yaml"
+	check "apply" "created" "${K[@]}" apply -f "$dir/app.yaml"
+	check "apply again" "unchanged" "${K[@]}" apply -f "$dir/app.yaml"
+	sed -i 's/replicas: 1/replicas: 2/' "$dir/app.yaml"
+	check "apply a change" "configured" "${K[@]}" apply -f "$dir/app.yaml"
+	check "diff" "replicas" bash -c "sed 's/replicas: 2/replicas: 1/' $dir/app.yaml | ${K[*]} diff -f - ; test \$? = 1"
+	check "dry run" "dry run" "${K[@]}" apply --dry-run=server -f "$dir/app.yaml"
+	check "server-side apply" "serverside-applied" "${K[@]}" apply --server-side --force-conflicts -f "$dir/app.yaml"
 	check "managed fields" "kubectl" "${K[@]}" get deployment app --show-managed-fields -o yaml
-	refuse "strict validation" "unknown field" bash -c "sed 's/replicas:/replicaz:/' $WORK/app.yaml | ${K[*]} apply --validate=strict -f -"
+	refuse "strict validation" "unknown field" bash -c "sed 's/replicas:/replicaz:/' $dir/app.yaml | ${K[*]} apply --validate=strict -f -"
 	check "wait" "condition met" "${K[@]}" wait --for=condition=Available deployment/app --timeout=40s
 	check "expose" "exposed" "${K[@]}" expose deployment app --port=80 --target-port=http
 	until_ok "endpoints" ":8080" "${K[@]}" get endpoints app
@@ -116,10 +117,10 @@ session() {
 	refuse "exec exit code" "exit code 3" "${K[@]}" exec "$pod" -- sh -c 'exit 3'
 	check "run --rm" "hello from run" "${K[@]}" run once --image=$b --rm -i --restart=Never --pod-running-timeout=30s -- sh -c 'sleep 1; echo hello from run'
 	check "service by name" "blue hush" "${K[@]}" run dns --image=$b --rm -i --restart=Never -- sh -c 'sleep 1; wget -qO- http://app'
-	head -c 300000 /dev/urandom >"$WORK/blob"
-	check "cp in" "" "${K[@]}" cp "$WORK/blob" "$pod:/tmp/blob"
-	check "cp out" "" "${K[@]}" cp "$pod:/tmp/blob" "$WORK/blob2"
-	check "cp is exact" "" cmp "$WORK/blob" "$WORK/blob2"
+	head -c 300000 /dev/urandom >"$dir/blob"
+	check "cp in" "" "${K[@]}" cp "$dir/blob" "$pod:/tmp/blob"
+	check "cp out" "" "${K[@]}" cp "$pod:/tmp/blob" "$dir/blob2"
+	check "cp is exact" "" cmp "$dir/blob" "$dir/blob2"
 	local port=$((30000 + RANDOM % 10000))
 	check "port-forward" "blue hush" bash -c "${K[*]} port-forward $pod $port:8080 >/dev/null & p=\$!; for i in \$(seq 50); do curl -sf http://127.0.0.1:$port/ && break; sleep 0.1; done; kill \$p"
 	check "attach" "tick" timeout 10 bash -c "${K[*]} run tick --image=$b --restart=Never -- sh -c 'while :; do echo tick; sleep 0.2; done' >/dev/null; ${K[*]} wait --for=condition=Ready pod/tick --timeout=20s >/dev/null; (${K[*]} attach tick & p=\$!; sleep 1.5; kill \$p) | head -n 2; true"
