@@ -75,6 +75,17 @@ static int read_u64(const char *controller, const char *cgroup, const char *file
 	return 0;
 }
 
+bool cgroup_oom(const char *cgroup)
+{
+	uint64_t kills = 0;
+
+	if (cgroup_is_v2())
+		read_u64("", cgroup, "memory.events", "oom_kill", &kills);
+	else
+		read_u64("/memory", cgroup, "memory.oom_control", "oom_kill", &kills);
+	return kills > 0;
+}
+
 int cgroup_stats(const char *cgroup, struct runtime_stats *ret)
 {
 	uint64_t inactive = 0;

@@ -9,7 +9,7 @@
  *   remove:  crun delete, then the bundle                        EXITED -> (none)
  *
  * state_dir/<id>/ is the bundle: config.json, state.json (what adoption needs), pidfile,
- * conmon.pid, attach, ctl, oom. state_dir/exits/<id> is the exit code. Invariants:
+ * conmon.pid, attach, ctl. state_dir/exits/<id> is the exit code. Invariants:
  * 1. state.json is written before conmon is started: what runs is always found again.
  * 2. A container is EXITED only when its conmon is gone: log and code are complete.
  * 3. At most CRUN_OPS_MAX tools of ours run at once; the rest wait in line.

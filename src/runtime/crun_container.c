@@ -138,8 +138,7 @@ void crun_exit_read(struct container *k)
 	snprintf(path, sizeof(path), "%s/exits/%s", k->c->state_dir, k->id);
 	k->finished_us = !stat(path, &st) ? st.st_mtim.tv_sec * INT64_C(1000000) + st.st_mtim.tv_nsec / 1000 :
 		env_wall_us();
-	snprintf(path, sizeof(path), "%s/oom", k->dir);
-	k->oom = file_exists(path);
+	k->oom = cgroup_oom(k->cgroup);
 	k->state = RUNTIME_EXITED;
 	loop_timer_stop(&k->kill_timer);
 	/* A conmon that was killed may leave its container running without a log. */

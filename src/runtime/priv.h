@@ -50,6 +50,8 @@ void seccomp_default(struct buf *out, const char *const *caps);
 bool cgroup_is_v2(void);
 /* Can crun work with the machine's tree? Else the message holds the command that mends it. */
 int cgroup_check(struct err *reterr);
+/* Has the kernel killed a process of the group for want of memory? */
+bool cgroup_oom(const char *cgroup);
 int cgroup_stats(const char *cgroup, struct runtime_stats *ret);
 /* Remove an empty group of every hierarchy; a missing one is success. Blocking. */
 void cgroup_remove(const char *cgroup);

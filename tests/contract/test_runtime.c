@@ -506,6 +506,18 @@ static void namespaces_are_pinned_and_found_again(void **state)
 	open_runtime(f);
 }
 
+static void out_of_memory_is_told(void **state)
+{
+	FIX(f);
+
+	create(f, "c-1", "x=x;while true;do x=$x$x$x$x;done", false);
+	start(f, "c-1");
+	wait_until(f, &f->exits, 1);
+	assert_true(f->last.oom);
+	assert_int_not_equal(f->last.exit_code, 0);
+	remove_one(f, "c-1");
+}
+
 static void stats_are_of_the_container(void **state)
 {
 	FIX(f);
@@ -541,6 +553,7 @@ int main(void)
 		CRUN(attach_reads_and_writes_the_main_process),
 		CRUN(namespaces_are_pinned_and_found_again),
 		CRUN(stats_are_of_the_container),
+		CRUN(out_of_memory_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
