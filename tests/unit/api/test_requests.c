@@ -343,6 +343,48 @@ static void custom_kinds_come_and_go(void **state)
 	assert_int_equal(cache_count(f.cache, "x.io/foos", NULL), 0);
 }
 
+static void two_versions_are_one_object(void **state)
+{
+	static const struct step_row rows[] = {
+		{ "new event", "POST", "/apis/events.k8s.io/v1/namespaces/default/events", NULL, JSON, "{\"metadata\":{\"name\":\"e\"},\"reason\":\"Why\","
+			"\"action\":\"Act\",\"type\":\"Normal\",\"eventTime\":\"2026-01-01T00:00:00.000000Z\",\"reportingController\":\"x.io/c\","
+			"\"reportingInstance\":\"c-1\",\"regarding\":{\"kind\":\"Pod\",\"namespace\":\"default\",\"name\":\"p\"},\"note\":\"said\"}", 201,
+			{ "\"apiVersion\":\"events.k8s.io/v1\"", "\"note\":\"said\"" }, "\"message\"" },
+		{ "old form", "GET", "/api/v1/namespaces/default/events/e", NULL, JSON, NULL, 200,
+			{ "\"apiVersion\":\"v1\"", "\"message\":\"said\"", "\"involvedObject\":{\"kind\":\"Pod\"", "\"reportingComponent\":\"x.io/c\"" } },
+		{ "by its object", "GET", "/api/v1/namespaces/default/events", "fieldSelector=involvedObject.name%3Dp", JSON, NULL, 200, { "\"name\":\"e\"" } },
+		{ "new form listed", "GET", "/apis/events.k8s.io/v1/namespaces/default/events", NULL, JSON, NULL, 200, { "\"kind\":\"EventList\"", "\"note\":\"said\"" } },
+		{ "v1 scaler", "POST", "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers", NULL, JSON, "{\"metadata\":{\"name\":\"h\"},\"spec\":{"
+			"\"maxReplicas\":5,\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"},\"targetCPUUtilizationPercentage\":50}}", 201,
+			{ "\"apiVersion\":\"autoscaling/v1\"", "\"targetCPUUtilizationPercentage\":50" } },
+		{ "as v2", "GET", "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/h", NULL, JSON, NULL, 200,
+			{ "\"averageUtilization\":50", "\"type\":\"Utilization\"" }, "UtilizationPercentage\":50" },
+	};
+
+	RUN(rows);
+}
+
+static void evictions_ask_the_budget(void **state)
+{
+	static const struct step_row rows[] = {
+		{ "pod", "POST", PODS, NULL, JSON, "{\"metadata\":{\"name\":\"ev\",\"labels\":{\"a\":\"ev\"}},\"spec\":{\"nodeName\":\"n\",\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}", 201 },
+		{ "runs", "PATCH", PODS "/ev/status", NULL, MERGE, "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}", 200 },
+		{ "budget", "POST", "/apis/policy/v1/namespaces/default/poddisruptionbudgets", NULL, JSON,
+			"{\"metadata\":{\"name\":\"b\"},\"spec\":{\"minAvailable\":1,\"selector\":{\"matchLabels\":{\"a\":\"ev\"}}}}", 201 },
+		{ "not counted yet", "POST", PODS "/ev/eviction", NULL, JSON, "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"ev\"}}", 429,
+			{ "Cannot evict pod as it would violate the pod's disruption budget." } },
+		{ "counted: none left", "PATCH", "/apis/policy/v1/namespaces/default/poddisruptionbudgets/b/status", NULL, MERGE,
+			"{\"status\":{\"observedGeneration\":1,\"desiredHealthy\":1,\"currentHealthy\":1,\"disruptionsAllowed\":0,\"expectedPods\":1}}", 200 },
+		{ "refused", "POST", PODS "/ev/eviction", NULL, JSON, "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"ev\"}}", 429,
+			{ "\"reason\":\"DisruptionBudget\"", "The disruption budget b needs 1 healthy pods and has 1 currently" } },
+		{ "no budget", "DELETE", "/apis/policy/v1/namespaces/default/poddisruptionbudgets/b", NULL, JSON, NULL, 200 },
+		{ "evicted", "POST", PODS "/ev/eviction", NULL, JSON, "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"ev\"}}", 201, { "\"status\":\"Success\"" } },
+		{ "it ends", "GET", PODS "/ev", NULL, JSON, NULL, 200, { "\"deletionGracePeriodSeconds\":30" } },
+	};
+
+	RUN(rows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +397,8 @@ int main(void)
 		cmocka_unit_test(lists_come_in_pages),
 		cmocka_unit_test(no_change_is_no_write),
 		cmocka_unit_test(custom_kinds_come_and_go),
+		cmocka_unit_test(two_versions_are_one_object),
+		cmocka_unit_test(evictions_ask_the_budget),
 	};
 
 	return cmocka_run_group_tests(tests, open_fixture, close_fixture);
