@@ -6,6 +6,9 @@
  *      ^                 |
  *      +----410, error---+   after a back-off: 0.2 s doubling to 10 s
  *
+ * libcurl must not be called from its own callbacks, and readers do call it: so what
+ * arrives is gathered there and told from a task of the loop.
+ *
  * What was told is remembered by name and revision only, so that a new list can
  * say what went away meanwhile and repeats nothing.
  */
@@ -24,11 +27,13 @@
 struct known { uint64_t round; char rev[24]; };
 
 struct watch_run {
-	struct client_watch *w;
+	struct client_watch *w;    /* gone when closed */
+	struct loop *loop;
 	struct transfer t;
 	struct loop_timer timer;
 	struct map known;          /* "ns/name" -> struct known */
-	struct buf line;
+	struct buf lines;          /* of the stream, not told yet */
+	struct loop_task task;
 	char rev[24];              /* seen up to here */
 	uint64_t round;            /* one per list */
 	int64_t backoff_ms;
@@ -49,7 +54,8 @@ static void run_free(struct watch_run *r)
 	while (map_next(&r->known, &it, NULL, &v))
 		free(v);
 	map_finish(&r->known);
-	buf_finish(&r->line);
+	buf_finish(&r->lines);
+	loop_defer_cancel(r->loop, &r->task);
 	free(r);
 }
 
@@ -162,16 +168,21 @@ static void on_list(struct watch_run *r, const char *p, size_t n)
 	}
 	r->round++;
 	r->expired = false;
+	r->telling = true;
 	snprintf(r->rev, sizeof(r->rev), "%s", rev);
 	yyjson_arr_foreach(doc_get(root, "items"), i, max, it)
 		exists(r, it);
 	yyjson_doc_free(doc);
 	sweep(r);
 	tell(r, CLIENT_SYNCED, NULL);
+	r->telling = false;
+	if (r->closed) {
+		run_free(r);
+		return;
+	}
 	r->backoff_ms = 0;
 	r->listing = false;
-	if (!r->closed)
-		watch_begin(r);
+	watch_begin(r);
 }
 
 static void on_line(struct watch_run *r, char *p, size_t n)
@@ -193,58 +204,76 @@ static void on_line(struct watch_run *r, char *p, size_t n)
 	yyjson_doc_free(doc);
 }
 
+/* The complete lines gathered so far. False: the watch was closed, r is gone. */
+static bool tell_lines(struct watch_run *r)
+{
+	size_t used = 0;
+	char *nl;
+
+	r->telling = true;
+	while (!r->closed && !r->expired && (nl = memchr(r->lines.p + used, '\n', r->lines.len - used))) {
+		size_t len = (size_t)(nl - (r->lines.p + used));
+		on_line(r, r->lines.p + used, len);
+		used += len + 1;
+	}
+	r->telling = false;
+	if (r->closed) {
+		run_free(r);
+		return false;
+	}
+	buf_consume(&r->lines, used);
+	return true;
+}
+
+/* A broken stream resumes where it was; a refused or expired one lists again. */
+static void stop_stream(struct watch_run *r, bool list_again)
+{
+	transfer_finish(&r->t);
+	r->running = false;
+	buf_clear(&r->lines);
+	r->listing = list_again;
+	again_later(r);
+}
+
+static void on_lines(void *arg)
+{
+	struct watch_run *r = arg;
+
+	if (r->lines.len && tell_lines(r) && (r->expired || r->lines.failed || r->lines.len > CLIENT_LINE_MAX))
+		stop_stream(r, true);
+}
+
+/* libcurl must not be called from here: what is read is told in the next turn. */
 static bool on_data(struct transfer *t, const char *p, size_t n)
 {
 	struct watch_run *r = list_entry(t, struct watch_run, t);
-	char *nl;
 
-	buf_add(&r->line, p, n);
-	if (r->line.failed || r->line.len > CLIENT_LINE_MAX)
-		return false;
-	r->telling = true;
-	size_t used = 0;
-	while (!r->closed && (nl = memchr(r->line.p + used, '\n', r->line.len - used))) {
-		size_t len = (size_t)(nl - (r->line.p + used));
-		on_line(r, r->line.p + used, len);
-		used += len + 1;
-	}
-	buf_consume(&r->line, used);
-	r->telling = false;
-	return !r->closed && !r->expired;      /* false ends the transfer; ended() goes on */
+	buf_add(&r->lines, p, n);
+	loop_defer(r->loop, &r->task, on_lines, r);
+	return !r->lines.failed && r->lines.len <= CLIENT_REPLY_MAX;
 }
 
 static void ended(struct transfer *t, CURLcode rc, int status)
 {
 	struct watch_run *r = list_entry(t, struct watch_run, t);
 	struct buf body = t->body;
-	bool was_list = r->listing, ok = status == 200 && rc == CURLE_OK;
+	bool ok = status == 200 && rc == CURLE_OK;
 
 	t->body = (struct buf){ 0 };
-	if (r->closed) {
-		buf_finish(&body);
-		run_free(r);
-		return;
-	}
-	if (!ok && !r->expired && rc != CURLE_WRITE_ERROR)
-		log_debug("watch of %s: %s", r->w->kind->plural, status ? err_text(ERR_INTERNAL) : (t->error[0] ? t->error : curl_easy_strerror(rc)));
-	transfer_finish(t);
-	r->running = false;
-	buf_clear(&r->line);
-	if (was_list && ok) {
-		r->telling = true;
-		on_list(r, body.p, body.len);
-		r->telling = false;
-		if (r->closed)
-			run_free(r);
-	} else if (was_list) {
-		again_later(r);
-	} else if (ok && !r->expired) {
-		r->backoff_ms = 0;
-		watch_begin(r);
-	} else {
-		/* A broken stream resumes where it was; a refused or expired one lists again. */
-		r->listing = r->expired || (status && status != 200);
-		again_later(r);
+	if (!ok)
+		log_debug("watch of %s: %s", r->w->kind->plural, status ? "refused" :
+			t->error[0] ? t->error : curl_easy_strerror(rc));
+	if (r->listing) {
+		transfer_finish(t);
+		r->running = false;
+		if (ok)
+			on_list(r, body.p, body.len);
+		else
+			again_later(r);
+	} else if (!r->lines.len || tell_lines(r)) {
+		if (ok && !r->expired)
+			r->backoff_ms = 0;
+		stop_stream(r, r->expired || (status && status != 200));
 	}
 	buf_finish(&body);
 }
@@ -299,6 +328,7 @@ int client_watch(struct client_watch **ret, struct client *c, const struct kinds
 	w->arg = arg;
 	w->run = r;
 	r->w = w;
+	r->loop = c->loop;
 	r->listing = true;
 	loop_timer_init(&r->timer, c->loop, on_timer, r);
 	loop_timer_set(&r->timer, 0);
@@ -316,7 +346,7 @@ void watch_cancel(struct client_watch *w)
 	if (!r)
 		return;
 	r->closed = true;
-	/* Inside our own callback the frames below still use r: ended() frees it. */
+	/* Inside our own callback the frames below still use r, and free it. */
 	if (!r->telling)
 		run_free(r);
 }

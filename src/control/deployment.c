@@ -123,8 +123,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 		deployment_recreate(&d);
 	else
 		deployment_rolling(&d);
-	if (!d.stale)
-		deployment_status(&d);
+	deployment_status(&d);
 	return 0;
 }
 

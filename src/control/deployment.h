@@ -27,7 +27,6 @@ struct deployment {
 	int64_t revision_max;
 	int64_t collisions;        /* to be told in the status */
 	int64_t now_us;
-	bool stale;                /* this run wrote the Deployment itself: its status waits for the next */
 };
 
 /* deployment_rollout.c: the next step; each returns true when it wrote. */

@@ -121,29 +121,17 @@ static bool create_rs(struct deployment *d, bool recreate)
 	return true;
 }
 
-/* The Deployment says the revision of its template; an old ReplicaSet that has the
- * template again (a rollback) becomes the newest revision. */
+/* An old ReplicaSet that has the template again (a rollback) becomes the newest revision. */
 static bool number_revision(struct deployment *d)
 {
-	yyjson_mut_doc *doc = ctl_doc(d->c);
-	const char *said = yyjson_get_str(yyjson_obj_get(doc_get(d->tree, "metadata.annotations"), DEPLOYMENT_REVISION));
-	bool wrote = false;
-
-	if (d->new->revision < d->revision_max || !d->new->revision) {
-		yyjson_mut_val *p = yyjson_mut_obj(doc);
-		d->new->revision = ++d->revision_max;
-		annotate(d, p, DEPLOYMENT_REVISION, d->new->revision);
-		copy_annotations(d, p);
-		ctl_patch(d->c, d->rs_kind, d->obj->ns, d->new->obj->name, NULL, p);
-		wrote = true;
-	}
-	if (!said || strtoll(said, NULL, 10) != d->new->revision) {
-		yyjson_mut_val *o = yyjson_val_mut_copy(doc, d->tree);
-		annotate(d, o, DEPLOYMENT_REVISION, d->new->revision);
-		ctl_update(d->c, d->kind, d->obj->ns, d->obj->name, NULL, o);
-		wrote = d->stale = true;
-	}
-	return wrote;
+	if (d->new->revision && d->new->revision == d->revision_max)
+		return false;
+	yyjson_mut_val *p = yyjson_mut_obj(ctl_doc(d->c));
+	d->new->revision = ++d->revision_max;
+	annotate(d, p, DEPLOYMENT_REVISION, d->new->revision);
+	copy_annotations(d, p);
+	ctl_patch(d->c, d->rs_kind, d->obj->ns, d->new->obj->name, NULL, p);
+	return true;
 }
 
 bool deployment_new_rs(struct deployment *d)

@@ -103,6 +103,18 @@ static bool progressing(struct deployment *d, yyjson_mut_val *status, const stru
 	return condition(d, status, "Progressing", false, "ProgressDeadlineExceeded", message);
 }
 
+/* Which revision its template is, as an annotation; a write of the status may change those. */
+static bool say_revision(struct deployment *d, yyjson_mut_val *obj)
+{
+	const char *said = yyjson_get_str(yyjson_obj_get(doc_get(d->tree, "metadata.annotations"), DEPLOYMENT_REVISION));
+	char now[24];
+
+	snprintf(now, sizeof(now), "%lld", (long long)(d->new ? d->new->revision : 0));
+	if (!d->new || !d->new->revision || (said && !strcmp(said, now)))
+		return false;
+	return doc_mset_key(ctl_doc(d->c), obj, "metadata.annotations", DEPLOYMENT_REVISION, now);
+}
+
 void deployment_status(struct deployment *d)
 {
 	yyjson_mut_doc *doc = ctl_doc(d->c);
@@ -117,6 +129,7 @@ void deployment_status(struct deployment *d)
 	changed |= set(d, status, "unavailableReplicas", n.unavailable);
 	changed |= set(d, status, "observedGeneration", doc_int(d->tree, "metadata.generation", 0));
 	changed |= set(d, status, "collisionCount", d->collisions);
+	changed |= say_revision(d, obj);
 	bool enough = n.available >= d->min_available;
 	changed |= condition(d, status, "Available", enough, enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
 		enough ? "Deployment has minimum availability." : "Deployment does not have minimum availability.");
