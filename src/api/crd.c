@@ -26,7 +26,7 @@ struct cleanup {
 	struct crds *crds;
 	struct cache_observer *obs;
 	struct loop_task task;
-	const struct kinds_kind *kind;     /* a reference */
+	const struct kinds_kind *kind;     /* a reference; NULL: no version was ever served */
 	unsigned running;
 	bool last;                         /* the finalizer is being dropped */
 	char name[];
@@ -134,8 +134,10 @@ enum step crd_prepare(struct call *c)
 static void cleanup_free(struct cleanup *cu)
 {
 	loop_defer_cancel(cu->crds->api->loop, &cu->task);
-	cache_unobserve(cu->obs);
-	kinds_unref(cu->kind);
+	if (cu->obs)
+		cache_unobserve(cu->obs);
+	if (cu->kind)
+		kinds_unref(cu->kind);
 	list_del(&cu->link);
 	free(cu);
 }
@@ -219,7 +221,7 @@ static void cleanup_turn(void *arg)
 		cleanup_free(cu);
 		return;
 	}
-	if (cache_count(a->cache, cu->kind->store, NULL))
+	if (cu->kind && cache_count(a->cache, cu->kind->store, NULL))
 		cache_each(a->cache, cu->kind->store, NULL, NULL, NULL, delete_one, cu);
 	else
 		drop_finalizer(cu, crd);
@@ -248,21 +250,24 @@ static void begin_cleanup(struct crds *cs, struct cache_obj *crd)
 {
 	yyjson_val *v = cache_tree(crd);
 	const char *group = doc_str(v, "spec.group"), *plural = doc_str(v, "spec.names.plural");
-	const char *version = doc_str(v, "spec.versions.0.name");
-	const struct kinds_kind *k = group && plural && version ? kinds_by_resource(group, version, plural) : NULL;
-	size_t n = strlen(crd->name);
+	const struct kinds_kind *k = NULL;
+	size_t n = strlen(crd->name), i, max;
 	struct cleanup *cu;
+	yyjson_val *it;
 
-	if (!k || !k->custom || find_cleanup(cs, crd->name))
+	yyjson_arr_foreach(doc_get(v, "spec.versions"), i, max, it)
+		if (!k && group && plural && doc_str(it, "name"))
+			k = kinds_by_resource(group, doc_str(it, "name"), plural);
+	if ((k && !k->custom) || find_cleanup(cs, crd->name))
 		return;
 	cu = calloc(1, sizeof(*cu) + n + 1);
 	if (!cu)
 		return;
 	memcpy(cu->name, crd->name, n + 1);
 	cu->crds = cs;
-	cu->kind = kinds_ref(k);
+	cu->kind = k ? kinds_ref(k) : NULL;
 	list_add_tail(&cs->cleanups, &cu->link);
-	cu->obs = cache_observe(cs->api->cache, k->store, false, on_object, cu);
+	cu->obs = k ? cache_observe(cs->api->cache, k->store, false, on_object, cu) : NULL;
 	loop_defer(cs->api->loop, &cu->task, cleanup_turn, cu);
 }
 
