@@ -3,7 +3,7 @@
  * role_up - a one-node cloud: `sampan server` and `sampan agent` as two children of
  * one supervisor.
  *
- *   child: RUNNING --dies--> WAITING (0.1 s doubling to 5 s, reset after 10 s of life)
+ *   child: RUNNING --dies--> WAITING (0.1 s doubling to 1 s, reset after 10 s of life)
  *                             --> RUNNING
  * The agent is started when the server says it is ready; from then on the two live
  * and die apart. Containers belong to neither: they run on.
@@ -28,7 +28,7 @@
 #include "roles_priv.h"
 
 #define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 5000
+#define BACKOFF_MAX_MS 1000
 #define HEALTHY_MS 10000
 #define STOP_MAX_MS 20000
 

@@ -10,7 +10,8 @@ cloud_up
 check "pods before" "created" kubectl create deployment steady --image=localhost/busybox:1 --replicas=5 -- sleep 100000
 check "they run" "successfully" kubectl rollout status deployment/steady --timeout=60s
 before=$(kubectl get pods -l app=steady -o 'jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{"\n"}{end}' | sort)
-check "kill -9, $rounds times" "lost 0, changed 0" python3 tests/flow/kill.py "$KUBECONFIG" "$CLOUD" "$rounds"
+killing() { timeout $((rounds * 8)) python3 tests/flow/kill.py "$KUBECONFIG" "$CLOUD" "$rounds"; }
+check "kill -9, $rounds times" "lost 0, changed 0" killing
 check "node is ready" "condition met" kubectl wait --for=condition=Ready node --all --timeout=60s
 check "still works" "successfully" bash -c "kubectl scale deployment steady --replicas=7 && kubectl rollout status deployment/steady --timeout=60s"
 check "back to five" "scaled" kubectl scale deployment steady --replicas=5
