@@ -162,7 +162,8 @@ void quantity_print(char out[QUANTITY_MAX], const struct quantity *q)
 	if (q->format == QUANTITY_BINARY_SI && v % (unsigned)NANO == 0 && units >= 1024) {
 		for (v = units; times < 6 && v % 1024 == 0; times++)
 			v /= 1024;
-		snprintf(suffix, sizeof(suffix), times ? "%ci" : "", bi[times]);
+		if (times)
+			snprintf(suffix, sizeof(suffix), "%ci", bi[times]);
 	} else if (v) {
 		/* Fractions of binary quantities print as decimal ones, exactly. */
 		while (exp < 18 && v % 1000 == 0) {
