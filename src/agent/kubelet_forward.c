@@ -61,8 +61,26 @@ struct forward {
 
 static void leg_update(struct leg *g);
 
+/* The error stream that came with this data stream; closing it without a word is success. */
+static struct spdy_stream *error_stream(const struct leg *g)
+{
+	const char *request = g->data ? spdy_stream_header(g->data, "requestid") : NULL;
+
+	list_each(&g->f->errors, at) {
+		struct errors *e = list_entry(at, struct errors, in);
+
+		if (request && !strcmp(e->request, request))
+			return e->st;
+	}
+	return NULL;
+}
+
 static void leg_free(struct leg *g)
 {
+	struct spdy_stream *error = g->f->spdy ? error_stream(g) : NULL;
+
+	if (error)
+		spdy_stream_fin(error);
 	loop_fd_del(g->watch);
 	if (g->fd >= 0)
 		close(g->fd);
@@ -134,16 +152,12 @@ static void leg_error(struct leg *g, const char *why)
 
 	snprintf(text, sizeof(text), "error forwarding port %d to pod %s: %s", g->port, f->pod, why);
 	if (f->spdy) {
-		const char *request = g->data ? spdy_stream_header(g->data, "requestid") : NULL;
+		struct spdy_stream *error = error_stream(g);
 
-		list_each(&f->errors, at) {
-			struct errors *e = list_entry(at, struct errors, in);
-
-			if (e->st && (!request || !*e->request || !strcmp(e->request, request)))
-				spdy_stream_write(e->st, text, strlen(text));
-		}
+		if (error)
+			spdy_stream_write(error, text, strlen(text));
 		if (g->data)
-			spdy_stream_reset(g->data);
+			spdy_stream_fin(g->data);
 	} else if (f->ws) {
 		unsigned char head = (unsigned char)(g->channel + 1);
 
@@ -364,10 +378,14 @@ static void on_stream_closed(void *arg, struct spdy_stream *st)
 	}
 	if (!g)
 		return;
-	g->data = NULL;
 	g->dead = true;
-	if (!g->working)
+	if (!g->working) {
 		leg_free(g);
+		return;
+	}
+	if (error_stream(g))
+		spdy_stream_fin(error_stream(g));
+	g->data = NULL;
 }
 
 static void on_stream_drained(void *arg, struct spdy_stream *st)

@@ -759,6 +759,21 @@ static int read_spec(struct pod *p)
 
 /* ---- adoption ---- */
 
+/* What was made but never started is gone: the start begins again. */
+static void unstarted_removed(void *arg, int rc, const char *message)
+{
+	struct ctr *c = arg;
+	struct pod *p = c->pod;
+
+	(void)rc, (void)message;
+	if (!p->a->closing && !p->forgotten) {
+		c->st.state = c->has_last ? CTR_EXITED : CTR_NONE;
+		c->st.start_failed = c->has_last;
+		pod_sync_soon(p);
+	}
+	pod_unhold(p);
+}
+
 static void adopt_container(struct pod *p, const char *id, const struct adopted *ad)
 {
 	const char *dash = strrchr(id, '-');
@@ -771,8 +786,17 @@ static void adopt_container(struct pod *p, const char *id, const struct adopted 
 		if (!strcmp(expect, id))
 			c = &p->ctrs[i];
 	}
-	/* Never started, of an older attempt, or of no container here: made anew if needed. */
-	if (!c || ad->st.state == RUNTIME_CREATED || ad->st.state == RUNTIME_GONE || (*c->id && c->attempt > attempt)) {
+	if (c && ad->st.state == RUNTIME_CREATED && !(*c->id && c->attempt > attempt)) {
+		if (!runtime_remove(p->a->rt, id, unstarted_removed, c)) {
+			c->st.state = CTR_BUSY;
+			c->attempt = attempt;
+			snprintf(c->id, sizeof(c->id), "%s", id);
+			p->holds++;
+		}
+		return;
+	}
+	/* Of an older attempt, or of no container here. */
+	if (!c || ad->st.state == RUNTIME_GONE || ad->st.state == RUNTIME_CREATED || (*c->id && c->attempt > attempt)) {
 		runtime_remove(p->a->rt, id, NULL, NULL);
 		image_unmount(p->a->images, id, NULL, NULL);
 		return;
@@ -819,7 +843,7 @@ static void adopt(struct pod *p)
 			c->image_id = strdup(info.id);
 		if (c->st.state == CTR_RUNNING)
 			probes_start(c, true);
-		else
+		else if (c->st.state == CTR_EXITED)
 			back_off(c);
 	}
 	p->initialized = mains;

@@ -405,7 +405,10 @@ static void adopt_container(struct ctr *c, yyjson_val *v)
 
 	if (image && *image && !c->image_ref)
 		c->image_ref = strdup(image);
-	if (last && restarts >= c->attempt) {
+	/* The API may not have heard yet of the instance that is here. */
+	if (restarts < c->attempt && yyjson_obj_get(state, "terminated"))
+		last = yyjson_obj_get(state, "terminated");
+	if (last) {
 		read_termination(&c->last, last);
 		c->has_last = true;
 	}

@@ -221,6 +221,9 @@ void crun_adopt(struct runtime *r, void (*found)(void *, const char *, const cha
 		struct runtime_status st;
 
 		crun_status_of(k, &st);
+		/* Whatever became of it, its program never ran. */
+		if (!k->started_us)
+			st.state = RUNTIME_CREATED;
 		found(arg, k->id, k->pod_id, &st);
 	}
 }
