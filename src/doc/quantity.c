@@ -15,6 +15,8 @@
 #define TEXT_MAX 300
 #define NANO ((__int128)1000000000)
 #define NANO_MAX ((__int128)(~(unsigned __int128)0 >> 1))
+/* The largest that is read: a round number, so that its printed form is read as the same. */
+#define PARSE_MAX ((__int128)10000000000000000000u * 10000000000000000000u)
 #define UNITS_MAX ((__int128)INT64_MAX * NANO)
 
 struct decimal {
@@ -133,7 +135,7 @@ int quantity_parse(const char *s, size_t n, struct quantity *ret)
 		multiply_1024(&d);
 	/* Short decimal numbers are not capped at the largest 64-bit count upstream. */
 	if (format != QUANTITY_BINARY_SI && digits <= 18)
-		max = NANO_MAX;
+		max = PARSE_MAX;
 	ret->nano = to_nano(&d, max);
 	if (minus)
 		ret->nano = -ret->nano;
