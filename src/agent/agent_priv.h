@@ -203,6 +203,8 @@ void volumes_remove(struct pod *p);               /* unmount and delete, on a wo
 void volumes_close(struct pod *p);                /* memory only */
 /* Where volume name is on this machine; NULL: no such volume. */
 const char *volume_path(struct pod *p, const char *name, bool *ret_read_only);
+/* The shared memory of a pod's containers, mounted at path. */
+int volume_shm(const char *path, struct err *reterr);
 /* A bind source for subpath inside a volume, made when it is missing. */
 int volume_subpath(struct pod *p, const char *ctr_name, unsigned index, const char *volume, const char *subpath,
 	bool read_only, char *out, size_t size, struct err *reterr);

@@ -15,6 +15,7 @@
 #include "base/text.h"
 
 #define TAIL_STEP (64u << 10)
+#define FOLLOWED (IN_MODIFY | IN_ATTRIB)     /* IN_ATTRIB: also when its name is taken away */
 #define TAIL_BYTES_MAX (64u << 20)     /* how far back a tail is looked for */
 
 struct ctrlog {
@@ -23,6 +24,7 @@ struct ctrlog {
 	bool (*write)(void *arg, const char *p, size_t n);
 	void (*end)(void *arg);
 	void *arg;
+	char *path;
 	int fd, notify;
 	struct loop_fd *watch;
 	struct loop_task task;
@@ -129,6 +131,21 @@ static void end(struct ctrlog *l)
 	fn(arg);
 }
 
+/* Over its size limit conmon puts a new file in the old one's place. */
+static bool replaced(struct ctrlog *l)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(l->fd, &st) || st.st_nlink || (fd = open(l->path, O_RDONLY | O_CLOEXEC)) < 0)
+		return false;
+	close(l->fd);
+	l->fd = fd;
+	if (l->notify >= 0)
+		inotify_add_watch(l->notify, l->path, FOLLOWED);
+	return true;
+}
+
 static void turn(void *arg)
 {
 	struct ctrlog *l = arg;
@@ -151,7 +168,7 @@ static void turn(void *arg)
 	}
 	if (!l->left) {
 		end(l);
-	} else if (n > 0) {
+	} else if (n > 0 || replaced(l)) {
 		loop_defer(l->loop, &l->task, turn, l);
 	} else if (!l->o.follow || l->finished) {
 		end(l);
@@ -183,15 +200,17 @@ int ctrlog_open(struct ctrlog **ret, struct loop *loop, const char *path, const 
 	l->arg = arg;
 	l->left = o->limit_bytes;
 	l->notify = -1;
-	l->fd = open(path, O_RDONLY | O_CLOEXEC);
+	l->path = strdup(path);
+	l->fd = l->path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (l->fd < 0) {
+		free(l->path);
 		free(l);
 		return -ERR_NOT_FOUND;
 	}
 	lseek(l->fd, tail_start(l->fd, o->tail), SEEK_SET);
 	if (o->follow) {
 		l->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-		if (l->notify < 0 || inotify_add_watch(l->notify, path, IN_MODIFY) < 0 ||
+		if (l->notify < 0 || inotify_add_watch(l->notify, path, FOLLOWED) < 0 ||
 		    !(l->watch = loop_fd_add(loop, l->notify, EPOLLIN, grown, l))) {
 			ctrlog_close(l);
 			return -ERR_IO;
@@ -226,6 +245,7 @@ void ctrlog_close(struct ctrlog *l)
 		close(l->fd);
 	buf_finish(&l->in);
 	buf_finish(&l->out);
+	free(l->path);
 	free(l);
 }
 

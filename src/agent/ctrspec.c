@@ -306,8 +306,13 @@ static int set_mounts(struct ctrspec *cs, struct ctr *c, struct err *reterr)
 			snprintf(path, sizeof(path), "%s/%s", c->pod->dir, files[k][0]);
 			rc = add_mount(cs, path, files[k][1], "rbind,rprivate,rw", reterr);
 		}
-	if (!rc && doc_bool(c->pod->spec, "hostIPC", false))
+	if (!rc && doc_bool(c->pod->spec, "hostIPC", false)) {
 		rc = add_mount(cs, "/dev/shm", "/dev/shm", "rbind,rprivate,rw", reterr);
+	} else if (!rc && c->pod->ctr_count > 1 && !user_mounts(c, "/dev/shm")) {
+		snprintf(path, sizeof(path), "%s/shm", c->pod->dir);
+		rc = volume_shm(path, reterr);
+		rc = rc ? rc : add_mount(cs, path, "/dev/shm", "rbind,rprivate,rw", reterr);
+	}
 	if (!rc && log && *log) {
 		snprintf(path, sizeof(path), "%s/containers", c->pod->dir);
 		rc = file_mkdirs(path, 0711, reterr);

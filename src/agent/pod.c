@@ -211,6 +211,9 @@ static void read_message(struct ctr *c, struct termination *t)
 	}
 	free(t->message);
 	t->message = NULL;
+	/* The cut may have gone through a character. */
+	for (int i = 0; i < 4 && b.len && !text_is_utf8(b.p, b.len); i++)
+		b.p[--b.len] = 0;
 	if (b.len && text_is_utf8(b.p, b.len))
 		t->message = buf_take(&b, NULL);
 }

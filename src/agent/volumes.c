@@ -37,6 +37,7 @@
 
 #define TMPFS_MAGIC_NUMBER 0x01021994
 #define MEM_DIR_SIZE "16m"
+#define SHM_SIZE "64m"
 #define TOKENS_MAX 8
 #define TOKEN_REFRESH_MAX_US (24 * 3600 * INT64_C(1000000))
 #define TOKEN_RETRY_MS 5000
@@ -79,6 +80,11 @@ static int mount_tmpfs(const char *path, const char *options, struct err *reterr
 	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options))
 		return err_errno(reterr, "mount tmpfs at %s", path);
 	return 0;
+}
+
+int volume_shm(const char *path, struct err *reterr)
+{
+	return file_mkdirs(path, 0755, reterr) ? -ERR_IO : mount_tmpfs(path, "mode=1777,size=" SHM_SIZE, reterr);
 }
 
 static int64_t fs_group(const struct pod *p)
@@ -562,6 +568,8 @@ static void removal_run(void *arg)
 	snprintf(path, sizeof(path), "%s/volumes", r->dir);
 	unmount_in(path);
 	snprintf(path, sizeof(path), "%s/mem", r->dir);
+	umount2(path, MNT_DETACH);
+	snprintf(path, sizeof(path), "%s/shm", r->dir);
 	umount2(path, MNT_DETACH);
 	if (file_remove_tree(r->dir, &e))
 		log_warn("%s", e.msg);

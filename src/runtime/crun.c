@@ -43,6 +43,7 @@
 #define CRUN_CONTAINERS_MAX 5000
 #define CRUN_FILE_JOBS_MAX 2000
 #define CREATE_TIMEOUT_MS 120000
+#define LOG_SIZE_MAX "20971520"      /* then conmon begins the file anew */
 
 /* ---- a place in line ---- */
 
@@ -367,6 +368,7 @@ static int start_conmon(struct op *o, struct container *k, struct err *reterr)
 	argv[n++] = "--socket-dir-path"; argv[n++] = k->dir;
 	argv[n++] = "--full-attach";
 	argv[n++] = "--no-sync-log";
+	argv[n++] = "--log-size-max"; argv[n++] = LOG_SIZE_MAX;
 	argv[n++] = "--no-new-keyring";
 	if (k->tty)
 		argv[n++] = "-t";

@@ -113,6 +113,27 @@ static void follow_sees_growth_and_ends_when_told(void **state)
 	assert_int_equal(f->ends, 1);
 }
 
+static void follow_goes_on_in_a_new_file(void **state)
+{
+	struct fix *f = *state;
+	char next[64];
+	int fd;
+
+	read_all(f, (struct ctrlog_opts){ .tail = -1, .limit_bytes = -1, .follow = true });
+	snprintf(next, sizeof(next), "%s.new", f->path);
+	fd = open(next, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(rename(next, f->path), 0);
+	assert_int_equal(write(fd, "2026-01-02T03:04:08Z stdout F five\n", 35), 35);
+	close(fd);
+	for (int i = 0; i < 20 && !strstr(f->out, "five"); i++)
+		loop_turn(f->loop, 100);
+	assert_non_null(strstr(f->out, "three\nfive\n"));
+	ctrlog_finish(f->log);
+	for (int i = 0; i < 20 && !f->ends; i++)
+		loop_turn(f->loop, 10);
+	assert_int_equal(f->ends, 1);
+}
+
 static void a_slow_reader_is_waited_for(void **state)
 {
 	struct fix *f = *state;
@@ -144,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(options_select_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(follow_sees_growth_and_ends_when_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(follow_goes_on_in_a_new_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(tail_text_keeps_the_end, setup, teardown),
 	};
