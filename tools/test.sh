@@ -38,15 +38,14 @@ meson_suite() {
 say "build with sanitizers"
 ninja -C "$TEST" >"$log/build" 2>&1 || { tail -40 "$log/build"; echo "0 passed, 1 failed"; exit 1; }
 say "build with the thread sanitizer"
-ninja -C "$TSAN" base_test_workers store_test_threads >"$log/build" 2>&1 || { tail -40 "$log/build"; echo "0 passed, 1 failed"; exit 1; }
+tsan_tests=(tests/base_test_workers tests/contract/contract_test_store)
+ninja -C "$TSAN" "${tsan_tests[@]}" >"$log/build" 2>&1 || { tail -40 "$log/build"; echo "0 passed, 1 failed"; exit 1; }
 
 step tidy make -s tidy
 say "unit, contract and crash tests (address and undefined-behaviour sanitizers)"
 meson_suite "$TEST" unit contract crash
 say "workers and store under the thread sanitizer"
-for t in base_test_workers store_test_threads; do
-	step "tsan $t" env TSAN_OPTIONS=halt_on_error=1 "$(find "$TSAN/tests" -name "$t" -type f | head -n1)"
-done
+for t in "${tsan_tests[@]}"; do step "tsan $t" env TSAN_OPTIONS=halt_on_error=1 "$TSAN/$t"; done
 for t in tests/flow/*.sh tests/node/*.sh; do
 	[ -e "$t" ] || continue
 	case $(basename "$t") in lib*) continue;; esac

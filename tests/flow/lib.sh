@@ -110,6 +110,9 @@ until_ok() {
 }
 
 finish() {
+	cloud_down      # sanitizers speak when a process ends, too
+	local said; said=$(grep -hE -A12 'AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion .* failed' "$WORK/log" 2>/dev/null)
+	report "no sanitizer spoke" $((${#said} > 0)) "silence" "$said"
 	if [ "$bad" != 0 ] && [ -f "$WORK/log" ]; then echo "-- last of the cloud's log"; tail -40 "$WORK/log"; fi
 	echo "$ok checks passed, $bad failed"
 	[ "$bad" = 0 ]
