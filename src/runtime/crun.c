@@ -342,7 +342,8 @@ static int start_conmon(struct op *o, struct container *k, struct err *reterr)
 	char err_path[PATH_MAX], fd_env[32];
 	const char *argv[40];
 	const char *env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", fd_env, NULL };
-	struct spawn_req q = { .argv = argv, .env = env, .fds = { -1, -1, -1, -1 }, .fd_count = 4, .session = true };
+	struct spawn_req q = { .argv = argv, .env = env, .fds = { -1, -1, -1, -1 }, .fd_count = 4, .session = true,
+		.cwd = k->dir };     /* conmon writes a file or two where it stands */
 	int fds[2], err_fd, n = 0, rc;
 	pid_t pid;
 

@@ -69,6 +69,7 @@ struct spawn_req {
 	const char *const *env;        /* NULL: none but PATH */
 	int fds[SPAWN_FDS_MAX];        /* the child's 0, 1, 2, ...; -1: /dev/null */
 	unsigned fd_count;
+	const char *cwd;               /* NULL: ours */
 	bool session;                  /* setsid */
 };
 /* Start a program with no signals blocked and no other descriptors of ours. */

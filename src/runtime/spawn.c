@@ -47,6 +47,8 @@ int spawn_start(pid_t *ret_pid, const struct spawn_req *q, struct err *reterr)
 		}
 		posix_spawn_file_actions_adddup2(&fa, fd, (int)i);
 	}
+	if (q->cwd)
+		posix_spawn_file_actions_addchdir_np(&fa, q->cwd);
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawnattr_setsigmask(&at, &none);
