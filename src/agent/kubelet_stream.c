@@ -411,8 +411,9 @@ static void begin(void *arg)
 		end(s);
 		return;
 	}
-	/* Clients wait for a first message to know that the connection stands. */
-	if (s->ws)
+	/* Older clients wait for a first message to know that the connection stands; those of v5
+	 * do not, and complain of one that comes before they have made their streams. */
+	if (s->ws && !s->v5)
 		send_channel(s, s->want[1] ? CH_OUT : s->want[2] ? CH_ERR : CH_STATUS, "", 0);
 	if (s->cols) {
 		if (s->exec)
