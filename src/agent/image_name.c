@@ -131,13 +131,11 @@ int image_name_parse(struct image_name *ret, const char *ref, struct err *reterr
 	} else if (!at) {
 		strcpy(ret->tag, "latest");
 	}
-	if (!path_ok(path))
+	bool library = !strcmp(ret->host, "docker.io") && !strchr(path, '/');
+	if (!path_ok(path) || strlen(path) + (library ? strlen("library/") : 0) > 255)
 		return err_set(reterr, ERR_BAD_REQUEST,
-			"image name \"%s\": lower-case letters and digits, with / . _ - between them", ref);
-	if (!strcmp(ret->host, "docker.io") && !strchr(path, '/'))
-		snprintf(ret->repo, sizeof(ret->repo), "library/%.240s", path);
-	else
-		strcpy(ret->repo, path);
+			"image name \"%s\": up to 255 lower-case letters and digits, with / . _ - between them", ref);
+	snprintf(ret->repo, sizeof(ret->repo), "%s%s", library ? "library/" : "", path);
 	return 0;
 }
 
