@@ -153,6 +153,20 @@ static void *open_keys(void *arg)
 
 struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *tokens, *node_name, *store; };
 
+static void metrics(void *arg, struct buf *out)
+{
+	struct server *s = arg;
+	struct http_stats h;
+
+	if (s->control)
+		control_metrics(s->control, out);
+	http_server_stats(s->http, &h);
+	buf_printf(out, "# HELP sampan_http_connections Open connections.\n# TYPE sampan_http_connections gauge\n"
+		"sampan_http_connections %u\n# HELP sampan_http_connections_total Connections accepted.\n"
+		"# TYPE sampan_http_connections_total counter\nsampan_http_connections_total %llu\n",
+		h.conns, (unsigned long long)h.conns_total);
+}
+
 static int open_all(struct server *s, const struct server_flags *f, struct err *reterr)
 {
 	char host[256], reach[256], advertise[300], service_ip[46], uri[4200], node[256];
@@ -185,6 +199,7 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 		.issuer = "https://kubernetes.default.svc.cluster.local", .token_file = f->tokens,
 		.service_cidr = f->service_cidr, .advertise = advertise, .agent_ca_pem = s->pki.ca_cert.p,
 		.proxy_cert_pem = s->pki.proxy_cert.p, .proxy_key_pem = s->pki.proxy_key.p,
+		.metrics = metrics, .metrics_arg = s,
 	};
 	if ((rc = api_open(&s->api, s->loop, s->store, s->cache, &cfg, reterr)))
 		return rc;

@@ -89,6 +89,8 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	a->store = s;
 	a->cache = c;
 	a->started_us = env_wall_us();
+	a->more_metrics = cfg->metrics;
+	a->more_metrics_arg = cfg->metrics_arg;
 	list_init(&a->calls);
 	find_kinds(&a->k);
 	rc = find_stored(a);

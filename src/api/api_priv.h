@@ -55,6 +55,8 @@ struct api {
 	struct tokens *tokens;
 	struct allocator *alloc;
 	struct metrics *metrics;
+	void (*more_metrics)(void *arg, struct buf *out);
+	void *more_metrics_arg;
 	struct discovery *discovery;
 	struct openapi openapi;
 	struct tunnel_tls *tunnel;

@@ -39,6 +39,9 @@ struct api_config {
 	const char *advertise;                 /* "ADDR:PORT" clients inside use for the kubernetes Service */
 	const char *agent_ca_pem;              /* checks agents' serving certificates when proxying */
 	const char *proxy_cert_pem, *proxy_key_pem;  /* the server's own client certificate towards agents */
+	/* Adds the rest of the process's Prometheus text to /metrics; NULL: nothing. */
+	void (*metrics)(void *arg, struct buf *out);
+	void *metrics_arg;
 };
 int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	const struct api_config *cfg, struct err *reterr);

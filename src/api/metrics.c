@@ -154,5 +154,7 @@ enum step metrics_serve(struct call *c)
 	gauge(&b, "sampan_cache_watchers", "Open watches.", "gauge", (double)cs.watchers);
 	gauge(&b, "sampan_revision", "Newest revision.", "gauge", (double)cache_rev(a->cache));
 	gauge(&b, "process_start_time_seconds", "When the process began.", "gauge", (double)a->started_us / 1e6);
+	if (a->more_metrics)
+		a->more_metrics(a->more_metrics_arg, &b);
 	return reply_buf(c, 200, &b, "text/plain; version=0.0.4; charset=utf-8");
 }
