@@ -11,6 +11,7 @@
 
 #include "agent/image.h"
 #include "base/env.h"
+#include "base/file.h"
 #include "base/loop.h"
 #include "base/text.h"
 #include "roles.h"
@@ -43,13 +44,16 @@ static void size_text(char out[32], uint64_t bytes)
 }
 
 /* ---- the store ---- */
-static int work_open(struct work *w, const struct cli_command *cmd)
+/* fresh: the store may be made; else it must be there. */
+static int work_open(struct work *w, const struct cli_command *cmd, bool fresh)
 {
 	char dir[4300];
 	struct image_store_config cfg = { .dir = dir, .insecure_registries = insecure };
 
 	*w = (struct work){ .cmd = cmd, .bar = isatty(2) };
 	snprintf(dir, sizeof(dir), "%s/images", data_dir);
+	if (!fresh && !file_exists(dir))
+		return err_set(&w->err, ERR_NOT_FOUND, "there are no images at %s; is --data-dir right?", dir);
 	if (loop_open(&w->loop))
 		return err_set(&w->err, ERR_IO, "cannot make an event loop");
 	return image_open(&w->images, w->loop, &cfg, &w->err);
@@ -122,7 +126,7 @@ static int pull(int argc, char **argv)
 		cli_usage(&cmd_image_pull, "which image?");
 	if (username && !password)
 		password = getenv("SAMPAN_REGISTRY_PASSWORD");
-	rc = work_open(&w, &cmd_image_pull);
+	rc = work_open(&w, &cmd_image_pull, true);
 	for (int i = 1; !rc && i <= n; i++) {
 		/* Credentials go to the registry of the reference they were given with. */
 		char registry[300];
@@ -149,7 +153,7 @@ static int import(int argc, char **argv)
 
 	if (n < 1 || n > 2)
 		cli_usage(&cmd_image_import, "which archive?");
-	rc = work_open(&w, &cmd_image_import);
+	rc = work_open(&w, &cmd_image_import, true);
 	w.ref = argv[1];
 	if (!rc)
 		rc = image_import(w.images, argv[1], n == 2 ? argv[2] : NULL, draw, done, &w);
@@ -178,7 +182,7 @@ static int list(int argc, char **argv)
 	struct work w;
 
 	cli_parse(&cmd_image_ls, store_opts, argc, argv);
-	int rc = work_open(&w, &cmd_image_ls);
+	int rc = work_open(&w, &cmd_image_ls, false);
 	if (!rc) {
 		printf("%-56s %-12s  %8s  %s\n", "NAME", "ID", "SIZE", "USED");
 		image_list(w.images, list_one, NULL);
@@ -201,7 +205,7 @@ static int rm(int argc, char **argv)
 
 	if (!n)
 		cli_usage(&cmd_image_rm, "which image?");
-	rc = work_open(&w, &cmd_image_rm);
+	rc = work_open(&w, &cmd_image_rm, false);
 	for (int i = 1; !rc && i <= n; i++) {
 		rc = image_remove(w.images, argv[i], removed, &w);
 		if (!rc) {
