@@ -21,7 +21,7 @@ static struct arena *mem;
 
 static int mem_open(void **state)
 {
-	mem = arena_open(64u << 20);
+	mem = arena_open(256u << 20);
 	return mem ? 0 : -1;
 }
 

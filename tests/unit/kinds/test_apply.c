@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Server-side apply and owners of fields, on the real types. */
-#include "merge_help.h"
+#include "../doc/doc_test.h"
+#include "kinds/kinds.h"
 
 #include <stdio.h>
 

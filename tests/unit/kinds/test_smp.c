@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Strategic merge patches, on the real types. */
-#include "merge_help.h"
+#include "../doc/doc_test.h"
+#include "kinds/kinds.h"
 
 struct smp_case { const char *name, *doc, *patch, *want; int rc; };
 
