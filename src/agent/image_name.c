@@ -135,7 +135,9 @@ int image_name_parse(struct image_name *ret, const char *ref, struct err *reterr
 	if (!path_ok(path) || strlen(path) + (library ? strlen("library/") : 0) > 255)
 		return err_set(reterr, ERR_BAD_REQUEST,
 			"image name \"%s\": up to 255 lower-case letters and digits, with / . _ - between them", ref);
-	snprintf(ret->repo, sizeof(ret->repo), "%s%s", library ? "library/" : "", path);
+	if (library)
+		strcpy(ret->repo, "library/");
+	strcat(ret->repo, path);
 	return 0;
 }
 
