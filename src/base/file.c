@@ -229,7 +229,8 @@ static int empty_dir(struct removal *r, int fd, int depth)
 			ret = err_errno(r->reterr, "remove %s in %s", e->d_name, r->path);
 			break;
 		}
-		if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
+		/* Somebody else may remove the same: what is gone is gone. */
+		if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 			continue;
 		if (errno != ENOTEMPTY && errno != EEXIST) {
 			ret = err_errno(r->reterr, "remove %s in %s", e->d_name, r->path);
@@ -245,6 +246,8 @@ static int empty_dir(struct removal *r, int fd, int depth)
 			continue;
 		}
 		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub < 0 && errno == ENOENT)
+			continue;
 		if (sub < 0) {
 			ret = err_errno(r->reterr, "open %s in %s", e->d_name, r->path);
 			break;

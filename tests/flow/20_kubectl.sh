@@ -124,7 +124,7 @@ session() {
 	check "cp in" "" "${K[@]}" cp "$dir/blob" "$pod:/tmp/blob"
 	check "cp out" "" "${K[@]}" cp "$pod:/tmp/blob" "$dir/blob2"
 	check "cp is exact" "" cmp "$dir/blob" "$dir/blob2"
-	local port=$((30000 + RANDOM % 10000))
+	local port=$((10000 + RANDOM % 9000))
 	check "port-forward" "blue hush" bash -c "${K[*]} port-forward $pod $port:8080 >/dev/null & p=\$!; for i in \$(seq 50); do curl -sf http://127.0.0.1:$port/ && break; sleep 0.1; done; kill \$p"
 	check "attach" "tick" timeout 10 bash -c "${K[*]} run tick --image=$b --restart=Never -- sh -c 'while :; do echo tick; sleep 0.2; done' >/dev/null; ${K[*]} wait --for=condition=Ready pod/tick --timeout=20s >/dev/null; (${K[*]} attach tick & p=\$!; sleep 1.5; kill \$p) | head -n 2; true"
 	check "delete pod now" "deleted" "${K[@]}" delete pod tick --grace-period=0 --force

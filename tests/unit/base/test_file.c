@@ -117,6 +117,26 @@ static void test_remove_tree(void **state)
 	assert_false(file_exists(at("deep")));
 }
 
+static void many_files_are_replaced_together(void **state)
+{
+	const struct file_content f[] = { { "one", "1", 1, 0600 }, { "two", "22", 2, 0644 }, { "none", "", 0, 0600 } };
+	struct err e = { 0 };
+	struct stat st;
+	BUF_AUTO struct buf b = { 0 };
+
+	assert_int_equal(file_replace(at("one"), "before", 6, 0666, &e), 0);
+	assert_int_equal(file_replace_all(dir, f, 3, &e), 0);
+	assert_int_equal(file_read(at("one"), 10, &b, &e), 0);
+	assert_string_equal(b.p, "1");
+	assert_int_equal(stat(at("one"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(stat(at("two"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_int_equal(st.st_size, 2);
+	assert_false(file_exists(at(".one.new")));
+	assert_int_equal(file_replace_all(at("missing"), f, 3, &e), -ERR_IO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +144,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_large_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mkdirs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_tree, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_files_are_replaced_together, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
