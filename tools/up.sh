@@ -7,6 +7,15 @@ cd "$(dirname "$0")/.."
 say() { printf 'up: %s\n' "$*"; }
 die() { printf 'up: %s\n' "$*" >&2; exit 1; }
 
+# A proxy, where there is one, is for images from elsewhere: this machine is reached directly.
+proxy=${HTTPS_PROXY-${https_proxy-${HTTP_PROXY-${http_proxy-}}}}
+if [ -n "$proxy" ]; then
+	own=$(ip -o -4 address show scope global | awk '{ split($4, a, "/"); printf "%s,", a[1] }')
+	NO_PROXY=${NO_PROXY-${no_proxy-}}
+	export NO_PROXY=${NO_PROXY:+$NO_PROXY,}localhost,127.0.0.1,${own}10.96.0.0/16,10.244.0.0/16
+	export no_proxy=$NO_PROXY
+fi
+
 [ "$(id -u)" = 0 ] || die "must run as root (sudo make up)"
 command -v kubectl >/dev/null || die "kubectl is missing; run sudo make deps"
 tools/ci-cgroups.sh
@@ -44,8 +53,8 @@ printf '$ kubectl get all -o wide\n'
 kubectl get all -o wide
 cat <<TEXT
 
-The cloud runs in the background. To use it:
-    export KUBECONFIG=$KUBECONFIG
+The cloud runs in the background. To use it, as root:
+    export KUBECONFIG=$KUBECONFIG${proxy:+ NO_PROXY=$NO_PROXY}
     kubectl get pods
 To take it down:
     sudo make down
