@@ -255,9 +255,13 @@ def pods(c):
         statistics.median(took) < 150)
     row("  p99", f"{took[-1]:.0f}", "ms")
     time.sleep(2)
+    pids = [p for k, p in c.pids().items() if k in ("server", "agent")]
+    before = sum(map(cpu_s, pids))
     took = run([f"all-{i}" for i in range(30)], False)
+    cpu = sum(map(cpu_s, pids)) - before
     row("pod create to running, 30 at once, p50", f"{statistics.median(took):.0f}", "ms")
     row("  p99", f"{took[-1]:.0f}", "ms")
+    row("  CPU of server and agent, a pod from start to end", f"{cpu / len(took) * 1000:.1f}", "ms")
 
 
 print(f"  {'what':<46} {'value':>12} {'':<4}  {'target':<12}")
