@@ -125,6 +125,10 @@ static enum step lost(struct call *c)
 	return STEP_AGAIN;
 }
 
+/* The store tells the log what is wrong; whoever writes learns where to look. */
+static const struct err unwritten = { .msg = "the store could not write this: its disk may be full; "
+	"free space (the server's log says more), then write again" };
+
 static void written(void *arg, int rc, int64_t rev)
 {
 	struct call *c = arg;
@@ -134,7 +138,7 @@ static void written(void *arg, int rc, int64_t rev)
 	if (rc == -ERR_CONFLICT)
 		step = lost(c);
 	else if (rc)
-		step = fail_err(c, rc, NULL);
+		step = fail_err(c, rc, rc == -ERR_IO ? &unwritten : NULL);
 	else if (c->remove)
 		step = answer_removed(c, rev);
 	else

@@ -38,7 +38,7 @@ check "HTTP/2 is offered" "ALPN protocol: h2" tls -alpn h2,http/1.1
 check "HTTP/1.1 too" "ALPN protocol: http/1.1" tls -alpn http/1.1
 check "HTTP/2" "^2 200$" admin --http2 -o /dev/null -w '%{http_version} %{http_code}' "$URL/api/v1/namespaces"
 check "HTTP/1.1" "^1.1 200$" admin --http1.1 -o /dev/null -w '%{http_version} %{http_code}' "$URL/api/v1/namespaces"
-refuse "plain HTTP gets no answer" "" curl -sf --max-time 5 "http://127.0.0.1:$PORT/version"
+refuse "plain HTTP gets no answer" "" curl -sf -o /dev/null --max-time 5 "http://127.0.0.1:$PORT/version"
 check "kubeconfig is for its owner only" "^600$" stat -c %a "$KUBECONFIG"
 check "keys too" "^600$" bash -c "stat -c %a $DATA/pki/*.key $DATA/server/state.db | sort -u"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /O=system:masters/CN=evil \
@@ -129,4 +129,31 @@ printf 'nonsense' >"$WORK/damaged/pki/ca.key"; rm -rf "$WORK/damaged/server"
 refuse "a damaged key" "ca.key|key" second --data-dir "$WORK/damaged" --listen 127.0.0.1:1
 server_up || exit 1
 check "nothing of this touched the real one" "^20$" stays
+stop TERM
+
+# a full disk
+if [ "$(id -u)" = 0 ]; then
+	small=$WORK/small real=$DATA; mkdir "$small"; mount -t tmpfs -o size=24m tmpfs "$small"
+	DATA=$small/data; server_up || exit 1
+	from_kubeconfig certificate-authority-data ca
+	from_kubeconfig client-certificate-data crt
+	from_kubeconfig client-key-data key
+	put() { admin -o "$WORK/answer" -w '%{http_code}' -X POST -H 'Content-Type: application/json' -d @"$WORK/body" \
+		"$URL/api/v1/namespaces/default/configmaps"; }
+	big() { { printf '{"metadata":{"name":"%s"},"data":{"k":"' "$1"; head -c 600000 /dev/zero | tr '\0' x; printf '"}}'; } >"$WORK/body"; }
+	kept=0
+	for i in $(seq 60); do big "full-$i"; [ "$(put)" = 201 ] || break; kept=$i; done
+	check "the disk is full at last" "^[1-9]" echo "$kept"
+	check "a write to a full disk says so" "disk|full|space" cat "$WORK/answer"
+	check "reads go on" "^200$" admin -o /dev/null -w '%{http_code}' "$URL/api/v1/namespaces/default/configmaps/full-1"
+	check "alive" "^ok$" admin "$URL/livez"
+	mount -o remount,size=64m "$small"
+	big after
+	until_ok "writes go on when there is room" "^201$" put
+	stop KILL
+	server_up || exit 1
+	check "all that was acknowledged is there" "^$((kept + 1))$" bash -c "curl -s --cacert $WORK/ca --cert $WORK/crt --key $WORK/key \
+		$URL/api/v1/namespaces/default/configmaps | grep -oE '\"name\":\"(full-[0-9]+|after)\"' | sort -u | wc -l"
+	stop TERM; umount "$small"; DATA=$real
+fi
 finish
