@@ -21,7 +21,7 @@ stop() { kill "-$1" "$CLOUD" 2>/dev/null; wait "$CLOUD" 2>/dev/null; stopped=$?;
 cloud_down() { [ -z "${CLOUD-}" ] || stop KILL; }
 from_kubeconfig() { awk -v k="$1:" '$1 == k {print $2}' "$KUBECONFIG" | base64 -d >"$WORK/$2"; }
 admin() { curl -sS --max-time 20 --cacert "$WORK/ca" --cert "$WORK/crt" --key "$WORK/key" "$@"; }
-tls() { openssl s_client -connect "127.0.0.1:$PORT" -CAfile "$WORK/ca" -verify_return_error "$@" </dev/null 2>&1; }
+tls() { openssl s_client -connect "127.0.0.1:$PORT" -CAfile "$WORK/ca" -verify_return_error "$@" </dev/null 2>&1 | tr -d '\0'; }
 
 URL=https://127.0.0.1:$PORT
 server_up || exit 1
