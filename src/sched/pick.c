@@ -17,6 +17,10 @@ static void tell_reasons(struct sched_result *ret, struct reason *r, unsigned n)
 {
 	size_t at;
 
+	if (!ret->nodes) {
+		snprintf(ret->reason, sizeof(ret->reason), "no nodes available to schedule pods");
+		return;
+	}
 	qsort(r, n, sizeof(*r), by_text);
 	at = (size_t)snprintf(ret->reason, sizeof(ret->reason), "0/%u nodes are available", ret->nodes);
 	for (unsigned i = 0; i < n && at < sizeof(ret->reason); i++)

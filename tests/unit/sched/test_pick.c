@@ -207,7 +207,7 @@ static void pods_may_come_before_their_node(void **state)
 	world_open(&w);
 	assert_int_equal(sched_pod_set(w.sched, pod(&w, "early", "", CPU("1500m")), "a"), 0);
 	struct cache_obj *p = pod(&w, "p", "", CPU("1"));
-	assert_string_equal(pick(&w, p).reason, "0/0 nodes are available.");
+	assert_string_equal(pick(&w, p).reason, "no nodes available to schedule pods");
 	node(&w, "a", "", "");
 	assert_string_equal(pick(&w, p).reason, "0/1 nodes are available: 1 Insufficient cpu.");
 	sched_node_del(w.sched, "a");
