@@ -157,6 +157,8 @@ int transfer_start(struct transfer *t, struct client *c, const struct client_req
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "sampan/0.1");
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	/* The way to the cloud is the kubeconfig's; a proxy is for the world outside. */
+	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	/* 0 as "default", negative as "none": a watch runs until it ends. */
 	if (q->timeout_ms >= 0)
 		curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(q->timeout_ms ? q->timeout_ms : CLIENT_TIMEOUT_MS));

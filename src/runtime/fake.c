@@ -41,6 +41,9 @@ struct fake_container {
 	struct loop_timer timer, kill_timer;
 	struct { runtime_done_fn *done; void *arg; } stop[FAKE_STOPS_MAX];
 	unsigned stop_count;
+	struct loop_task begin;        /* tells of the start, then lets the script run */
+	runtime_done_fn *begin_done;
+	void *begin_arg;
 };
 
 struct fake_exec {
@@ -124,6 +127,26 @@ static struct fake_container *find(struct runtime *r, const char *id)
 	return map_get(&((struct fake *)r)->containers, id);
 }
 
+static void begin(void *arg)
+{
+	struct fake_container *k = arg;
+	runtime_done_fn *done = k->begin_done;
+
+	if (k->st.state == RUNTIME_RUNNING)
+		loop_timer_set(&k->timer, 0);
+	if (done)
+		done(k->begin_arg, 0, "");
+}
+
+/* The start is told before the end, however soon that comes. */
+static void begin_now(struct fake_container *k)
+{
+	if (!k->begin.queued)
+		return;
+	loop_defer_cancel(k->f->loop, &k->begin);
+	tell(k->f, k->begin_done, k->begin_arg);
+}
+
 static void ended(struct fake_container *k, int code)
 {
 	unsigned n = k->stop_count;
@@ -193,7 +216,6 @@ static int fake_create(struct runtime *r, const struct runtime_spec *s, runtime_
 static int fake_start(struct runtime *r, const char *id, runtime_done_fn *done, void *arg)
 {
 	struct fake_container *k = find(r, id);
-	int rc;
 
 	if (!k)
 		return -ERR_NOT_FOUND;
@@ -201,9 +223,10 @@ static int fake_start(struct runtime *r, const char *id, runtime_done_fn *done, 
 		return -ERR_CONFLICT;
 	k->st.state = RUNTIME_RUNNING;
 	k->st.started_us = env_wall_us();
-	rc = tell(k->f, done, arg);
-	loop_timer_set(&k->timer, 1);      /* after done */
-	return rc;
+	k->begin_done = done;
+	k->begin_arg = arg;
+	loop_defer(k->f->loop, &k->begin, begin, k);
+	return 0;
 }
 
 static int fake_kill(struct runtime *r, const char *id, int signo, runtime_done_fn *done, void *arg)
@@ -240,6 +263,7 @@ static void container_free(struct fake_container *k)
 {
 	loop_timer_stop(&k->timer);
 	loop_timer_stop(&k->kill_timer);
+	begin_now(k);
 	free(k);
 }
 
