@@ -70,7 +70,12 @@ static void quantities(const char *p, size_t n)
 	if (quantity_parse(p, n, &q))
 		return;
 	quantity_print(text, &q);
-	check(!quantity_parse(text, strlen(text), &r) && !quantity_cmp(&q, &r));
+	check(!quantity_parse(text, strlen(text), &r));
+	/* Up to 18 digits are read without a cap, as upstream does; scaled to a suffix they may
+	 * print as more, and those are capped when read again. */
+	if (strspn(text + (*text == '-'), "0123456789") > 18)
+		return;
+	check(!quantity_cmp(&q, &r));
 	quantity_print(again, &r);
 	check(!strcmp(text, again));
 	quantity_add(&q, &r);
