@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Run every fuzzer for so many seconds, two at a time, each from its committed corpus.
 #   tools/fuzz.sh BUILD_DIR SECONDS
+# The seed is fixed, so that a run can be repeated; FUZZ_SEED=0 takes another every time.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 dir=$1 seconds=$2 rc=0
@@ -11,7 +12,7 @@ one() {
 	local bin=$1 name corpus=$work/$(basename "$1")
 	name=$(basename "$bin")
 	mkdir -p "$corpus"
-	if "$bin" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+	if "$bin" -seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
 		-artifact_prefix="$work/$name-" "$corpus" "tests/fuzz/corpus/$name" >"$work/$name.log" 2>&1; then
 		printf '%-24s %s runs, clean\n' "$name" "$(awk '/number_of_executed_units/ {print $2}' "$work/$name.log")"
 	else
