@@ -20,14 +20,16 @@ static int compare3(const char *a1, const char *a2, const char *a3,
 	return c ? c : strcmp(a3, b3);
 }
 
-const struct kinds_kind *kinds_by_resource(const char *group, const char *version, const char *plural)
+/* A built-in kind by one of its names in an order sorted by that name, group, version. */
+static const struct kinds_kind *search(const uint8_t *order, bool by_plural, const char *name, const char *group,
+	const char *version)
 {
 	size_t lo = 0, hi = kinds_builtin_count;
 
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		const struct kinds_kind *k = &kinds_builtin[kinds_by_plural_order[mid]];
-		int c = compare3(plural, group, version, k->plural, k->group, k->version);
+		const struct kinds_kind *k = &kinds_builtin[order[mid]];
+		int c = compare3(name, group, version, by_plural ? k->plural : k->kind, k->group, k->version);
 
 		if (!c)
 			return k;
@@ -36,26 +38,17 @@ const struct kinds_kind *kinds_by_resource(const char *group, const char *versio
 		else
 			lo = mid + 1;
 	}
-	return custom_find(group, version, plural, true);
+	return custom_find(group, version, name, by_plural);
+}
+
+const struct kinds_kind *kinds_by_resource(const char *group, const char *version, const char *plural)
+{
+	return search(kinds_by_plural_order, true, plural, group, version);
 }
 
 const struct kinds_kind *kinds_by_kind(const char *group, const char *version, const char *kind)
 {
-	size_t lo = 0, hi = kinds_builtin_count;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		const struct kinds_kind *k = &kinds_builtin[kinds_by_kind_order[mid]];
-		int c = compare3(kind, group, version, k->kind, k->group, k->version);
-
-		if (!c)
-			return k;
-		if (c < 0)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return custom_find(group, version, kind, false);
+	return search(kinds_by_kind_order, false, kind, group, version);
 }
 
 const struct kinds_kind *kinds_by_store(const char *store)

@@ -526,32 +526,6 @@ static int crun_start(struct runtime *r, const char *id, runtime_done_fn *done, 
 	return 0;
 }
 
-struct later { runtime_done_fn *done; void *arg; int rc; };
-
-static void later_run(void *arg)
-{
-	struct later *w = arg;
-
-	w->done(w->arg, w->rc, w->rc ? err_text(w->rc) : "");
-	free(w);
-}
-
-static int tell_later(struct crun *c, int rc, runtime_done_fn *done, void *arg)
-{
-	struct later *w;
-
-	if (!done)
-		return 0;
-	w = malloc(sizeof(*w));
-	if (!w)
-		return -ERR_NOMEM;
-	*w = (struct later){ done, arg, rc };
-	if (!loop_post(c->loop, later_run, w))
-		return 0;
-	free(w);
-	return -ERR_NOMEM;
-}
-
 /* k->pid is ours as long as its conmon lives: conmon is its parent and reaps it. */
 static int signal_main(struct container *k, int signo)
 {
@@ -564,7 +538,7 @@ static int crun_kill(struct runtime *r, const char *id, int signo, runtime_done_
 {
 	struct container *k = crun_find(r, id);
 
-	return k ? tell_later(k->c, signal_main(k, signo), done, arg) : -ERR_NOT_FOUND;
+	return k ? runtime_tell_later(k->c->loop, signal_main(k, signo), done, arg) : -ERR_NOT_FOUND;
 }
 
 static int crun_stop(struct runtime *r, const char *id, int signo, int64_t grace_ms, runtime_done_fn *done, void *arg)
@@ -574,7 +548,7 @@ static int crun_stop(struct runtime *r, const char *id, int signo, int64_t grace
 	if (!k)
 		return -ERR_NOT_FOUND;
 	if (k->state == RUNTIME_EXITED)
-		return tell_later(k->c, 0, done, arg);
+		return runtime_tell_later(k->c->loop, 0, done, arg);
 	if (k->state == RUNTIME_GONE)
 		return -ERR_CONFLICT;
 	if (k->stop_count == CRUN_WAITERS_MAX)
@@ -642,7 +616,7 @@ static int crun_remove(struct runtime *r, const char *id, runtime_done_fn *done,
 	struct container *k = crun_find(r, id);
 
 	if (!k)
-		return tell_later(c, 0, done, arg);
+		return runtime_tell_later(c->loop, 0, done, arg);
 	if (k->removing)
 		return -ERR_CONFLICT;
 	if (k->state == RUNTIME_CREATED || k->state == RUNTIME_RUNNING) {

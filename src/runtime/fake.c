@@ -96,32 +96,6 @@ static enum step script_step(struct script *s, int64_t *ret_ms, int *ret_code, c
 	return !strcmp(word, "cat") ? STEP_CAT : STEP_FOREVER;
 }
 
-struct later { runtime_done_fn *done; void *arg; };
-
-static void later_run(void *arg)
-{
-	struct later *w = arg;
-
-	w->done(w->arg, 0, "");
-	free(w);
-}
-
-static int tell(struct fake *f, runtime_done_fn *done, void *arg)
-{
-	struct later *w;
-
-	if (!done)
-		return 0;
-	w = malloc(sizeof(*w));
-	if (!w)
-		return -ERR_NOMEM;
-	*w = (struct later){ done, arg };
-	if (!loop_post(f->loop, later_run, w))
-		return 0;
-	free(w);
-	return -ERR_NOMEM;
-}
-
 static struct fake_container *find(struct runtime *r, const char *id)
 {
 	return map_get(&((struct fake *)r)->containers, id);
@@ -144,7 +118,7 @@ static void begin_now(struct fake_container *k)
 	if (!k->begin.queued)
 		return;
 	loop_defer_cancel(k->f->loop, &k->begin);
-	tell(k->f, k->begin_done, k->begin_arg);
+	runtime_tell_later(k->f->loop, 0, k->begin_done, k->begin_arg);
 }
 
 static void ended(struct fake_container *k, int code)
@@ -160,7 +134,7 @@ static void ended(struct fake_container *k, int code)
 	if (k->f->ev.exited)
 		k->f->ev.exited(k->f->arg, k->id, &k->st);
 	for (unsigned i = 0; i < n; i++)
-		tell(k->f, k->stop[i].done, k->stop[i].arg);
+		runtime_tell_later(k->f->loop, 0, k->stop[i].done, k->stop[i].arg);
 }
 
 static void step(void *arg)
@@ -210,7 +184,7 @@ static int fake_create(struct runtime *r, const struct runtime_spec *s, runtime_
 	script_set(&k->script, s->args);
 	loop_timer_init(&k->timer, f->loop, step, k);
 	loop_timer_init(&k->kill_timer, f->loop, killed, k);
-	return tell(f, done, arg);
+	return runtime_tell_later(f->loop, 0, done, arg);
 }
 
 static int fake_start(struct runtime *r, const char *id, runtime_done_fn *done, void *arg)
@@ -236,7 +210,7 @@ static int fake_kill(struct runtime *r, const char *id, int signo, runtime_done_
 
 	if (!k || k->st.state == RUNTIME_EXITED)
 		return -ERR_NOT_FOUND;
-	rc = tell(k->f, done, arg);
+	rc = runtime_tell_later(k->f->loop, 0, done, arg);
 	if (signo == SIGKILL)
 		loop_timer_set(&k->kill_timer, 0);
 	return rc;
@@ -250,7 +224,7 @@ static int fake_stop(struct runtime *r, const char *id, int signo, int64_t grace
 	if (!k)
 		return -ERR_NOT_FOUND;
 	if (k->st.state == RUNTIME_EXITED)
-		return tell(k->f, done, arg);
+		return runtime_tell_later(k->f->loop, 0, done, arg);
 	if (k->stop_count == FAKE_STOPS_MAX)
 		return -ERR_FULL;
 	k->stop[k->stop_count].done = done;
@@ -276,7 +250,7 @@ static int fake_remove(struct runtime *r, const char *id, runtime_done_fn *done,
 		ended(k, 128 + SIGKILL);
 	if ((k = map_del(&f->containers, id)))
 		container_free(k);
-	return tell(f, done, arg);
+	return runtime_tell_later(f->loop, 0, done, arg);
 }
 
 static int fake_status(struct runtime *r, const char *id, struct runtime_status *ret)

@@ -37,6 +37,9 @@ int crun_open(struct runtime **ret, struct loop *l, const char *state_dir, const
 int fake_open(struct runtime **ret, struct loop *l, const struct runtime_events *ev, void *arg,
 	struct err *reterr);
 
+/* done(arg, rc, its text) in a later turn of the loop; done NULL: nothing. 0 or -ERR_NOMEM. */
+int runtime_tell_later(struct loop *l, int rc, runtime_done_fn *done, void *arg);
+
 /* ---- oci.c, seccomp.c ---- */
 /* The OCI configuration of s as JSON; cgroup: path from the root of the hierarchy. */
 int oci_config(struct buf *out, const struct runtime_spec *s, const char *cgroup, struct err *reterr);

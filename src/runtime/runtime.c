@@ -2,9 +2,37 @@
 /* runtime - picks the backend, then passes every verb on to it. */
 #include "runtime/runtime.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/loop.h"
 #include "runtime/priv.h"
+
+struct later { runtime_done_fn *done; void *arg; int rc; };
+
+static void later_run(void *arg)
+{
+	struct later *w = arg;
+
+	w->done(w->arg, w->rc, w->rc ? err_text(w->rc) : "");
+	free(w);
+}
+
+int runtime_tell_later(struct loop *l, int rc, runtime_done_fn *done, void *arg)
+{
+	struct later *w;
+
+	if (!done)
+		return 0;
+	w = malloc(sizeof(*w));
+	if (!w)
+		return -ERR_NOMEM;
+	*w = (struct later){ done, arg, rc };
+	if (!loop_post(l, later_run, w))
+		return 0;
+	free(w);
+	return -ERR_NOMEM;
+}
 
 int runtime_open(struct runtime **ret, struct loop *l, const char *backend, const char *state_dir,
 	const char *run_dir, const struct runtime_events *ev, void *arg, struct err *reterr)

@@ -5,38 +5,18 @@ usage: api.py KUBECONFIG
 
 Prints each case that fails, then "N checks passed, M failed".
 """
-import base64
 import http.client
 import json
-import os
-import ssl
 import sys
-import tempfile
 import threading
 import time
 import urllib.parse
 
+from kubeconfig import Kubeconfig
+
 kubeconfig = sys.argv[1]
-
-
-def field(name):
-    for line in open(kubeconfig):
-        key, _, value = line.strip().partition(": ")
-        if key == name:
-            return value
-    raise SystemExit(f"{kubeconfig}: no {name}")
-
-
-work = tempfile.TemporaryDirectory()
-paths = {}
-for name in ("certificate-authority-data", "client-certificate-data", "client-key-data"):
-    paths[name] = os.path.join(work.name, name)
-    with open(paths[name], "wb") as f:
-        f.write(base64.b64decode(field(name)))
-admin_tls = ssl.create_default_context(cafile=paths["certificate-authority-data"])
-admin_tls.load_cert_chain(paths["client-certificate-data"], paths["client-key-data"])
-nobody_tls = ssl.create_default_context(cafile=paths["certificate-authority-data"])
-server = urllib.parse.urlparse(field("server"))
+kube = Kubeconfig(kubeconfig)
+server, admin_tls, nobody_tls = kube.server, kube.admin_tls, kube.nobody_tls
 conns = {}
 passed = failed = 0
 

@@ -3,43 +3,24 @@
 
 usage: kill.py KUBECONFIG SUPERVISOR_PID ROUNDS
 """
-import base64
 import http.client
 import json
 import os
 import random
 import signal
-import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import urllib.parse
+
+from kubeconfig import Kubeconfig
 
 kubeconfig, supervisor, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
 print(f"seed {seed} (SEED={seed} repeats the moments)")
 rand = random.Random(seed)
-
-
-def field(name):
-    for line in open(kubeconfig):
-        key, _, value = line.strip().partition(": ")
-        if key == name:
-            return value
-    raise SystemExit(f"{kubeconfig}: no {name}")
-
-
-work = tempfile.TemporaryDirectory()
-paths = {}
-for name in ("certificate-authority-data", "client-certificate-data", "client-key-data"):
-    paths[name] = os.path.join(work.name, name)
-    with open(paths[name], "wb") as f:
-        f.write(base64.b64decode(field(name)))
-tls = ssl.create_default_context(cafile=paths["certificate-authority-data"])
-tls.load_cert_chain(paths["client-certificate-data"], paths["client-key-data"])
-server = urllib.parse.urlparse(field("server"))
+kube = Kubeconfig(kubeconfig)
+server, tls = kube.server, kube.admin_tls
 BASE = "/api/v1/namespaces/default/configmaps"
 
 
