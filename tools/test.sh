@@ -42,6 +42,7 @@ tsan_tests=(tests/base_test_workers tests/contract/contract_test_store)
 ninja -C "$TSAN" "${tsan_tests[@]}" >"$log/build" 2>&1 || { tail -40 "$log/build"; echo "0 passed, 1 failed"; exit 1; }
 
 step tidy make -s tidy
+[ "$(id -u)" != 0 ] || step cgroups tools/ci-cgroups.sh
 say "unit, contract and crash tests (address and undefined-behaviour sanitizers)"
 meson_suite "$TEST" unit contract crash
 say "workers and store under the thread sanitizer"

@@ -501,11 +501,12 @@ static int alternatives(struct compiler *c)
 	uint16_t jump = c->count;
 
 	e = emit(c, OP_JUMP, 0, 0);
+	if (e)
+		return e;
 	c->steps[start] = (struct step){ .op = OP_SPLIT, .x = (uint16_t)(start + 1), .y = c->count };
 	if (++c->depth > PATTERN_REPEAT_MAX)
 		return fail(c, "too many alternatives");
-	if (!e)
-		e = alternatives(c);
+	e = alternatives(c);
 	c->depth--;
 	c->steps[jump].x = c->count;
 	return e;

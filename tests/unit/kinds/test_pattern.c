@@ -70,6 +70,12 @@ static void malformed_ones_are_refused(void **state)
 	assert_int_equal(pattern_compile(a, deep, &p, &err), -ERR_BAD_REQUEST);
 	memset(deep, '|', 20000);
 	assert_int_equal(pattern_compile(a, deep, &p, &err), -ERR_BAD_REQUEST);
+	/* The last step there is room for, wherever the alternative puts its own. */
+	for (size_t n = PATTERN_STEPS_MAX - 3; n <= PATTERN_STEPS_MAX; n++) {
+		memset(deep, 'a', n);
+		strcpy(deep + n, "|b");
+		assert_int_equal(pattern_compile(a, deep, &p, &err), -ERR_BAD_REQUEST);
+	}
 }
 
 static void time_is_linear(void **state)
