@@ -143,56 +143,74 @@ bool deployment_new_rs(struct deployment *d)
 	return number_revision(d);
 }
 
-static size_t active(const struct deployment *d)
+/* Half away from zero. */
+static int64_t divide_rounded(int64_t a, int64_t b)
 {
-	size_t n = 0;
+	return (2 * a + b) / (2 * b);
+}
 
-	for (size_t i = 0; i < d->n; i++)
-		n += d->rs[i].spec > 0;
-	return n;
+/* The largest first; of equals the newest first when growing, the oldest first when shrinking. */
+static int larger_newer(const void *a, const void *b)
+{
+	const struct deployment_rs *x = *(struct deployment_rs *const *)a, *y = *(struct deployment_rs *const *)b;
+
+	if (x->spec != y->spec)
+		return x->spec > y->spec ? -1 : 1;
+	return x->obj->create_rev > y->obj->create_rev ? -1 : x->obj->create_rev < y->obj->create_rev;
+}
+
+static int larger_older(const void *a, const void *b)
+{
+	const struct deployment_rs *x = *(struct deployment_rs *const *)a, *y = *(struct deployment_rs *const *)b;
+
+	return x->spec != y->spec ? larger_newer(a, b) : -larger_newer(a, b);
+}
+
+/* The share of rs in what is to be added (or, below zero, taken away), at most left. */
+static int64_t share(const struct deployment *d, const struct deployment_rs *rs, int64_t left)
+{
+	const char *max = yyjson_get_str(yyjson_obj_get(doc_get(rs->tree, "metadata.annotations"), DEPLOYMENT_MAX));
+	int64_t was = max ? strtoll(max, NULL, 10) : 0;
+
+	if (was <= 0 || was > INT32_MAX)
+		was = max64(doc_int(d->tree, "status.replicas", 0), 1);
+	int64_t part = divide_rounded(rs->spec * (d->replicas + d->surge), was) - rs->spec;
+	return left > 0 ? min64(part, left) : max64(part, left);
 }
 
 /*
  * Somebody changed spec.replicas in the middle of a rollout: what every ReplicaSet has
- * is scaled by the same factor, the rest goes to the largest. Outside a rollout the
- * ordinary steps do it.
+ * is scaled by the same factor, and what rounding left goes to the largest. Outside a
+ * rollout the ordinary steps do it.
+ * Source: pkg/controller/deployment/sync.go (scale), util/deployment_util.go (GetReplicaSetProportion).
  */
 bool deployment_resize(struct deployment *d)
 {
+	struct deployment_rs **by_size = arena_alloc(ctl_arena(d->c), (d->n + 1) * sizeof(*by_size));
+	size_t n = 0;
 	bool asked = false, wrote = false;
 
-	for (size_t i = 0; i < d->n; i++) {
+	for (size_t i = 0; i < d->n && by_size; i++) {
 		const char *s = yyjson_get_str(yyjson_obj_get(doc_get(d->rs[i].tree, "metadata.annotations"), DEPLOYMENT_DESIRED));
-		asked |= d->rs[i].spec > 0 && s && strtoll(s, NULL, 10) != d->replicas;
+		if (d->rs[i].spec <= 0)
+			continue;
+		asked |= s && strtoll(s, NULL, 10) != d->replicas;
+		by_size[n++] = &d->rs[i];
 	}
 	if (!asked)
 		return false;
-	if (active(d) <= 1) {
-		for (size_t i = 0; i < d->n; i++)
-			if (d->rs[i].spec > 0)
-				return scale(d, &d->rs[i], d->replicas);
-		return false;
+	if (n == 1)
+		return scale(d, by_size[0], d->replicas);
+	int64_t left = (d->replicas ? d->replicas + d->surge : 0) - d->total;
+	qsort(by_size, n, sizeof(*by_size), left > 0 ? larger_newer : larger_older);
+	int64_t *to = arena_alloc(ctl_arena(d->c), n * sizeof(*to));
+	for (size_t i = 0; i < n && to; i++) {
+		int64_t part = left ? share(d, by_size[i], left) : 0;
+		to[i] = by_size[i]->spec + part;
+		left -= part;
 	}
-	int64_t allowed = d->replicas ? d->replicas + d->surge : 0, left = allowed - d->total;
-	int64_t before = d->total;
-	struct deployment_rs *largest = NULL;
-	for (size_t i = 0; i < d->n && before; i++) {
-		struct deployment_rs *r = &d->rs[i];
-		if (!r->spec)
-			continue;
-		if (!largest || r->spec >= largest->spec)
-			largest = r;
-	}
-	for (size_t i = 0; i < d->n && before; i++) {
-		struct deployment_rs *r = &d->rs[i];
-		if (!r->spec || r == largest)
-			continue;
-		int64_t part = (allowed - before) * r->spec / before, to = max64(r->spec + part, 0);
-		left -= to - r->spec;
-		wrote |= scale(d, r, to);
-	}
-	if (largest)
-		wrote |= scale(d, largest, max64(largest->spec + left, 0));
+	for (size_t i = 0; i < n && to; i++)
+		wrote |= scale(d, by_size[i], max64(to[i] + (i ? 0 : left), 0));
 	return wrote;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each controller makes of the objects people write, through the real API. */
+#include "control/reconcile.h"
 #include "world.h"
 
 static void a_deployment_comes_up(void **state)
@@ -59,6 +60,41 @@ static void a_rollout_keeps_enough_pods(void **state)
 	d = get(&w, "apps/deployments", "x");
 	assert_string_equal(yyjson_get_str(yyjson_obj_get(doc_get(d, "metadata.annotations"), "deployment.kubernetes.io/revision")), "3");
 	assert_int_equal(doc_int(d, "status.availableReplicas", 0), 4);
+	world_close(&w);
+}
+
+/* How many pods the ReplicaSets have, the larger first. */
+static void assert_sizes(struct world *w, int64_t larger, int64_t smaller)
+{
+	struct found rs = all(w, "apps/replicasets");
+
+	assert_int_equal(rs.n, 2);
+	int64_t a = doc_int(cache_tree(rs.v[0]), "spec.replicas", 0), b = doc_int(cache_tree(rs.v[1]), "spec.replicas", 0);
+	assert_int_equal(a > b ? a : b, larger);
+	assert_int_equal(a > b ? b : a, smaller);
+}
+
+static void a_rollout_is_scaled_in_proportion(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	node(&w, "n1");
+	must(&w, "POST", APPS "deployments", WORKLOAD("Deployment",
+		"\"replicas\":10,\"strategy\":{\"rollingUpdate\":{\"maxSurge\":3,\"maxUnavailable\":2}},"));
+	settle(&w);
+	/* The new template's pods never get ready: the rollout stays where it is. */
+	w.quiet = true;
+	must(&w, "PATCH", APPS "deployments/x", "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"v\":\"2\"}}}}}");
+	settle(&w);
+	assert_sizes(&w, 8, 5);
+	must(&w, "PATCH", APPS "deployments/x", "{\"spec\":{\"replicas\":30}}");
+	settle(&w);
+	assert_sizes(&w, 20, 13);
+	must(&w, "PATCH", APPS "deployments/x", "{\"spec\":{\"replicas\":10}}");
+	settle(&w);
+	assert_sizes(&w, 8, 5);
 	world_close(&w);
 }
 
@@ -195,12 +231,20 @@ static void a_namespace_empties_before_it_goes(void **state)
 	settle(&w);
 	must(&w, "POST", "/apis/apps/v1/namespaces/ns/deployments", WORKLOAD("Deployment", "\"replicas\":2,"));
 	must(&w, "POST", "/api/v1/namespaces/ns/configmaps", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"held\",\"finalizers\":[\"example.com/hold\"]}}");
+	must(&w, "POST", "/api/v1/namespaces/ns/secrets", "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"s\"}}");
 	settle(&w);
 	must(&w, "DELETE", "/api/v1/namespaces/ns", NULL);
 	settle(&w);
 	struct cache_obj *ns = cache_get(w.f.cache, "core/namespaces", "", "ns");
 	assert_non_null(ns);
 	assert_string_equal(doc_str(cache_tree(ns), "status.phase"), "Terminating");
+	/* One that is held keeps no other. */
+	assert_null(cache_get(w.f.cache, "core/secrets", "ns", "s"));
+	yyjson_val *left = ctl_condition_get(cache_tree(ns), "NamespaceContentRemaining");
+	assert_string_equal(doc_str(left, "message"), "Some resources are remaining: configmaps. has 1 resource instances");
+	left = ctl_condition_get(cache_tree(ns), "NamespaceFinalizersRemaining");
+	assert_string_equal(doc_str(left, "message"),
+		"Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances");
 	assert_int_equal(call(&w, "POST", "/api/v1/namespaces/ns/configmaps", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"late\"}}"), 403);
 	must(&w, "PATCH", "/api/v1/namespaces/ns/configmaps/held", "{\"metadata\":{\"finalizers\":null}}");
 	settle(&w);
@@ -375,6 +419,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_deployment_comes_up),
 		cmocka_unit_test(a_rollout_keeps_enough_pods),
+		cmocka_unit_test(a_rollout_is_scaled_in_proportion),
 		cmocka_unit_test(recreate_waits_for_the_old_pods),
 		cmocka_unit_test(old_revisions_are_forgotten),
 		cmocka_unit_test(a_replicaset_adopts_and_releases),
