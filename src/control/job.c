@@ -18,9 +18,53 @@
 #define BACKOFF_MS     10000
 #define BACKOFF_MAX_MS 600000
 
+/* Keys of pods whose Job is gone: no Job's name has a slash. */
+#define ORPHAN "pod/"
+
+/* Held for a Job that will never count it: there is none (any more). */
+static bool abandoned(struct ctl *c, struct cache_obj *pod)
+{
+	if (pod->owners[0] && cache_by_uid(ctl_cache(c), pod->owners[0]))
+		return false;
+	yyjson_val *t = cache_tree(pod), *ref = ctl_controller_of(t);
+	if (!ctl_has_finalizer(t, JOB_FINALIZER))
+		return false;
+	return !ref || (yyjson_equals_str(yyjson_obj_get(ref, "kind"), "Job") &&
+		!cache_by_uid(ctl_cache(c), doc_str(ref, "uid")));
+}
+
+static bool enqueue_abandoned(void *arg, struct cache_obj *pod)
+{
+	char key[300];
+
+	if (!strcmp(pod->store, "core/pods") && abandoned(arg, pod)) {
+		snprintf(key, sizeof(key), ORPHAN "%s", pod->name);
+		ctl_enqueue(arg, pod->ns, key);
+	}
+	return true;
+}
+
 static void pod_changed(struct ctl *c, const struct cache_event *ev)
 {
 	ctl_enqueue_owner(c, ev, "batch/v1", "Job");
+	if (ev->type != CACHE_DELETED)
+		enqueue_abandoned(c, ev->obj);
+}
+
+static void job_changed(struct ctl *c, const struct cache_event *ev)
+{
+	ctl_map_self(c, ev);
+	if (ev->type == CACHE_DELETED)
+		cache_each_owned(ctl_cache(c), ev->obj->uid, enqueue_abandoned, c);
+}
+
+static int let_go(struct ctl *c, const char *ns, const char *name)
+{
+	struct cache_obj *pod = cache_get(ctl_cache(c), "core/pods", ns, name);
+
+	if (pod && abandoned(c, pod))
+		ctl_drop_finalizer(c, pod, ctl_kind("", "pods"), JOB_FINALIZER);
+	return 0;
 }
 
 static bool phase_is(yyjson_val *pod, const char *phase)
@@ -127,6 +171,9 @@ static void look_at_pods(struct job *j)
 			/* A pod that goes before it ended failed. */
 			if (ctl_has_finalizer(t, JOB_FINALIZER) && (ok || failed || !j->obj->deleting))
 				note(j, pod, ok);
+			/* A Job that goes counts no more. */
+			else if (ctl_has_finalizer(t, JOB_FINALIZER))
+				ctl_drop_finalizer(j->c, pod, ctl_kind("", "pods"), JOB_FINALIZER);
 			if (failed) {
 				int64_t at = finished_us(t);
 				j->last_failure_us = at > j->last_failure_us ? at : j->last_failure_us;
@@ -334,6 +381,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 		.now_us = env_wall_us() };
 	struct selector *sel;
 
+	if (!strncmp(name, ORPHAN, strlen(ORPHAN)))
+		return let_go(c, ns, name + strlen(ORPHAN));
 	if (!j.obj)
 		return 0;
 	j.tree = cache_tree(j.obj);
@@ -366,7 +415,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "batch/jobs", ctl_map_self, false },
+	{ "batch/jobs", job_changed, false },
 	{ "core/pods", pod_changed, true },
 	{ NULL, NULL, false },
 };

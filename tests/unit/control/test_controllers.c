@@ -330,6 +330,33 @@ static void jobs_run_to_their_end(void **state)
 	}
 }
 
+static void pods_of_a_deleted_job_are_let_go(void **state)
+{
+	static const struct { const char *policy; size_t left; } cases[] = {
+		{ "Background", 0 }, { "Foreground", 0 }, { "Orphan", 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct world w;
+		char options[120];
+		world_open(&w);
+		must(&w, "POST", "/apis/batch/v1/namespaces/default/jobs", JOB("\"parallelism\":2,\"completions\":2,"));
+		settle(&w);
+		assert_int_equal(all(&w, "core/pods").n, 2);
+		snprintf(options, sizeof(options), "{\"propagationPolicy\":\"%s\"}", cases[i].policy);
+		must(&w, "DELETE", "/apis/batch/v1/namespaces/default/jobs/j", options);
+		settle(&w);
+		assert_int_equal(all(&w, "batch/jobs").n, 0);
+		struct found pods = all(&w, "core/pods");
+		if (pods.n != cases[i].left)
+			fail_msg("%s: %zu pods are left", cases[i].policy, pods.n);
+		for (size_t p = 0; p < pods.n; p++)
+			assert_int_equal(doc_len(cache_tree(pods.v[p]), "metadata.finalizers"), 0);
+		world_close(&w);
+	}
+}
+
 static void services_know_their_pods(void **state)
 {
 	struct world w;
@@ -430,6 +457,7 @@ int main(void)
 		cmocka_unit_test(each_namespace_has_its_account_and_root_ca),
 		cmocka_unit_test(a_daemonset_covers_the_nodes),
 		cmocka_unit_test(jobs_run_to_their_end),
+		cmocka_unit_test(pods_of_a_deleted_job_are_let_go),
 		cmocka_unit_test(services_know_their_pods),
 		cmocka_unit_test(a_pod_waits_until_a_node_has_room),
 		cmocka_unit_test(cordoned_nodes_are_tainted),
