@@ -52,7 +52,7 @@ for t in tests/flow/*.sh tests/node/*.sh; do
 	case $(basename "$t") in lib*) continue;; esac
 	# Half of them drive the release build, half the one with sanitizers.
 	case $t in
-	tests/flow/10_*|tests/flow/30_*|tests/node/10_*) program=$(realpath "$TEST")/sampan;;
+	tests/flow/10_*|tests/flow/21_*|tests/flow/30_*|tests/node/10_*) program=$(realpath "$TEST")/sampan;;
 	*) program=$(realpath "$BUILD")/sampan;;
 	esac
 	step "$t" env SAMPAN="$program" timeout 600 "$t"
