@@ -10,10 +10,10 @@
 #include "kinds/schema.h"
 #include "kinds/validate.h"
 
-static const struct { const char *type; validate_fn *fn; } kinds[] = {   /* ascending type */
+static const struct row { const char *type; validate_fn *fn, *status; } kinds[] = {   /* ascending type */
 	{ "admissionregistration/v1.MutatingWebhookConfiguration", validate_webhooks },
 	{ "admissionregistration/v1.ValidatingWebhookConfiguration", validate_webhooks },
-	{ "apiextensions/v1.CustomResourceDefinition", validate_crd },
+	{ "apiextensions/v1.CustomResourceDefinition", validate_crd, validate_crd },
 	{ "apiregistration/v1.APIService", validate_api_service },
 	{ "apps/v1.ControllerRevision", validate_controller_revision },
 	{ "apps/v1.DaemonSet", validate_daemon_set },
@@ -24,25 +24,25 @@ static const struct { const char *type; validate_fn *fn; } kinds[] = {   /* asce
 	{ "autoscaling/v2.HorizontalPodAutoscaler", validate_hpa },
 	{ "batch/v1.CronJob", validate_cron_job },
 	{ "batch/v1.Job", validate_job },
-	{ "certificates/v1.CertificateSigningRequest", validate_csr },
+	{ "certificates/v1.CertificateSigningRequest", validate_csr, validate_csr },
 	{ "coordination/v1.Lease", validate_lease },
 	{ "core/v1.Binding", validate_binding_pod },
 	{ "core/v1.ConfigMap", validate_config_map },
 	{ "core/v1.Endpoints", validate_endpoints },
 	{ "core/v1.Event", validate_event },
 	{ "core/v1.LimitRange", validate_limit_range },
-	{ "core/v1.Namespace", validate_namespace },
-	{ "core/v1.Node", validate_node },
+	{ "core/v1.Namespace", validate_namespace, validate_namespace_status },
+	{ "core/v1.Node", validate_node, validate_node },
 	{ "core/v1.PersistentVolume", validate_pv },
-	{ "core/v1.PersistentVolumeClaim", validate_pvc },
-	{ "core/v1.Pod", validate_pod },
+	{ "core/v1.PersistentVolumeClaim", validate_pvc, validate_pvc_status },
+	{ "core/v1.Pod", validate_pod, validate_pod_status },
 	{ "core/v1.PodTemplate", validate_pod_template },
-	{ "core/v1.ReplicationController", validate_replication_controller },
-	{ "core/v1.ResourceQuota", validate_resource_quota },
+	{ "core/v1.ReplicationController", validate_replication_controller, validate_replication_controller_status },
+	{ "core/v1.ResourceQuota", validate_resource_quota, validate_resource_quota_status },
 	{ "core/v1.Secret", validate_secret },
-	{ "core/v1.Service", validate_service },
+	{ "core/v1.Service", validate_service, validate_service_status },
 	{ "discovery/v1.EndpointSlice", validate_endpoint_slice },
-	{ "events/v1.Event", validate_event },
+	{ "events/v1.Event", validate_new_event },
 	{ "networking/v1.IPAddress", validate_ip_address },
 	{ "networking/v1.Ingress", validate_ingress },
 	{ "networking/v1.IngressClass", validate_ingress_class },
@@ -59,7 +59,7 @@ static const struct { const char *type; validate_fn *fn; } kinds[] = {   /* asce
 	{ "storage/v1.StorageClass", validate_storage_class },
 };
 
-static validate_fn *find(const char *type)
+static const struct row *find(const char *type)
 {
 	size_t lo = 0, hi = sizeof(kinds) / sizeof(kinds[0]);
 
@@ -67,7 +67,7 @@ static validate_fn *find(const char *type)
 		size_t mid = (lo + hi) / 2;
 		int d = strcmp(type, kinds[mid].type);
 		if (!d)
-			return kinds[mid].fn;
+			return &kinds[mid];
 		if (d < 0)
 			hi = mid;
 		else
@@ -134,21 +134,19 @@ int kinds_validate(struct arena *a, const struct kinds_kind *k, const char *sub,
 {
 	struct vcheck c = { .a = a, .k = k, .sub = sub, .v = v, .old = old };
 	const struct vpath *spec = V_AT(NULL, "spec");
-	validate_fn *fn = k->custom ? NULL : find(k->type->name);
-	/* A status write cannot touch the spec: only kinds that look at status are asked. */
+	const struct row *row = k->custom ? NULL : find(k->type->name);
+	/* A status write cannot touch the spec: the rules of the status alone are asked. */
 	bool status = sub && !strcmp(sub, "status");
+	validate_fn *fn = row ? status ? row->status : row->fn : NULL;
 
 	c.tail = &c.first;
 	if (k->store)    /* reviews are asked, not kept: they need no name */
 		v_metadata(&c, V_AT(NULL, "metadata"));
 	if (k->custom)
 		v_schema(&c);
-	else if (status && fn != validate_pod && fn != validate_namespace && fn != validate_csr &&
-		 fn != validate_resource_quota && fn != validate_crd && fn != validate_node)
-		;
 	else if (fn)
 		fn(&c, spec, v_get(v, "spec"));
-	else
+	else if (!row && !status)
 		table_object(&c, NULL, k->type, v);
 	if (old && !k->custom && !status)
 		v_immutable(&c);

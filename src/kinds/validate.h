@@ -17,6 +17,7 @@
 #include "kinds/kinds.h"
 
 #define VALIDATE_ERRORS_MAX 200    /* listed; more are not reported */
+#define VALIDATE_DIFF_MAX 20       /* members of a diff */
 
 struct vpath {
 	const struct vpath *up;
@@ -94,6 +95,9 @@ static inline bool v_same(yyjson_mut_val *a, yyjson_mut_val *b)
 		((yyjson_mut_is_ctn(x) || yyjson_mut_is_str(x)) && !yyjson_mut_get_len(x));
 }
 
+/* Both objects, and equal but for the member name. */
+bool v_same_but(yyjson_mut_val *a, yyjson_mut_val *b, const char *name);
+
 /* A set of names for finding repetitions in long lists: V_SET s = { 0 }; */
 #define V_SET __attribute__((cleanup(map_finish))) struct map
 /* Whether key is new to the set; it is added. */
@@ -111,16 +115,26 @@ void v_invalid_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *va
 /* value is printed as it is */
 void v_invalid_raw(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);
 void v_duplicate(struct vcheck *c, const struct vpath *p, const char *value);
+void v_duplicate_raw(struct vcheck *c, const struct vpath *p, const char *value);
+void v_duplicate_because(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *detail);
 void v_not_found(struct vcheck *c, const struct vpath *p, const char *value);
+void v_not_found_because(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);
 void v_too_long(struct vcheck *c, const struct vpath *p, int64_t max_bytes);
 void v_too_many(struct vcheck *c, const struct vpath *p, size_t actual, size_t max);
 /* allowed: "A|B|C" in the order they are listed */
 void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed);
+void v_unsupported_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *allowed);
 /* detail formatted into the arena */
 const char *v_text(struct vcheck *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The names of a list of objects, sorted, as "a, b". */
+const char *v_names(struct vcheck *c, yyjson_mut_val *list);
+/* head, and below it a line for each member that differs, VALIDATE_DIFF_MAX of them. */
+const char *v_diff(struct vcheck *c, const char *head, yyjson_mut_val *was, yyjson_mut_val *now);
 
 /* ---- small rules on the member name of obj, reported at p.name ---- */
 #define V_IMMUTABLE "field is immutable"
+#define V_NEGATIVE "must be greater than or equal to 0"
+#define V_STANDARD_FINALIZERS "kubernetes|orphan|foregroundDeletion"
 /* One of allowed; an empty value is Required when must, else fine. */
 void v_enum(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name,
 	const char *allowed, bool must);
@@ -132,14 +146,23 @@ void v_count_or_percent(struct vcheck *c, const struct vpath *p, yyjson_mut_val 
 int64_t v_percent(yyjson_mut_val *v);
 void v_port(struct vcheck *c, const struct vpath *p, int64_t port);
 const char *v_bad_port_name(const char *s);
+/* Reports all that is wrong with the name of a port; true when anything is. */
+bool v_port_name(struct vcheck *c, const struct vpath *p, const char *s);
+/* Of a user or group. */
+void v_id(struct vcheck *c, const struct vpath *p, yyjson_mut_val *id);
+/* White space at either end. */
+bool v_padded(const char *s);
 void v_port_or_name(struct vcheck *c, const struct vpath *p, yyjson_mut_val *port);
 const char *v_bad_config_key(const char *s);
 const char *v_bad_path_segment(const char *s);
 /* A rule of text_bad_*, reported at p with the value. */
 void v_syntax(struct vcheck *c, const struct vpath *p, const char *value, const char *(*bad)(const char *));
+/* The same of what a name begins with: it may end in a dash. */
+void v_prefix_syntax(struct vcheck *c, const struct vpath *p, const char *value, const char *(*bad)(const char *));
 bool v_one_of(const char *value, const char *allowed);
 void v_ip(struct vcheck *c, const struct vpath *p, const char *ip);
 void v_cidr(struct vcheck *c, const struct vpath *p, const char *cidr);
+void v_padded_cidr(struct vcheck *c, const struct vpath *p, const char *s, size_t n);
 
 /* ---- validate_meta.c ---- */
 void v_metadata(struct vcheck *c, const struct vpath *p);
@@ -152,23 +175,81 @@ bool v_selector_matches(struct vcheck *c, yyjson_mut_val *selector, yyjson_mut_v
 /* ---- validate_immutable.c ---- */
 void v_immutable(struct vcheck *c);
 
-/* ---- validate_pod*.c, validate_container.c, validate_volume.c ---- */
-void v_pod_spec(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec, bool is_template);
+/* ---- validate_resource.c ---- */
+struct quantity;
+bool v_amount(yyjson_mut_val *m, struct quantity *ret);
+bool v_overcommits(const char *resource);         /* less may be requested than the limit */
+bool v_quota_resource(const char *name);
+void v_resource_name(struct vcheck *c, const struct vpath *p, const char *name);
+void v_container_resource_name(struct vcheck *c, const struct vpath *p, const char *name);
+void v_resource_amount(struct vcheck *c, const struct vpath *p, const char *name, yyjson_mut_val *m);
+void v_quantity_map(struct vcheck *c, const struct vpath *p, yyjson_mut_val *map);
+void v_container_resources(struct vcheck *c, const struct vpath *p, yyjson_mut_val *resources,
+	yyjson_mut_val *pod_claims);
+void v_overhead(struct vcheck *c, const struct vpath *p, yyjson_mut_val *overhead);
+void v_pod_resources(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+
+/* ---- validate_pod.c; meta: of the pod, NULL in a template ---- */
+void v_pod_spec(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec, yyjson_mut_val *meta);
 void v_pod_template(struct vcheck *c, const struct vpath *p, yyjson_mut_val *tmpl);
-void v_containers(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
-void v_volumes(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volumes);
-void v_volume_source(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volume);
+
+/* ---- its parts: validate_container.c, _env.c, _mount.c, _probe.c, _security.c, _sched.c ---- */
+/* volumes: those that are well-formed, by name. */
+void v_containers(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec, const struct map *volumes);
+void v_images(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+void v_host_ports(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec, bool is_template);
+void v_env(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list);
+void v_env_from(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list);
+void v_file_volumes(struct vcheck *c, const struct vpath *p, yyjson_mut_val *containers, const struct map *volumes);
 void v_field_ref(struct vcheck *c, const struct vpath *p, yyjson_mut_val *ref, bool in_volume);
 void v_resource_field_ref(struct vcheck *c, const struct vpath *p, yyjson_mut_val *ref, bool in_volume);
-void v_pod_scheduling(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+void v_mounts(struct vcheck *c, const struct vpath *p, yyjson_mut_val *container, const struct map *volumes);
+void v_devices(struct vcheck *c, const struct vpath *p, yyjson_mut_val *container, const struct map *volumes);
+void v_calls(struct vcheck *c, const struct vpath *p, yyjson_mut_val *container, yyjson_mut_val *spec);
+void v_pod_security(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+void v_container_security(struct vcheck *c, const struct vpath *p, yyjson_mut_val *context, bool host_users);
+void v_host_namespaces(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+void v_pod_os(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+void v_affinity(struct vcheck *c, const struct vpath *p, yyjson_mut_val *affinity);
+void v_tolerations(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list);
+void v_spread(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list);
 void v_node_selector(struct vcheck *c, const struct vpath *p, yyjson_mut_val *selector);
+bool v_same_node_affinity(yyjson_mut_val *now, yyjson_mut_val *was);
 void v_taints(struct vcheck *c, const struct vpath *p, yyjson_mut_val *taints);
+
+/* ---- validate_pod_notes.c, _update.c, _resize.c ---- */
+void v_pod_annotations(struct vcheck *c, const struct vpath *p, yyjson_mut_val *notes, yyjson_mut_val *spec);
+void v_pod_profiles(struct vcheck *c, const struct vpath *p, yyjson_mut_val *notes, yyjson_mut_val *spec);
+void v_pod_annotation_update(struct vcheck *c, const struct vpath *p);
+bool v_is_mirror(yyjson_mut_val *pod);
 void v_pod_update(struct vcheck *c);
-void v_quantity_map(struct vcheck *c, const struct vpath *p, yyjson_mut_val *map);
-void v_resources(struct vcheck *c, const struct vpath *p, yyjson_mut_val *resources);
+void v_pod_resize(struct vcheck *c, const struct vpath *p, yyjson_mut_val *now, yyjson_mut_val *was);
+
+/* ---- volumes: validate_volume.c, _source.c, _pv.c ---- */
+struct v_volume { const char *name, *pod; bool persistent, placed; };   /* what a source belongs to */
+void v_volumes(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volumes, const char *pod, struct map *ret_good);
+void v_volume_source(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volume, const struct v_volume *of);
+bool v_is_volume_source(const char *name);        /* of a persistent volume */
+void v_projected(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m, const struct v_volume *of);
+void v_ephemeral(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m, const struct v_volume *of);
+void v_downward_file(struct vcheck *c, const struct vpath *p, yyjson_mut_val *file);
+void v_key_paths(struct vcheck *c, const struct vpath *p, yyjson_mut_val *source);
+void v_mode(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name);
+const char *v_bad_backsteps(const char *s);
+void v_descending_path(struct vcheck *c, const struct vpath *p, const char *s);
+void v_local_path(struct vcheck *c, const struct vpath *p, const char *s);
+void v_csi_driver_name(struct vcheck *c, const struct vpath *p, const char *name);
+void v_claim_spec(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+void v_claim_template(struct vcheck *c, const struct vpath *p, yyjson_mut_val *claim);
+
+/* ---- validate_service.c, validate_endpoints.c ---- */
+void v_endpoint_ip(struct vcheck *c, const struct vpath *p, const char *ip);
+void v_balancer_status(struct vcheck *c, const struct vpath *p, yyjson_mut_val *ingress, bool modes);
 
 typedef void validate_fn(struct vcheck *c, const struct vpath *spec_path, yyjson_mut_val *spec);
-validate_fn validate_pod, validate_pod_template,
+validate_fn validate_pod, validate_pod_status, validate_pod_template, validate_replication_controller_status,
+	validate_service_status, validate_namespace_status, validate_new_event, validate_resource_quota_status,
+	validate_pvc_status,
 	validate_deployment, validate_replica_set, validate_replication_controller, validate_daemon_set,
 	validate_stateful_set, validate_controller_revision, validate_job, validate_cron_job,
 	validate_service, validate_endpoints, validate_endpoint_slice, validate_ingress,

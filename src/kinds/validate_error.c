@@ -109,14 +109,29 @@ void v_invalid_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *va
 	v_invalid_raw(c, p, value_text(c, value), detail);
 }
 
+void v_duplicate_raw(struct vcheck *c, const struct vpath *p, const char *value)
+{
+	add(c, "FieldValueDuplicate", p, v_text(c, "Duplicate value: %s", value));
+}
+
 void v_duplicate(struct vcheck *c, const struct vpath *p, const char *value)
 {
-	add(c, "FieldValueDuplicate", p, v_text(c, "Duplicate value: %s", quoted(c, value)));
+	v_duplicate_raw(c, p, quoted(c, value));
+}
+
+void v_duplicate_because(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *detail)
+{
+	v_duplicate_raw(c, p, v_text(c, "%s: %s", value_text(c, value), detail));
+}
+
+void v_not_found_because(struct vcheck *c, const struct vpath *p, const char *value, const char *detail)
+{
+	add(c, "FieldValueNotFound", p, colon(c, v_text(c, "Not found: %s", quoted(c, value)), detail));
 }
 
 void v_not_found(struct vcheck *c, const struct vpath *p, const char *value)
 {
-	add(c, "FieldValueNotFound", p, v_text(c, "Not found: %s", quoted(c, value)));
+	v_not_found_because(c, p, value, "");
 }
 
 void v_too_long(struct vcheck *c, const struct vpath *p, int64_t max_bytes)
@@ -131,11 +146,11 @@ void v_too_many(struct vcheck *c, const struct vpath *p, size_t actual, size_t m
 		max == 1 ? "" : "s"));
 }
 
-void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed)
+static void unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed)
 {
 	BUF_AUTO struct buf b = { 0 };
 
-	buf_printf(&b, "Unsupported value: %s", quoted(c, value));
+	buf_printf(&b, "Unsupported value: %s", value ? value : "");
 	for (const char *s = allowed, *comma = ": supported values: "; *s; comma = ", ") {
 		size_t n = strcspn(s, "|");
 		buf_adds(&b, comma);
@@ -143,6 +158,16 @@ void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, c
 		s += n + (s[n] == '|');
 	}
 	add(c, "FieldValueNotSupported", p, b.failed ? NULL : arena_strndup(c->a, b.p, b.len));
+}
+
+void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed)
+{
+	unsupported(c, p, quoted(c, value), allowed);
+}
+
+void v_unsupported_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *allowed)
+{
+	unsupported(c, p, value_text(c, value), allowed);
 }
 
 bool v_one_of(const char *value, const char *allowed)
@@ -182,7 +207,7 @@ void v_not_negative(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj
 	int64_t n = doc_mint(obj, name, 0);
 
 	if (n < 0)
-		v_invalid_int(c, V_AT(p, name), n, "must be greater than or equal to 0");
+		v_invalid_int(c, V_AT(p, name), n, V_NEGATIVE);
 }
 
 int64_t v_percent(yyjson_mut_val *v)
@@ -211,31 +236,53 @@ void v_port(struct vcheck *c, const struct vpath *p, int64_t port)
 		v_invalid_int(c, p, port, "must be between 1 and 65535, inclusive");
 }
 
+/* All that is wrong with the name of a port, told one by one; ret_n of them. */
+static void port_name_errors(const char *s, const char *ret[5], size_t *ret_n)
+{
+	size_t n = strlen(s), count = 0;
+	bool odd = !n, letter = false;
+
+	for (size_t i = 0; i < n; i++) {
+		letter |= islower((unsigned char)s[i]) != 0;
+		odd |= !islower((unsigned char)s[i]) && !isdigit((unsigned char)s[i]) && s[i] != '-';
+	}
+	if (n > 15)
+		ret[count++] = "must be no more than 15 bytes";
+	if (odd)
+		ret[count++] = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
+	if (!letter)
+		ret[count++] = "must contain at least one letter (a-z)";
+	if (strstr(s, "--"))
+		ret[count++] = "must not contain consecutive hyphens";
+	if (n && (s[0] == '-' || s[n - 1] == '-'))
+		ret[count++] = "must not begin or end with a hyphen";
+	*ret_n = count;
+}
+
 const char *v_bad_port_name(const char *s)
 {
-	size_t n = strlen(s);
-	bool letter = false;
+	const char *why[5];
+	size_t n;
 
-	if (n > 15)
-		return "must be no more than 15 characters";
-	for (size_t i = 0; i < n; i++) {
-		if (!islower((unsigned char)s[i]) && !isdigit((unsigned char)s[i]) && s[i] != '-')
-			return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
-		letter |= islower((unsigned char)s[i]) != 0;
-	}
-	if (!letter)
-		return "must contain at least one letter (a-z)";
-	if (strstr(s, "--"))
-		return "must not contain consecutive hyphens";
-	if (s[0] == '-' || s[n - 1] == '-')
-		return "must not begin or end with a hyphen";
-	return NULL;
+	port_name_errors(s, why, &n);
+	return n ? why[0] : NULL;
+}
+
+bool v_port_name(struct vcheck *c, const struct vpath *p, const char *s)
+{
+	const char *why[5];
+	size_t n;
+
+	port_name_errors(s, why, &n);
+	for (size_t i = 0; i < n; i++)
+		v_invalid(c, p, s, why[i]);
+	return n > 0;
 }
 
 void v_port_or_name(struct vcheck *c, const struct vpath *p, yyjson_mut_val *port)
 {
 	if (yyjson_mut_is_str(port))
-		v_syntax(c, p, yyjson_mut_get_str(port), v_bad_port_name);
+		v_port_name(c, p, yyjson_mut_get_str(port));
 	else
 		v_port(c, p, yyjson_mut_get_sint(port));
 }
@@ -243,7 +290,7 @@ void v_port_or_name(struct vcheck *c, const struct vpath *p, yyjson_mut_val *por
 const char *v_bad_config_key(const char *s)
 {
 	if (strlen(s) > 253)
-		return "must be no more than 253 characters";
+		return "must be no more than 253 bytes";
 	for (const char *p = s; *p || p == s; p++)
 		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '_' && *p != '.')
 			return "a valid config key must consist of alphanumeric characters, '-', '_' or '.' "
@@ -277,6 +324,27 @@ void v_syntax(struct vcheck *c, const struct vpath *p, const char *value, const 
 		v_invalid(c, p, value, why);
 }
 
+void v_prefix_syntax(struct vcheck *c, const struct vpath *p, const char *value, const char *(*bad)(const char *))
+{
+	char *s = arena_strdup(c->a, value);
+	size_t n = s ? strlen(s) : 0;
+
+	if (n > 1 && s[n - 1] == '-') {
+		s[n - 2] = 'a';
+		s[n - 1] = 0;
+	}
+	const char *why = s ? bad(s) : NULL;
+	if (why)
+		v_invalid(c, p, value, why);
+}
+
+bool v_padded(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n && (isspace((unsigned char)s[0]) || isspace((unsigned char)s[n - 1]));
+}
+
 void v_ip(struct vcheck *c, const struct vpath *p, const char *ip)
 {
 	uint8_t bytes[16];
@@ -293,4 +361,15 @@ void v_cidr(struct vcheck *c, const struct vpath *p, const char *cidr)
 
 	if (text_parse_cidr(cidr, &family, bytes, &prefix))
 		v_invalid(c, p, cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+}
+
+void v_padded_cidr(struct vcheck *c, const struct vpath *p, const char *s, size_t n)
+{
+	while (n && isspace((unsigned char)*s))
+		s++, n--;
+	while (n && isspace((unsigned char)s[n - 1]))
+		n--;
+	const char *cidr = arena_strndup(c->a, s, n);
+	if (cidr)
+		v_cidr(c, p, cidr);
 }

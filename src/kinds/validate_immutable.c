@@ -10,8 +10,6 @@ enum {
 	IMM_ALWAYS,
 	IMM_ONCE_SET,      /* the old object has it */
 	IMM_IF_IMMUTABLE,  /* the old object says immutable: true */
-	IMM_BALANCER,      /* services of type LoadBalancer, before and after */
-	IMM_ONE_FAMILY,    /* the first of a service's addresses or families */
 };
 enum { IMM_INVALID, IMM_FORBIDDEN };
 
@@ -30,24 +28,17 @@ static const struct row {
 	{ "batch/v1.Job", "spec.backoffLimitPerIndex" },
 	{ "batch/v1.Job", "spec.managedBy" },
 	{ "batch/v1.Job", "spec.successPolicy" },
+	{ "core/v1.ConfigMap", "immutable", NULL, IMM_IF_IMMUTABLE, IMM_FORBIDDEN,
+	  "field is immutable when `immutable` is set" },
 	{ "core/v1.ConfigMap", "data", NULL, IMM_IF_IMMUTABLE, IMM_FORBIDDEN,
 	  "field is immutable when `immutable` is set" },
 	{ "core/v1.ConfigMap", "binaryData", NULL, IMM_IF_IMMUTABLE, IMM_FORBIDDEN,
 	  "field is immutable when `immutable` is set" },
-	{ "core/v1.ConfigMap", "immutable", NULL, IMM_IF_IMMUTABLE, IMM_FORBIDDEN,
-	  "field is immutable when `immutable` is set" },
-	{ "core/v1.ResourceQuota", "spec.scopes" },
 	{ "core/v1.Secret", "type" },
-	{ "core/v1.Secret", "data", NULL, IMM_IF_IMMUTABLE, IMM_FORBIDDEN,
-	  "field is immutable when `immutable` is set" },
 	{ "core/v1.Secret", "immutable", NULL, IMM_IF_IMMUTABLE, IMM_FORBIDDEN,
 	  "field is immutable when `immutable` is set" },
-	{ "core/v1.Service", "spec.clusterIPs", "spec.clusterIPs[0]", IMM_ONE_FAMILY, IMM_INVALID,
-	  "may not change once set" },
-	{ "core/v1.Service", "spec.ipFamilies", "spec.ipFamilies[0]", IMM_ONE_FAMILY, IMM_INVALID,
-	  "may not change once set" },
-	{ "core/v1.Service", "spec.loadBalancerClass", NULL, IMM_BALANCER, IMM_INVALID,
-	  "may not change once set" },
+	{ "core/v1.Secret", "data", NULL, IMM_IF_IMMUTABLE, IMM_FORBIDDEN,
+	  "field is immutable when `immutable` is set" },
 	{ "discovery/v1.EndpointSlice", "addressType" },
 	{ "events/v1.Event", "regarding", "involvedObject" },
 	{ "events/v1.Event", "reason" },
@@ -95,19 +86,11 @@ static const struct row {
 
 static bool applies(struct vcheck *c, const struct row *r, yyjson_mut_val *now, yyjson_mut_val *was)
 {
-	yyjson_mut_val *spec = v_get(c->v, "spec"), *old = v_get(c->old, "spec");
-
 	switch (r->when) {
 	case IMM_ONCE_SET:
 		return was && now;
 	case IMM_IF_IMMUTABLE:
 		return doc_mbool(c->old, "immutable", false);
-	case IMM_BALANCER:
-		return v_is(spec, "type", "LoadBalancer") && v_is(old, "type", "LoadBalancer");
-	case IMM_ONE_FAMILY:
-		return !v_is(spec, "type", "ExternalName") && !v_is(old, "type", "ExternalName") &&
-			yyjson_mut_arr_size(was) && !yyjson_mut_equals(yyjson_mut_arr_get_first(now),
-				yyjson_mut_arr_get_first(was));
 	default:
 		return true;
 	}

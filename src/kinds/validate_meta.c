@@ -21,7 +21,6 @@ static const struct { const char *type; const char *(*bad)(const char *); } name
 	{ "core/v1.Namespace", text_bad_dns1123_label },
 	{ "core/v1.Service", text_bad_dns1035_label },
 	{ "core/v1.Event", bad_name_any },
-	{ "events/v1.Event", bad_name_any },
 	{ "apps/v1.StatefulSet", text_bad_dns1123_label },
 	{ "rbac/v1.Role", bad_name_any },
 	{ "rbac/v1.ClusterRole", bad_name_any },
@@ -142,7 +141,7 @@ static void finalizers(struct vcheck *c, const struct vpath *p, yyjson_mut_val *
 		if (why)
 			v_invalid(c, V_ITEM(p, i), s, why);
 		else if (!c->k->custom && !v_one_of(c->k->group, "apiextensions.k8s.io|apiregistration.k8s.io") &&
-			 !strchr(s, '/') && !v_one_of(s, "kubernetes|orphan|foregroundDeletion"))
+			 !strchr(s, '/') && !v_one_of(s, V_STANDARD_FINALIZERS))
 			v_invalid(c, V_ITEM(p, i), s,
 				"name is neither a standard finalizer name nor is it fully qualified");
 		orphan |= !strcmp(s, "orphan");
@@ -196,13 +195,7 @@ void v_metadata(struct vcheck *c, const struct vpath *p)
 		metadata_update(c, p, meta);
 	if (*generate) {
 		/* A name is made by adding to it: a trailing dash is fine. */
-		char *s = arena_strdup(c->a, generate);
-		size_t n = s ? strlen(s) : 0;
-		if (n > 1 && s[n - 1] == '-')
-			s[n - 1] = 'a';
-		const char *why = s ? name_rule(c->k)(s) : NULL;
-		if (why)
-			v_invalid(c, V_AT(p, "generateName"), generate, why);
+		v_prefix_syntax(c, V_AT(p, "generateName"), generate, name_rule(c->k));
 	}
 	if (!*name)
 		v_required(c, V_AT(p, "name"), "name or generateName is required");

@@ -1,195 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of services, endpoints, ingresses and network policies.
- * Source: kubernetes pkg/apis/{core,discovery,networking}/validation/validation.go.
+ * The rules of endpoint slices, ingresses and network policies.
+ * Source: kubernetes pkg/apis/{discovery,networking}/validation/validation.go.
  */
 #include "base/text.h"
 #include "kinds/validate.h"
 
 #define PROTOCOLS "SCTP|TCP|UDP"
-
-static void service_ports(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
-{
-	yyjson_mut_val *list = v_get(spec, "ports");
-	V_SET names = { 0 }, numbers = { 0 }, node_ports = { 0 };
-	bool many = yyjson_mut_arr_size(list) > 1;
-
-	V_EACH(i, m, list) {
-		const struct vpath *at = V_ITEM(p, i);
-		const char *name = v_str(m, "name"), *protocol = v_str(m, "protocol");
-		int64_t port = doc_mint(m, "port", 0), node = doc_mint(m, "nodePort", 0);
-		yyjson_mut_val *target = v_get(m, "targetPort");
-		if (many && !*name)
-			v_required(c, V_AT(at, "name"), "");
-		else if (*name)
-			v_syntax(c, V_AT(at, "name"), name, text_bad_dns1123_label);
-		if (*name && !v_first(&names, name))
-			v_duplicate(c, V_AT(at, "name"), name);
-		v_port(c, V_AT(at, "port"), port);
-		v_enum(c, at, m, "protocol", PROTOCOLS, true);
-		if (target)
-			v_port_or_name(c, V_AT(at, "targetPort"), target);
-		if (*v_str(m, "appProtocol"))
-			v_syntax(c, V_AT(at, "appProtocol"), v_str(m, "appProtocol"), text_bad_qualified_name);
-		if (node && v_is(spec, "type", "ClusterIP"))
-			v_forbidden(c, V_AT(at, "nodePort"), "may not be used when `type` is 'ClusterIP'");
-		const char *key = v_text(c, "%s/%lld", protocol, (long long)port);
-		if (key && !v_first(&numbers, key))
-			v_duplicate(c, at, key);
-		key = v_text(c, "%s/%lld", protocol, (long long)node);
-		if (key && node && !v_first(&node_ports, key))
-			v_duplicate(c, V_AT(at, "nodePort"), v_text(c, "%lld", (long long)node));
-	}
-}
-
-static void cluster_ips(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
-{
-	yyjson_mut_val *list = v_get(spec, "clusterIPs"), *families = v_get(spec, "ipFamilies");
-	const char *ip = v_str(spec, "clusterIP");
-	const struct vpath *lp = V_AT(p, "clusterIPs");
-
-	if (v_is(spec, "type", "ExternalName")) {
-		if (yyjson_mut_arr_size(list))
-			v_forbidden(c, lp, "may not be set for ExternalName services");
-		if (yyjson_mut_arr_size(families))
-			v_forbidden(c, V_AT(p, "ipFamilies"), "may not be set for ExternalName services");
-		if (v_get(spec, "ipFamilyPolicy"))
-			v_forbidden(c, V_AT(p, "ipFamilyPolicy"), "may not be set for ExternalName services");
-		return;
-	}
-	if (yyjson_mut_arr_size(list) > 2)
-		v_invalid_value(c, lp, list, "may only hold up to 2 values");
-	if (yyjson_mut_arr_size(list) && !*ip)
-		v_invalid_value(c, lp, list, "must be empty when `clusterIP` is not specified");
-	else if (yyjson_mut_arr_size(list) && !yyjson_mut_equals_str(yyjson_mut_arr_get_first(list), ip))
-		v_invalid_value(c, lp, list, "first value must match `clusterIP`");
-	V_EACH(i, m, list) {
-		const char *s = yyjson_mut_get_str(m);
-		if (i && !strcmp(s, "None"))
-			v_invalid(c, V_ITEM(lp, i), s, "may only be set to 'None' as the first value");
-		else if (*s && strcmp(s, "None"))
-			v_ip(c, V_ITEM(lp, i), s);
-	}
-	V_EACH(i, m, families)
-		if (!v_one_of(yyjson_mut_get_str(m), "IPv4|IPv6"))
-			v_unsupported(c, V_ITEM(V_AT(p, "ipFamilies"), i), yyjson_mut_get_str(m), "IPv4|IPv6");
-	v_enum(c, p, spec, "ipFamilyPolicy", "PreferDualStack|RequireDualStack|SingleStack", false);
-}
-
-static void balancer(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
-{
-	static const char only[] = "may only be used when `type` is 'LoadBalancer'";
-	bool is = v_is(spec, "type", "LoadBalancer");
-	int64_t health = doc_mint(spec, "healthCheckNodePort", 0);
-
-	if (!is && v_get(spec, "allocateLoadBalancerNodePorts"))
-		v_forbidden(c, V_AT(p, "allocateLoadBalancerNodePorts"), only);
-	if (!is && v_get(spec, "loadBalancerClass"))
-		v_forbidden(c, V_AT(p, "loadBalancerClass"), only);
-	if (!is && doc_mlen(spec, "loadBalancerSourceRanges"))
-		v_forbidden(c, V_AT(p, "LoadBalancerSourceRanges"), only);
-	V_EACH(i, m, v_get(spec, "loadBalancerSourceRanges"))
-		v_cidr(c, V_ITEM(V_AT(p, "loadBalancerSourceRanges"), i), yyjson_mut_get_str(m));
-	if (health && !(is && v_is(spec, "externalTrafficPolicy", "Local")))
-		v_invalid_int(c, V_AT(p, "healthCheckNodePort"), health, "may only be set when `type` is "
-			"'LoadBalancer' and `externalTrafficPolicy` is 'Local'");
-	else if (health)
-		v_port(c, V_AT(p, "healthCheckNodePort"), health);
-}
-
-void validate_service(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
-{
-	const char *type = v_str(spec, "type");
-	bool headless = v_is(spec, "clusterIP", "None"), named = !strcmp(type, "ExternalName");
-	bool outside = v_one_of(type, "LoadBalancer|NodePort") ||
-		(!strcmp(type, "ClusterIP") && doc_mlen(spec, "externalIPs"));
-	yyjson_mut_val *timeout = doc_mget(spec, "sessionAffinityConfig.clientIP.timeoutSeconds");
-
-	if (!doc_mlen(spec, "ports") && !headless && !named)
-		v_required(c, V_AT(p, "ports"), "");
-	if (headless && v_one_of(type, "LoadBalancer|NodePort"))
-		v_invalid(c, V_ITEM(V_AT(p, "clusterIPs"), 0), "None", v_text(c,
-			"may not be set to 'None' for %s services", type));
-	service_ports(c, V_AT(p, "ports"), spec);
-	v_labels(c, V_AT(p, "selector"), v_get(spec, "selector"));
-	v_enum(c, p, spec, "sessionAffinity", "ClientIP|None", true);
-	if (timeout && (yyjson_mut_get_sint(timeout) <= 0 || yyjson_mut_get_sint(timeout) > 86400))
-		v_invalid_value(c, V_AT(V_AT(V_AT(p, "sessionAffinityConfig"), "clientIP"), "timeoutSeconds"), timeout,
-			"must be greater than 0 and less than 86400");
-	cluster_ips(c, p, spec);
-	if (named && !*v_str(spec, "externalName"))
-		v_required(c, V_AT(p, "externalName"), "");
-	else if (named) {
-		char *s = arena_strdup(c->a, v_str(spec, "externalName"));
-		size_t n = s ? strlen(s) : 0;
-		if (n && s[n - 1] == '.')
-			s[n - 1] = 0;
-		if (s)
-			v_syntax(c, V_AT(p, "externalName"), s, text_bad_dns1123_subdomain);
-	}
-	v_enum(c, p, spec, "type", "ClusterIP|ExternalName|LoadBalancer|NodePort", true);
-	V_EACH(i, m, v_get(spec, "externalIPs"))
-		v_ip(c, V_ITEM(V_AT(p, "externalIPs"), i), yyjson_mut_get_str(m));
-	if (*v_str(spec, "externalTrafficPolicy") && !outside)
-		v_invalid(c, V_AT(p, "externalTrafficPolicy"), v_str(spec, "externalTrafficPolicy"),
-			"may only be set for externally-accessible services");
-	else
-		v_enum(c, p, spec, "externalTrafficPolicy", "Cluster|Local", false);
-	v_enum(c, p, spec, "internalTrafficPolicy", "Cluster|Local", false);
-	v_enum(c, p, spec, "trafficDistribution", "PreferClose|PreferSameNode|PreferSameZone", false);
-	balancer(c, p, spec);
-}
-
-static void endpoint_ip(struct vcheck *c, const struct vpath *p, const char *s)
-{
-	uint8_t b[16];
-	int family;
-
-	if (text_parse_ip(s, &family, b)) {
-		v_ip(c, p, s);
-		return;
-	}
-	if (family == 4 && b[0] == 127)
-		v_invalid(c, p, s, "may not be in the loopback range (127.0.0.0/8, ::1/128)");
-	else if (family == 4 && b[0] == 169 && b[1] == 254)
-		v_invalid(c, p, s, "may not be in the link-local range (169.254.0.0/16, fe80::/10)");
-	else if (family == 4 && b[0] == 224 && b[1] == 0 && b[2] == 0)
-		v_invalid(c, p, s, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
-	else if (family == 4 && !b[0] && !b[1] && !b[2] && !b[3])
-		v_invalid(c, p, s, "may not be unspecified (0.0.0.0 or ::)");
-}
-
-void validate_endpoints(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
-{
-	static const char *const lists[] = { "addresses", "notReadyAddresses" };
-
-	V_EACH(i, subset, v_get(c->v, "subsets")) {
-		const struct vpath *at = V_ITEM(V_AT(NULL, "subsets"), i);
-		bool many = doc_mlen(subset, "ports") > 1;
-		if (!doc_mlen(subset, "addresses") && !doc_mlen(subset, "notReadyAddresses"))
-			v_required(c, at, "must specify `addresses` or `notReadyAddresses`");
-		for (int l = 0; l < 2; l++)
-			V_EACH(j, m, v_get(subset, lists[l])) {
-				const struct vpath *ap = V_ITEM(V_AT(at, lists[l]), j);
-				endpoint_ip(c, V_AT(ap, "ip"), v_str(m, "ip"));
-				if (*v_str(m, "hostname"))
-					v_syntax(c, V_AT(ap, "hostname"), v_str(m, "hostname"),
-						text_bad_dns1123_label);
-				if (*v_str(m, "nodeName"))
-					v_syntax(c, V_AT(ap, "nodeName"), v_str(m, "nodeName"),
-						text_bad_dns1123_subdomain);
-			}
-		V_EACH(j, m, v_get(subset, "ports")) {
-			const struct vpath *pp = V_ITEM(V_AT(at, "ports"), j);
-			if (many && !*v_str(m, "name"))
-				v_required(c, V_AT(pp, "name"), "");
-			else if (*v_str(m, "name"))
-				v_syntax(c, V_AT(pp, "name"), v_str(m, "name"), text_bad_dns1123_label);
-			v_port(c, V_AT(pp, "port"), doc_mint(m, "port", 0));
-			v_enum(c, pp, m, "protocol", PROTOCOLS, true);
-		}
-	}
-}
 
 void validate_endpoint_slice(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 {
@@ -223,7 +40,7 @@ void validate_endpoint_slice(struct vcheck *c, const struct vpath *p, yyjson_mut
 				v_invalid(c, V_ITEM(ap, j), s, !strcmp(type, "IPv4") ? "must be an IPv4 address" :
 					"must be an IPv6 address");
 			else
-				endpoint_ip(c, V_ITEM(ap, j), s);
+				v_endpoint_ip(c, V_ITEM(ap, j), s);
 		}
 		if (*v_str(m, "hostname"))
 			v_syntax(c, V_AT(at, "hostname"), v_str(m, "hostname"), text_bad_dns1123_label);

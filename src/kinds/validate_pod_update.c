@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an update of a pod may change: images, the deadline, more tolerations,
- * fewer scheduling gates. The subresources change other parts.
+ * fewer scheduling gates; while gates hold it, where it may run. Debug containers
+ * are added by their own subresource.
  * Source: kubernetes pkg/apis/core/validation/validation.go (ValidatePodUpdate,
- * ValidatePodStatusUpdate, ValidatePodEphemeralContainersUpdate).
+ * ValidatePodEphemeralContainersUpdate).
  */
 #include "kinds/normal.h"
 #include "kinds/validate.h"
 
-/* Members of a container but the image. */
-static bool same_but_image(yyjson_mut_val *a, yyjson_mut_val *b)
+#define MIRROR "metadata.annotations"
+
+bool v_is_mirror(yyjson_mut_val *pod)
 {
-	V_MEMBERS(name, m, a)
-		if (strcmp(name, "image") && !v_same(m, v_get(b, name)))
-			return false;
-	V_MEMBERS(name, m, b)
-		if (strcmp(name, "image") && m && !v_get(a, name))
-			return false;
-	return true;
+	return yyjson_mut_obj_get(doc_mget(pod, MIRROR), "kubernetes.io/config.mirror") != NULL;
 }
 
 /* False: the counts differ, which has been reported. */
@@ -25,22 +21,19 @@ static bool containers(struct vcheck *c, const struct vpath *up, yyjson_mut_val 
 	const char *name, bool *ret_other)
 {
 	yyjson_mut_val *list = v_get(now, name), *old = v_get(was, name);
-	const struct vpath *p = V_AT(up, name);
 
 	if (yyjson_mut_arr_size(list) != yyjson_mut_arr_size(old)) {
-		v_forbidden(c, p, "pod updates may not add or remove containers");
+		v_forbidden(c, V_AT(up, name), "pod updates may not add or remove containers");
 		return false;
 	}
 	yyjson_mut_arr_iter it = v_iter(old);
-	V_EACH(i, m, list) {
-		*ret_other |= !same_but_image(m, yyjson_mut_arr_iter_next(&it));
-		if (!*v_str(m, "image"))
-			v_required(c, V_AT(V_ITEM(p, i), "image"), "");
-	}
+	V_EACH(i, m, list)
+		*ret_other |= !v_same_but(m, yyjson_mut_arr_iter_next(&it), "image");
 	return true;
 }
 
-static void deadline(struct vcheck *c, const struct vpath *p, yyjson_mut_val *now, yyjson_mut_val *was)
+/* False: nothing else needs to be looked at. */
+static bool deadline(struct vcheck *c, const struct vpath *p, yyjson_mut_val *now, yyjson_mut_val *was)
 {
 	yyjson_mut_val *n = v_get(now, "activeDeadlineSeconds"), *o = v_get(was, "activeDeadlineSeconds");
 	int64_t seconds = yyjson_mut_get_sint(n);
@@ -48,9 +41,13 @@ static void deadline(struct vcheck *c, const struct vpath *p, yyjson_mut_val *no
 	if (n && (seconds < 0 || seconds > INT32_MAX))
 		v_invalid_int(c, p, seconds, "must be between 0 and 2147483647, inclusive");
 	else if (n && o && seconds > yyjson_mut_get_sint(o))
-		v_invalid_int(c, p, seconds, v_text(c, "must be less than or equal to previous value"));
-	else if (o && !n)
-		v_invalid_raw(c, p, "null", "must not update from a positive integer to nil value");
+		v_invalid_int(c, p, seconds, "must be less than or equal to previous value");
+	else {
+		if (o && !n)
+			v_invalid_raw(c, p, "null", "must not update from a positive integer to nil value");
+		return true;
+	}
+	return false;
 }
 
 static const char *toleration_text(struct vcheck *c, yyjson_mut_val *m)
@@ -97,20 +94,70 @@ static bool only_adds(yyjson_mut_val *now, yyjson_mut_val *was)
 	return true;
 }
 
+static bool starts_with(yyjson_mut_val *now, yyjson_mut_val *was)
+{
+	yyjson_mut_arr_iter it = v_iter(now);
+
+	V_EACH(i, o, was) {
+		yyjson_mut_val *n = yyjson_mut_arr_iter_next(&it);
+		if (!n || !doc_mequal(n, o))
+			return false;
+	}
+	return true;
+}
+
+/* Terms of a gated pod's node affinity: none comes or goes, each only narrows. */
+static void narrows(struct vcheck *c, const struct vpath *p, yyjson_mut_val *now, yyjson_mut_val *was)
+{
+	static const char *const parts[] = { "matchExpressions", "matchFields" };
+	static const char required[] = "requiredDuringSchedulingIgnoredDuringExecution";
+	yyjson_mut_val *terms = v_get(v_get(now, required), "nodeSelectorTerms");
+	yyjson_mut_val *old = v_get(v_get(was, required), "nodeSelectorTerms");
+	const struct vpath *at = V_AT(V_AT(p, required), "nodeSelectorTerms");
+	yyjson_mut_arr_iter it = v_iter(old);
+
+	if (!yyjson_mut_arr_size(old))
+		return;
+	if (yyjson_mut_arr_size(terms) != yyjson_mut_arr_size(old)) {
+		v_invalid_value(c, at, terms, "no additions/deletions to non-empty NodeSelectorTerms list are allowed");
+		return;
+	}
+	V_EACH(i, n, terms) {
+		yyjson_mut_val *o = yyjson_mut_arr_iter_next(&it);
+		bool empty = !doc_mlen(o, parts[0]) && !doc_mlen(o, parts[1]);
+		if ((empty && (doc_mlen(n, parts[0]) || doc_mlen(n, parts[1]))) ||
+		    !starts_with(v_get(n, parts[0]), v_get(o, parts[0])) ||
+		    !starts_with(v_get(n, parts[1]), v_get(o, parts[1])))
+			v_invalid_value(c, V_ITEM(at, i), n, "only additions are allowed (no mutations or deletions)");
+	}
+}
+
+static bool affinity_moved(struct vcheck *c, const struct vpath *p, yyjson_mut_val *now, yyjson_mut_val *was)
+{
+	yyjson_mut_val *n = v_get(now, "nodeAffinity"), *o = v_get(was, "nodeAffinity");
+
+	if (!v_same(n, o))
+		narrows(c, V_AT(p, "nodeAffinity"), n, o);
+	return !v_same(v_get(now, "podAffinity"), v_get(was, "podAffinity")) ||
+		!v_same(v_get(now, "podAntiAffinity"), v_get(was, "podAntiAffinity"));
+}
+
 static void update_main(struct vcheck *c, const struct vpath *p, yyjson_mut_val *now, yyjson_mut_val *was)
 {
 	bool gated = doc_mlen(was, "schedulingGates"), other = false;
+	yyjson_mut_val *pair[] = { now, was };
 
 	if (!containers(c, p, now, was, "containers", &other) ||
-	    !containers(c, p, now, was, "initContainers", &other))
+	    !containers(c, p, now, was, "initContainers", &other) ||
+	    !deadline(c, V_AT(p, "activeDeadlineSeconds"), now, was))
 		return;
-	deadline(c, V_AT(p, "activeDeadlineSeconds"), now, was);
 	tolerations(c, V_AT(p, "tolerations"), now, was);
 	gates(c, V_AT(p, "schedulingGates"), now, was);
 	if (gated && !only_adds(v_get(now, "nodeSelector"), v_get(was, "nodeSelector")))
 		v_invalid_value(c, V_AT(p, "nodeSelector"), v_get(now, "nodeSelector"),
-			"only additions are allowed to spec.nodeSelector (no mutations or deletions)");
-	yyjson_mut_val *pair[] = { now, was };
+			"only additions to spec.nodeSelector are allowed (no mutations or deletions)");
+	if (gated)
+		other |= affinity_moved(c, V_AT(p, "affinity"), v_get(now, "affinity"), v_get(was, "affinity"));
 	for (int i = 0; i < 2; i++)
 		V_MEMBERS(name, m, pair[i]) {
 			if (v_one_of(name, "containers|initContainers|activeDeadlineSeconds|tolerations|"
@@ -125,60 +172,29 @@ static void update_main(struct vcheck *c, const struct vpath *p, yyjson_mut_val 
 			other |= !v_same(m, v_get(pair[!i], name));
 		}
 	if (other)
-		v_forbidden(c, p, "pod updates may not change fields other than `spec.containers[*].image`,"
+		v_forbidden(c, p, v_diff(c, "pod updates may not change fields other than `spec.containers[*].image`,"
 			"`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
 			"additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be "
-			"set to 1 if it was previously negative)");
-}
-
-static void update_status(struct vcheck *c, yyjson_mut_val *now, yyjson_mut_val *was)
-{
-	static const struct { const char *statuses, *specs; } lists[] = {
-		{ "containerStatuses", "containers" }, { "initContainerStatuses", "initContainers" },
-	};
-	yyjson_mut_val *spec = v_get(c->old, "spec");
-	const struct vpath *p = V_AT(NULL, "status");
-	bool keeps = v_is(spec, "restartPolicy", "Always");
-	const char *qos = v_str(now, "qosClass");
-
-	if (*v_str(was, "qosClass") && !v_is(was, "qosClass", qos))
-		v_invalid(c, V_AT(p, "qosClass"), qos, V_IMMUTABLE);
-	if (*v_str(spec, "nodeName") && *v_str(now, "nominatedNodeName") &&
-	    !v_is(was, "nominatedNodeName", v_str(now, "nominatedNodeName")))
-		v_forbidden(c, V_AT(p, "nominatedNodeName"), "may not be changed directly");
-	for (int l = 0; l < 2; l++) {
-		INDEX_AUTO struct index olds = index_list(v_get(was, lists[l].statuses), "name");
-		INDEX_AUTO struct index specs = index_list(v_get(spec, lists[l].specs), "name");
-		V_EACH(i, m, v_get(now, lists[l].statuses)) {
-			yyjson_mut_val *o = index_get(&olds, v_str(m, "name"));
-			yyjson_mut_val *container = index_get(&specs, v_str(m, "name"));
-			yyjson_mut_val *ended = doc_mget(o, "state.terminated");
-			bool sidecar = v_is(container, "restartPolicy", "Always") || doc_mlen(container, "restartPolicyRules");
-			bool again = sidecar || keeps || (v_is(spec, "restartPolicy", "OnFailure") &&
-				doc_mint(ended, "exitCode", 0));
-			if (ended && !again && !doc_mget(m, "state.terminated"))
-				v_forbidden(c, V_AT(V_ITEM(V_AT(p, lists[l].statuses), i), "state"),
-					"may not be transitioned to non-terminated state");
-		}
-	}
-	V_EACH(i, m, v_get(now, "conditions"))
-		v_enum(c, V_ITEM(V_AT(p, "conditions"), i), m, "status", "False|True|Unknown", true);
+			"set to 1 if it was previously negative)", was, now));
 }
 
 static void update_debug(struct vcheck *c, const struct vpath *up, yyjson_mut_val *now, yyjson_mut_val *was)
 {
 	const struct vpath *p = V_AT(up, "ephemeralContainers");
-
 	INDEX_AUTO struct index news = index_list(v_get(now, "ephemeralContainers"), "name");
 
-	v_containers(c, up, now);
+	if (v_is_mirror(c->old)) {
+		v_forbidden(c, NULL, "static pods do not support ephemeral containers");
+		return;
+	}
 	V_EACH(i, o, v_get(was, "ephemeralContainers")) {
 		const char *name = v_str(o, "name");
 		yyjson_mut_val *n = index_get(&news, name);
 		if (!n)
-			v_forbidden(c, p, v_text(c, "existing ephemeral containers \"%s\" may not be removed", name));
+			v_forbidden(c, p, v_text(c, "existing ephemeral containers \"%s\" may not be removed\n", name));
 		else if (!doc_mequal(n, o))
-			v_forbidden(c, p, v_text(c, "existing ephemeral containers \"%s\" may not be changed", name));
+			v_forbidden(c, p, v_diff(c, v_text(c, "existing ephemeral containers \"%s\" may not be changed",
+				name), o, n));
 	}
 }
 
@@ -187,12 +203,13 @@ void v_pod_update(struct vcheck *c)
 	yyjson_mut_val *now = v_get(c->v, "spec"), *was = v_get(c->old, "spec");
 	const struct vpath *p = V_AT(NULL, "spec");
 
-	if (!c->sub)
-		update_main(c, p, now, was);
-	else if (!strcmp(c->sub, "status"))
-		update_status(c, v_get(c->v, "status"), v_get(c->old, "status"));
-	else if (!strcmp(c->sub, "ephemeralcontainers"))
+	if (c->sub && !strcmp(c->sub, "resize")) {
+		v_pod_resize(c, p, now, was);
+		return;
+	}
+	v_pod_annotation_update(c, V_AT(V_AT(NULL, "metadata"), "annotations"));
+	if (c->sub && !strcmp(c->sub, "ephemeralcontainers"))
 		update_debug(c, p, now, was);
-	else if (!strcmp(c->sub, "resize"))
-		v_pod_spec(c, p, now, false);
+	else if (!c->sub)
+		update_main(c, p, now, was);
 }

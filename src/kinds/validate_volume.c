@@ -1,241 +1,226 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of volumes and of references to fields of the pod.
- * Source: kubernetes pkg/apis/core/validation/validation.go (ValidateVolumes and on).
+ * The rules of a pod's volumes: their names, and those that are made of several
+ * parts (projected, downward API, ephemeral claims).
+ * Source: kubernetes pkg/apis/core/validation/validation.go (ValidateVolumes,
+ * validateProjectionSources); KEP-3257 (trust bundles), KEP-4317 (pod certificates).
  */
 #include "base/text.h"
+#include "kinds/normal.h"
 #include "kinds/validate.h"
 
-static const char *bad_backsteps(const char *s)
+#define HOUR_S 3600
+/* Of Kubernetes' own signers, and of others. Source: pkg/apis/certificates/types.go */
+#define OWN_CERTIFICATE_MAX_S (24 * HOUR_S)
+#define CERTIFICATE_MAX_S (91 * 24 * HOUR_S)
+
+void v_downward_file(struct vcheck *c, const struct vpath *p, yyjson_mut_val *file)
 {
-	for (const char *p = s; *p; p += strcspn(p, "/"), p += *p == '/')
-		if (!strncmp(p, "..", 2) && (!p[2] || p[2] == '/'))
-			return "must not contain '..'";
-	return NULL;
+	yyjson_mut_val *field = v_get(file, "fieldRef"), *resource = v_get(file, "resourceFieldRef");
+
+	v_must(c, p, file, "path");
+	v_local_path(c, V_AT(p, "path"), v_str(file, "path"));
+	if (field)
+		v_field_ref(c, V_AT(p, "fieldRef"), field, true);
+	if (field && resource)
+		v_invalid(c, p, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously");
+	else if (resource)
+		v_resource_field_ref(c, V_AT(p, "resourceFieldRef"), resource, true);
+	else if (!field)
+		v_required(c, p, "one of fieldRef and resourceFieldRef is required");
+	v_mode(c, p, file, "mode");
 }
 
-static const char *bad_local_path(const char *s)
+/* Each path of a projected volume is filled once. value: what the error names. */
+static void once(struct vcheck *c, const struct vpath *p, struct map *paths, const char *path, const char *value)
 {
-	if (*s == '/')
-		return "must be a relative path";
-	const char *why = bad_backsteps(s);
-	return why ? why : !strncmp(s, "..", 2) ? "must not start with '..'" : NULL;
+	if (*path && !v_first(paths, path))
+		v_invalid(c, p, value, "conflicting duplicate paths");
 }
 
-static void mode(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name)
+static void keyed(struct vcheck *c, const struct vpath *p, const struct vpath *sp, yyjson_mut_val *m, struct map *paths)
 {
-	yyjson_mut_val *m = v_get(obj, name);
-	int64_t n = yyjson_mut_get_sint(m);
-
-	if (m && (n < 0 || n > 0777))
-		v_invalid_int(c, V_AT(p, name), n, "must be a number between 0 and 0777 (octal), both inclusive");
+	v_must(c, sp, m, "name");
+	v_key_paths(c, sp, m);
+	V_EACH(i, item, v_get(m, "items"))
+		once(c, p, paths, v_str(item, "path"), v_str(m, "name"));
 }
 
-/* Keys of a ConfigMap or Secret and where they go. */
-static void items(struct vcheck *c, const struct vpath *p, yyjson_mut_val *source)
+static void token(struct vcheck *c, const struct vpath *p, const struct vpath *sp, yyjson_mut_val *m)
 {
-	V_EACH(i, m, v_get(source, "items")) {
-		const struct vpath *at = V_ITEM(V_AT(p, "items"), i);
-		v_must(c, at, m, "key");
-		if (!*v_str(m, "path"))
-			v_required(c, V_AT(at, "path"), "");
-		else
-			v_syntax(c, V_AT(at, "path"), v_str(m, "path"), bad_local_path);
-		mode(c, at, m, "mode");
-	}
-}
-
-#define ENV_FIELDS "metadata.name|metadata.namespace|metadata.uid|spec.nodeName|spec.serviceAccountName|" \
-	"status.hostIP|status.hostIPs|status.podIP|status.podIPs"
-#define VOLUME_FIELDS "metadata.annotations|metadata.labels|metadata.name|metadata.namespace|metadata.uid"
-
-void v_field_ref(struct vcheck *c, const struct vpath *p, yyjson_mut_val *ref, bool in_volume)
-{
-	const char *allowed = in_volume ? VOLUME_FIELDS : ENV_FIELDS, *path = v_str(ref, "fieldPath");
-
-	if (!*v_str(ref, "apiVersion")) {
-		v_required(c, V_AT(p, "apiVersion"), "");
-	} else if (!*path) {
-		v_required(c, V_AT(p, "fieldPath"), "");
-	} else if (!v_is(ref, "apiVersion", "v1")) {
-		v_invalid(c, V_AT(p, "fieldPath"), path, v_text(c, "error converting fieldPath: unsupported pod "
-			"version: %s", v_str(ref, "apiVersion")));
-	} else if (!strncmp(path, "metadata.annotations['", 22) || !strncmp(path, "metadata.labels['", 17)) {
-		const char *key = strchr(path, '\'') + 1;
-		size_t n = strlen(key);
-		char *name = arena_strndup(c->a, key, n > 2 ? n - 2 : 0);
-		if (n < 3 || strcmp(key + n - 2, "']"))
-			v_invalid(c, V_AT(p, "fieldPath"), path, "error converting fieldPath: invalid subscript");
-		else if (name)
-			v_syntax(c, p, name, text_bad_qualified_name);
-	} else if (!v_one_of(path, allowed)) {
-		v_unsupported(c, V_AT(p, "fieldPath"), path, allowed);
-	}
-}
-
-#define RESOURCES "limits.cpu|limits.ephemeral-storage|limits.memory|requests.cpu|" \
-	"requests.ephemeral-storage|requests.memory"
-
-void v_resource_field_ref(struct vcheck *c, const struct vpath *p, yyjson_mut_val *ref, bool in_volume)
-{
-	const char *name = v_str(ref, "resource");
-
-	if (in_volume && !*v_str(ref, "containerName"))
-		v_required(c, V_AT(p, "containerName"), "");
-	else if (!*name)
-		v_required(c, V_AT(p, "resource"), "");
-	else if (!v_one_of(name, RESOURCES) && strncmp(name, "limits.hugepages-", 17) &&
-		 strncmp(name, "requests.hugepages-", 19))
-		v_unsupported(c, V_AT(p, "resource"), name, RESOURCES);
-}
-
-static void downward_items(struct vcheck *c, const struct vpath *p, yyjson_mut_val *source)
-{
-	V_EACH(i, m, v_get(source, "items")) {
-		const struct vpath *at = V_ITEM(V_AT(p, "items"), i);
-		yyjson_mut_val *field = v_get(m, "fieldRef"), *resource = v_get(m, "resourceFieldRef");
-		if (!*v_str(m, "path"))
-			v_required(c, V_AT(at, "path"), "");
-		else
-			v_syntax(c, V_AT(at, "path"), v_str(m, "path"), bad_local_path);
-		if (field)
-			v_field_ref(c, V_AT(at, "fieldRef"), field, true);
-		if (field && resource)
-			v_invalid(c, at, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously");
-		else if (resource)
-			v_resource_field_ref(c, V_AT(at, "resourceFieldRef"), resource, true);
-		else if (!field)
-			v_required(c, at, "one of fieldRef and resourceFieldRef is required");
-		mode(c, at, m, "mode");
-	}
-}
-
-static void token(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m)
-{
-	int64_t seconds = doc_mint(m, "expirationSeconds", 3600);
+	int64_t seconds = doc_mint(m, "expirationSeconds", 0);
 
 	if (seconds < 600)
-		v_invalid_int(c, V_AT(p, "expirationSeconds"), seconds,
-			"may not specify a duration less than 10 minutes");
-	else if (seconds > 1LL << 32)
-		v_invalid_int(c, V_AT(p, "expirationSeconds"), seconds,
+		v_invalid_int(c, V_AT(sp, "expirationSeconds"), seconds, "may not specify a duration less than 10 minutes");
+	if (seconds > 1LL << 32)
+		v_invalid_int(c, V_AT(sp, "expirationSeconds"), seconds,
 			"may not specify a duration larger than 2^32 seconds");
-	v_must(c, p, m, "path");
+	/* The path is reported at the volume. */
+	if (!*v_str(m, "path"))
+		v_required(c, V_AT(p, "path"), "");
+	else
+		v_local_path(c, V_AT(p, "path"), v_str(m, "path"));
 }
 
-static void projected(struct vcheck *c, const struct vpath *p, yyjson_mut_val *v)
+/* domain/path, the domain of two labels or more. Source: ValidateSignerName */
+static void signer(struct vcheck *c, const struct vpath *p, const char *s)
 {
-	static const char *const types[] = { "secret", "configMap", "downwardAPI", "serviceAccountToken",
-		"clusterTrustBundle", "podCertificate" };
+	const char *slash = strchr(s, '/');
+	char *domain = slash ? arena_strndup(c->a, s, (size_t)(slash - s)) : NULL;
 
-	mode(c, p, v, "defaultMode");
+	if (!*s) {
+		v_required(c, p, "");
+	} else if (!slash || strchr(slash + 1, '/')) {
+		v_invalid(c, p, s, "must be a fully qualified domain and path of the form \"example.com/signer-name\"");
+	} else if (domain) {
+		const char *why = text_bad_dns1123_subdomain(domain);
+		if (why)
+			v_invalid(c, p, s, v_text(c, "validating label \"%s\": %s", domain, why));
+		else if (!strchr(domain, '.'))
+			v_invalid(c, p, s, "should be a domain with at least two segments separated by dots");
+		why = text_bad_dns1123_subdomain(slash + 1);
+		if (why)
+			v_invalid(c, p, s, v_text(c, "validating label \"%s\": %s", slash + 1, why));
+	}
+}
+
+static void bundle(struct vcheck *c, const struct vpath *p, const struct vpath *sp, yyjson_mut_val *m, struct map *paths)
+{
+	const char *name = yyjson_mut_get_str(v_get(m, "name")), *by = yyjson_mut_get_str(v_get(m, "signerName"));
+	const char *why;
+
+	if (name && by) {
+		v_invalid_value(c, sp, m, "only one of name and signerName may be used");
+	} else if (name) {
+		if (!*name)
+			v_required(c, V_AT(sp, "name"), "must be a valid object name");
+		why = text_bad_dns1123_subdomain(strrchr(name, ':') ? strrchr(name, ':') + 1 : name);
+		if (why)
+			v_invalid(c, V_AT(sp, "name"), name, v_text(c, "not a valid clustertrustbundlename: %s", why));
+		if (v_get(m, "labelSelector"))
+			v_invalid_value(c, V_AT(sp, "labelSelector"), v_get(m, "labelSelector"),
+				"labelSelector must be unset if name is specified");
+	} else if (by) {
+		if (!*by)
+			v_required(c, V_AT(sp, "signerName"), "must be a valid signer name");
+		signer(c, V_AT(sp, "signerName"), by);
+		v_label_selector(c, V_AT(sp, "labelSelector"), v_get(m, "labelSelector"));
+	} else {
+		v_required(c, sp, "either name or signerName must be specified");
+	}
+	v_must(c, sp, m, "path");
+	v_local_path(c, V_AT(sp, "path"), v_str(m, "path"));
+	once(c, p, paths, v_str(m, "path"), v_str(m, "path"));
+}
+
+static void certificate(struct vcheck *c, const struct vpath *p, const struct vpath *sp, yyjson_mut_val *m,
+	struct map *paths)
+{
+	static const char *const files[] = { "credentialBundlePath", "keyPath", "certificateChainPath" };
+	static const char key_types[] = "RSA3072|RSA4096|ECDSAP256|ECDSAP384|ECDSAP521|ED25519";
+	yyjson_mut_val *expires = v_get(m, "maxExpirationSeconds");
+	int64_t seconds = yyjson_mut_get_sint(expires);
+	bool own = !strncmp(v_str(m, "signerName"), "kubernetes.io/", 14), any = false;
+	int64_t most = own ? OWN_CERTIFICATE_MAX_S : CERTIFICATE_MAX_S;
+
+	signer(c, V_AT(sp, "signerName"), v_str(m, "signerName"));
+	if (!v_one_of(v_str(m, "keyType"), key_types))
+		v_unsupported(c, V_AT(sp, "keyType"), v_str(m, "keyType"), key_types);
+	if (expires && seconds < HOUR_S)
+		v_invalid_int(c, V_AT(sp, "maxExpirationSeconds"), seconds,
+			"if provided, maxExpirationSeconds must be >= 3600");
+	if (expires && seconds > most)
+		v_invalid_int(c, V_AT(sp, "maxExpirationSeconds"), seconds,
+			v_text(c, "if provided, maxExpirationSeconds must be <= %lld", (long long)most));
+	for (int i = 0; i < 3; i++) {
+		const char *path = v_str(m, files[i]);
+		if (!*path)
+			continue;
+		any = true;
+		v_local_path(c, V_AT(sp, files[i]), path);
+		once(c, p, paths, path, path);
+	}
+	if (!any)
+		v_required(c, sp, "specify at least one of credentialBundlePath, keyPath, and certificateChainPath");
+}
+
+void v_projected(struct vcheck *c, const struct vpath *p, yyjson_mut_val *v, const struct v_volume *of)
+{
+	V_SET paths = { 0 };
+
+	v_mode(c, p, v, "defaultMode");
 	V_EACH(i, m, v_get(v, "sources")) {
 		const struct vpath *at = V_ITEM(V_AT(p, "sources"), i);
+		yyjson_mut_val *s;
 		int count = 0;
-		for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++) {
-			yyjson_mut_val *s = v_get(m, types[t]);
-			const struct vpath *sp = V_AT(at, types[t]);
-			if (!s)
-				continue;
-			if (count++) {
-				v_forbidden(c, sp, "may not specify more than 1 volume type per source");
-			} else if (t < 2) {
-				v_must(c, sp, s, "name");
-				items(c, sp, s);
-			} else if (t == 2) {
-				downward_items(c, sp, s);
-			} else if (t == 3) {
-				token(c, sp, s);
+		if ((s = v_get(m, "secret")) && ++count)
+			keyed(c, p, V_AT(at, "secret"), s, &paths);
+		if ((s = v_get(m, "configMap")) && ++count)
+			keyed(c, p, V_AT(at, "configMap"), s, &paths);
+		if ((s = v_get(m, "downwardAPI")) && ++count)
+			V_EACH(j, file, v_get(s, "items")) {
+				v_downward_file(c, V_AT(at, "downwardAPI"), file);
+				once(c, p, &paths, v_str(file, "path"), v_str(file, "path"));
 			}
-		}
-		if (!count)
-			v_required(c, at, "must specify a volume type");
+		if ((s = v_get(m, "serviceAccountToken")) && ++count)
+			token(c, p, V_AT(at, "serviceAccountToken"), s);
+		if ((s = v_get(m, "clusterTrustBundle")) && ++count)
+			bundle(c, p, V_AT(at, "clusterTrustBundle"), s, &paths);
+		if ((s = v_get(m, "podCertificate")) && ++count)
+			certificate(c, p, V_AT(at, "podCertificate"), s, &paths);
+		if (count > 1)
+			v_forbidden(c, at, "may not specify more than 1 volume type per source");
 	}
 }
 
-static void source(struct vcheck *c, const struct vpath *p, const char *type, yyjson_mut_val *v)
+void v_claim_template(struct vcheck *c, const struct vpath *p, yyjson_mut_val *claim)
 {
-	if (!strcmp(type, "emptyDir")) {
-		const char *size = v_str(v, "sizeLimit");
-		if (*size == '-')
-			v_forbidden(c, V_AT(p, "sizeLimit"), "SizeLimit field must be a valid resource quantity");
-	} else if (!strcmp(type, "hostPath")) {
-		if (!*v_str(v, "path"))
-			v_required(c, V_AT(p, "path"), "");
-		else
-			v_syntax(c, V_AT(p, "path"), v_str(v, "path"), bad_backsteps);
-		v_enum(c, p, v, "type", "|BlockDevice|CharDevice|Directory|DirectoryOrCreate|File|FileOrCreate|Socket",
-			false);
-	} else if (!strcmp(type, "secret")) {
-		v_must(c, p, v, "secretName");
-		mode(c, p, v, "defaultMode");
-		items(c, p, v);
-	} else if (!strcmp(type, "configMap")) {
-		v_must(c, p, v, "name");
-		mode(c, p, v, "defaultMode");
-		items(c, p, v);
-	} else if (!strcmp(type, "downwardAPI")) {
-		mode(c, p, v, "defaultMode");
-		downward_items(c, p, v);
-	} else if (!strcmp(type, "projected")) {
-		projected(c, p, v);
-	} else if (!strcmp(type, "persistentVolumeClaim")) {
-		v_must(c, p, v, "claimName");
-	} else if (!strcmp(type, "nfs")) {
-		v_must(c, p, v, "server");
-		v_must(c, p, v, "path");
-		if (*v_str(v, "path") && *v_str(v, "path") != '/')
-			v_invalid(c, V_AT(p, "path"), v_str(v, "path"), "must be an absolute path");
-	} else if (!strcmp(type, "csi")) {
-		v_must(c, p, v, "driver");
-	} else if (!strcmp(type, "iscsi")) {
-		v_must(c, p, v, "targetPortal");
-		v_must(c, p, v, "iqn");
-	} else if (!strcmp(type, "local")) {
-		v_must(c, p, v, "path");
-	} else if (!strcmp(type, "image")) {
-		v_must(c, p, v, "reference");
-		v_enum(c, p, v, "pullPolicy", "Always|IfNotPresent|Never", false);
-	} else if (!strcmp(type, "ephemeral") && !v_get(v, "volumeClaimTemplate")) {
-		v_required(c, V_AT(p, "volumeClaimTemplate"), "");
-	}
+	yyjson_mut_val *meta = v_get(claim, "metadata");
+	const struct vpath *mp = V_AT(p, "metadata");
+
+	v_annotations(c, V_AT(mp, "annotations"), v_get(meta, "annotations"));
+	v_labels(c, V_AT(mp, "labels"), v_get(meta, "labels"));
+	V_MEMBERS(name, m, meta)
+		if (m && !yyjson_mut_is_null(m) && !v_one_of(name, "annotations|labels"))
+			v_forbidden(c, V_AT(mp, !strcmp(name, "uid") ? "uID" : name), "cannot be set");
+	v_claim_spec(c, V_AT(p, "spec"), v_get(claim, "spec"));
 }
 
-/* Exactly one member of the volume is its source; other lists what else it may hold. */
-static void one_source(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volume, const char *other)
+void v_ephemeral(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m, const struct v_volume *of)
 {
-	int count = 0;
+	const char *claim = *of->pod && *of->name ? v_text(c, "%s-%s", of->pod, of->name) : NULL;
+	const char *why = claim ? text_bad_dns1123_subdomain(claim) : NULL;
 
-	V_MEMBERS(type, m, volume) {
-		if (v_one_of(type, other) || !yyjson_mut_is_obj(m))
-			continue;
-		if (count++)
-			v_forbidden(c, V_AT(p, type), "may not specify more than 1 volume type");
-		else
-			source(c, V_AT(p, type), type, m);
-	}
-	if (!count)
-		v_required(c, p, "must specify a volume type");
+	if (v_get(m, "volumeClaimTemplate"))
+		v_claim_template(c, V_AT(p, "volumeClaimTemplate"), v_get(m, "volumeClaimTemplate"));
+	if (why)
+		v_invalid(c, V_AT(p->up, "name"), of->name, v_text(c, "PVC name \"%s\": %s", claim, why));
 }
 
-void v_volume_source(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volume)
+void v_volumes(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volumes, const char *pod, struct map *ret_good)
 {
-	one_source(c, p, volume, "capacity|claimRef|nodeAffinity");
-}
-
-void v_volumes(struct vcheck *c, const struct vpath *p, yyjson_mut_val *volumes)
-{
-	V_SET seen = { 0 };
+	V_SET made = { 0 };
 
 	V_EACH(i, m, volumes) {
+		const char *claim = *pod && v_get(m, "ephemeral") ? v_text(c, "%s-%s", pod, v_str(m, "name")) : NULL;
+		if (claim)
+			v_first(&made, claim);
+	}
+	V_EACH(i, m, volumes) {
 		const struct vpath *at = V_ITEM(p, i);
-		const char *name = v_str(m, "name");
-		one_source(c, at, m, "name");
+		const char *name = v_str(m, "name"), *claim = v_str(v_get(m, "persistentVolumeClaim"), "claimName");
+		int before = c->count;
+		v_volume_source(c, at, m, &(const struct v_volume){ .name = name, .pod = pod });
 		if (!*name)
 			v_required(c, V_AT(at, "name"), "");
 		else
 			v_syntax(c, V_AT(at, "name"), name, text_bad_dns1123_label);
-		if (*name && !v_first(&seen, name))
+		if (map_get(ret_good, name))
 			v_duplicate(c, V_AT(at, "name"), name);
+		if (c->count == before && map_put(ret_good, name, m, NULL))
+			return;
+		if (*claim && map_get(&made, claim))
+			v_invalid(c, V_AT(V_AT(at, "persistentVolumeClaim"), "claimName"), claim,
+				"must not reference a PVC that gets created for an ephemeral volume");
 	}
 }

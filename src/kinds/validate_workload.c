@@ -110,24 +110,6 @@ void validate_replica_set(struct vcheck *c, const struct vpath *p, yyjson_mut_va
 	pods_of(c, p, spec);
 }
 
-void validate_replication_controller(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
-{
-	yyjson_mut_val *selector = v_get(spec, "selector"), *labels = doc_mget(spec, "template.metadata.labels");
-
-	v_not_negative(c, p, spec, "minReadySeconds");
-	if (!yyjson_mut_obj_size(selector))
-		v_required(c, V_AT(p, "selector"), "");
-	v_labels(c, V_AT(p, "selector"), selector);
-	v_not_negative(c, p, spec, "replicas");
-	INDEX_AUTO struct index has = index_map(labels);
-	V_MEMBERS(key, m, selector)
-		if (!yyjson_mut_equals(m, index_get(&has, key))) {
-			mismatch(c, p, labels);
-			break;
-		}
-	pods_of(c, p, spec);
-}
-
 void validate_daemon_set(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 {
 	yyjson_mut_val *strategy = v_get(spec, "updateStrategy"), *update = v_get(strategy, "rollingUpdate");

@@ -23,7 +23,7 @@ static const struct {
 	{ "v1 ConfigMap", "{'metadata':{'namespace':'n'}}", "metadata.name: Required value: name or generateName is required" },
 	{ "v1 ConfigMap", "{'metadata':{'name':'x'}}", "metadata.namespace: Required value" },
 	{ "v1 Node", "{'metadata':{'name':'x','namespace':'n'}}", "metadata.namespace: Forbidden: not allowed on this type" },
-	{ "v1 Service", "{'metadata':{'name':'1a','namespace':'n'},'spec':{'clusterIP':'None'}}",
+	{ "v1 Service", "{'metadata':{'name':'1a','namespace':'n'},'spec':{'clusterIP':'None','clusterIPs':['None']}}",
 	  "metadata.name: Invalid value: \"1a\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', "
 	  "start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', "
 	  "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')" },
@@ -55,13 +55,12 @@ static const struct {
 	  "spec.containers[0].ports[1].hostPort: Duplicate value: \"TCP//9\"" },
 	{ "v1 Pod", CONTAINER(",'env':[{'value':'v'}]"), "spec.containers[0].env[0].name: Required value" },
 	{ "v1 Pod", CONTAINER(",'env':[{'name':'A','valueFrom':{'fieldRef':{'fieldPath':'spec.nope'}}}]"),
-	  "spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Unsupported value: \"spec.nope\": supported values: "
-	  "\"metadata.name\", \"metadata.namespace\", \"metadata.uid\", \"spec.nodeName\", \"spec.serviceAccountName\", "
-	  "\"status.hostIP\", \"status.hostIPs\", \"status.podIP\", \"status.podIPs\"" },
+	  "spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Invalid value: \"spec.nope\": error converting fieldPath: "
+	  "field label not supported: spec.nope" },
 	{ "v1 Pod", CONTAINER(",'env':[{'name':'A','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels[\\u0027a\\u0027]'}}}]"), "" },
 	{ "v1 Pod", CONTAINER(",'env':[{'name':'A','value':'v','valueFrom':{'configMapKeyRef':{'name':'m','key':'k'}}}]"),
 	  "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified when `value` is not empty" },
-	{ "v1 Pod", CONTAINER(",'envFrom':[{}]"), "spec.containers[0].envFrom[0]: Invalid value: \"\": must specify one of: "
+	{ "v1 Pod", CONTAINER(",'envFrom':[{}]"), "spec.containers[0].envFrom: Invalid value: \"\": must specify one of: "
 	  "`configMapRef` or `secretRef`" },
 	{ "v1 Pod", CONTAINER(",'volumeMounts':[{'name':'v','mountPath':'/m'}]"), "spec.containers[0].volumeMounts[0].name: Not found: \"v\"" },
 	{ "v1 Pod", POD("'volumes':[{'name':'v'}],'containers':[{'name':'c','image':'i','volumeMounts':[{'name':'v','mountPath':'/m'},"
@@ -69,6 +68,7 @@ static const struct {
 	{ "v1 Pod", CONTAINER(",'resources':{'requests':{'cpu':'2'},'limits':{'cpu':'1'}}"),
 	  "spec.containers[0].resources.requests: Invalid value: \"2\": must be less than or equal to cpu limit of 1" },
 	{ "v1 Pod", CONTAINER(",'resources':{'requests':{'nope':'2'}}"),
+	  "spec.containers[0].resources.requests[nope]: Invalid value: \"nope\": must be a standard resource type or fully qualified\n"
 	  "spec.containers[0].resources.requests[nope]: Invalid value: \"nope\": must be a standard resource for containers" },
 	{ "v1 Pod", CONTAINER(",'resources':{'requests':{'a.io/gpu':'1'}}"),
 	  "spec.containers[0].resources.limits: Required value: Limit must be set for non overcommitable resources" },
@@ -81,7 +81,7 @@ static const struct {
 	  "spec.containers[0].securityContext: Invalid value: {\"privileged\":true,\"allowPrivilegeEscalation\":false}: "
 	  "cannot set `allowPrivilegeEscalation` to false and `privileged` to true" },
 	{ "v1 Pod", POD("'containers':[" C1 "],'restartPolicy':'Maybe'"),
-	  "spec.restartPolicy: Unsupported value: \"Maybe\": supported values: \"Always\", \"Never\", \"OnFailure\"" },
+	  "spec.restartPolicy: Unsupported value: \"Maybe\": supported values: \"Always\", \"OnFailure\", \"Never\"" },
 	{ "v1 Pod", POD("'containers':[" C1 "],'dnsPolicy':'None'"),
 	  "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None" },
 	{ "v1 Pod", POD("'containers':[" C1 "],'volumes':[{'name':'v','configMap':{}}]"), "spec.volumes[0].configMap.name: Required value" },
@@ -90,7 +90,7 @@ static const struct {
 	{ "v1 Pod", POD("'containers':[" C1 "],'volumes':[{'name':'v'},{'name':'v'}]"), "spec.volumes[1].name: Duplicate value: \"v\"" },
 	{ "v1 Pod", POD("'containers':[" C1 "],'volumes':[{'name':'v','hostPath':{'path':'/a/../b'}}]"),
 	  "spec.volumes[0].hostPath.path: Invalid value: \"/a/../b\": must not contain '..'" },
-	{ "v1 Pod", POD("'containers':[" C1 "],'volumes':[{'name':'v','projected':{'sources':[{'serviceAccountToken':"
+	{ "v1 Pod", POD("'containers':[" C1 "],'serviceAccountName':'s','volumes':[{'name':'v','projected':{'sources':[{'serviceAccountToken':"
 	  "{'path':'t','expirationSeconds':9}}]}}]"), "spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: "
 	  "Invalid value: 9: may not specify a duration less than 10 minutes" },
 	{ "v1 Pod", POD("'containers':[" C1 "],'tolerations':[{'operator':'Equal','value':'a'}]"), "spec.tolerations[0].operator: "
@@ -159,11 +159,12 @@ static const struct {
 	{ "v1 Secret", "{" META ",'type':'kubernetes.io/tls'}", "data[tls.crt]: Required value\ndata[tls.key]: Required value" },
 	{ "v1 Secret", "{" META ",'type':'kubernetes.io/dockerconfigjson','data':{'.dockerconfigjson':'e30='}}", "" },
 	{ "v1 Namespace", "{" META_C "}", "" },
-	{ "v1 Node", "{" META_C ",'spec':{'taints':[{'key':'a','effect':'Never'}]}}", "spec.taints[0].effect: Unsupported value: "
-	  "\"Never\": supported values: \"NoExecute\", \"NoSchedule\", \"PreferNoSchedule\"" },
+	{ "v1 Node", "{" META_C ",'spec':{'taints':[{'key':'a','effect':'Never'}]}}", "metadata.taints[0].effect: Unsupported value: "
+	  "\"Never\": supported values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\"" },
 	{ "v1 LimitRange", "{" META ",'spec':{'limits':[{'type':'Pod','default':{'cpu':'1'}}]}}",
 	  "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'" },
 	{ "v1 ResourceQuota", "{" META ",'spec':{'hard':{'nope':'1'}}}",
+	  "spec.hard[nope]: Invalid value: \"nope\": must be a standard resource type or fully qualified\n"
 	  "spec.hard[nope]: Invalid value: \"nope\": must be a standard resource for quota" },
 	{ "v1 Event", "{" META ",'involvedObject':{'kind':'Pod','namespace':'other','name':'p'}}",
 	  "involvedObject.namespace: Invalid value: \"other\": does not match event.namespace" },
@@ -236,7 +237,7 @@ static void a_new_object_is_judged(void **state)
 #define STORED_C "'metadata':{'name':'x','uid':'u','resourceVersion':'5'}"
 #define POD_FIELDS "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`," \
 	"`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing " \
-	"tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+	"tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n"
 
 static const struct {
 	const char *kind, *sub, *old, *object, *want;
@@ -244,7 +245,7 @@ static const struct {
 	{ "v1 Pod", NULL, "{" STORED ",'spec':{'containers':[" C1 "]}}",
 	  "{" STORED ",'spec':{'containers':[{'name':'c','image':'other','imagePullPolicy':'Always'}]}}", "" },
 	{ "v1 Pod", NULL, "{" STORED ",'spec':{'nodeName':'n','containers':[" C1 "]}}",
-	  "{" STORED ",'spec':{'containers':[" C1 "]}}", POD_FIELDS },
+	  "{" STORED ",'spec':{'containers':[" C1 "]}}", POD_FIELDS "-\tnodeName: \"n\"\n" },
 	{ "v1 Pod", NULL, "{" STORED ",'spec':{'containers':[" C1 "]}}",
 	  "{" STORED ",'spec':{'containers':[" C1 ",{'name':'d','image':'i'}]}}",
 	  "spec.containers: Forbidden: pod updates may not add or remove containers" },
