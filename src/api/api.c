@@ -109,6 +109,8 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	if (!rc)
 		rc = rbac_open(&a->rbac, a);
 	if (!rc)
+		rc = node_authz_open(&a->node_authz, a);
+	if (!rc)
 		rc = discovery_open(&a->discovery, a);
 	if (!rc)
 		rc = expire_open(&a->expirer, a);
@@ -148,6 +150,7 @@ void api_close(struct api *a)
 	expire_close(a->expirer);
 	discovery_close(a->discovery);
 	openapi_forget(&a->openapi);
+	node_authz_close(a->node_authz);
 	rbac_close(a->rbac);
 	metrics_close(a->metrics);
 	while (a->idle_count)

@@ -27,6 +27,7 @@
 #define API_IDLE_ARENAS   64u           /* arenas kept for the next calls */
 
 struct rbac;
+struct node_authz;
 struct tokens;
 struct allocator;
 struct metrics;
@@ -52,6 +53,7 @@ struct api {
 	struct api_kinds k;
 	const struct kinds_kind **stored_as;  /* by kinds_kind.id: in whose version it is stored */
 	struct rbac *rbac;
+	struct node_authz *node_authz;
 	struct tokens *tokens;
 	struct allocator *alloc;
 	struct metrics *metrics;

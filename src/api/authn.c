@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * authn - who asks: a client certificate, a bearer token, or nobody
- * (system:anonymous); and then in whose place (impersonation).
- * Source: apiserver pkg/authentication, pkg/endpoints/filters/impersonation.go.
+ * (system:anonymous); and then in whose place (impersonate.c). A certificate that does
+ * not verify, or a token that is not known, is nobody's request but a refused one.
+ * Source: apiserver pkg/authentication, kube-apiserver's order of authenticators.
  */
 #include <string.h>
 #include <strings.h>
@@ -10,8 +11,6 @@
 #include "api/call.h"
 #include "base/text.h"
 #include "http/http.h"
-
-#define GROUPS_MAX 1024u
 
 bool user_in_group(const struct user *u, const char *group)
 {
@@ -61,6 +60,13 @@ bool user_service_account(const char *name, char ns[64], char sa[254])
 	return true;
 }
 
+const char *user_node(const struct user *u)
+{
+	if (strncmp(u->name, "system:node:", 12) || !user_in_group(u, "system:nodes"))
+		return NULL;
+	return u->name + 12;
+}
+
 /* The user with one more group. */
 static int add_group(struct arena *a, struct user *u, const char *group)
 {
@@ -80,143 +86,6 @@ static int add_group(struct arena *a, struct user *u, const char *group)
 	groups[n + 1] = NULL;
 	u->groups = groups;
 	return 0;
-}
-
-/* ---- impersonation ---- */
-
-static bool may_impersonate(struct call *c, const char *group, const char *resource, const char *sub,
-	const char *ns, const char *name)
-{
-	struct attributes at = { .user = &c->user, .verb = "impersonate", .group = group,
-		.resource = resource, .sub = sub, .ns = ns, .name = name };
-
-	return rbac_allowed(c->api->rbac, &at, NULL);
-}
-
-static enum step refuse(struct call *c, const char *group, const char *resource, const char *ns,
-	const char *name)
-{
-	const char *where = *ns ? arena_printf(c->arena, "in the namespace \"%s\"", ns) : "at the cluster scope";
-
-	c->group = group;
-	c->resource = resource;
-	return fail_forbidden(c, name, NULL,
-		"User \"%s\" cannot impersonate resource \"%s\" in API group \"%s\" %s",
-		c->user.name, resource, group, where);
-}
-
-/* Impersonate-Extra-<key> headers as an object of lists of strings. */
-static enum step extras(struct call *c, struct user *to)
-{
-	BUF_AUTO struct buf b = { 0 };
-	const char *name, *value;
-	char *keys[32];
-	size_t n = 0;
-
-	for (size_t it = 0; http_header_next(c->http, &it, &name, &value);) {
-		size_t i;
-		char *key;
-
-		if (strncasecmp(name, "impersonate-extra-", 18))
-			continue;
-		key = arena_strdup(c->arena, name + 18);
-		if (!key || text_urldecode(key, false))
-			return fail_bad_request(c, "an Impersonate-Extra header's name is not well-formed");
-		for (char *p = key; *p; p++)
-			if (*p >= 'A' && *p <= 'Z')
-				*p = (char)(*p + 32);
-		if (!may_impersonate(c, "authentication.k8s.io", "userextras", key, "", value))
-			return refuse(c, "authentication.k8s.io", "userextras", "", value);
-		for (i = 0; i < n && strcmp(keys[i], key); i++)
-			;
-		if (i < n)
-			continue;
-		if (n == sizeof(keys) / sizeof(keys[0]))
-			return fail_bad_request(c, "too many Impersonate-Extra headers");
-		keys[n++] = key;
-	}
-	if (!n)
-		return STEP_NEXT;
-	for (size_t i = 0; i < n; i++) {
-		bool first = true;
-
-		buf_addc(&b, i ? ',' : '{');
-		buf_add_json(&b, keys[i], strlen(keys[i]));
-		buf_adds(&b, ":[");
-		for (size_t it = 0; http_header_next(c->http, &it, &name, &value);) {
-			char *key;
-
-			if (strncasecmp(name, "impersonate-extra-", 18))
-				continue;
-			key = arena_strdup(c->arena, name + 18);
-			if (!key || text_urldecode(key, false) || strcasecmp(key, keys[i]))
-				continue;
-			if (!first)
-				buf_addc(&b, ',');
-			buf_add_json(&b, value, strlen(value));
-			first = false;
-		}
-		buf_addc(&b, ']');
-	}
-	buf_addc(&b, '}');
-	to->extra_json = b.failed ? NULL : arena_strndup(c->arena, b.p, b.len);
-	return STEP_NEXT;
-}
-
-static enum step impersonate(struct call *c)
-{
-	const char *who = http_header(c->http, "impersonate-user");
-	const char *uid = http_header(c->http, "impersonate-uid");
-	const char *name, *value;
-	char ns[64], sa[254];
-	struct user to = { 0 };
-	const char **groups;
-	size_t n = 0;
-	enum step step;
-
-	if (!who || !*who) {
-		if (http_header(c->http, "impersonate-group") || uid)
-			return fail_bad_request(c, "requested group or uid without impersonating a user");
-		return STEP_NEXT;
-	}
-	if (user_service_account(who, ns, sa)) {
-		if (!may_impersonate(c, "", "serviceaccounts", "", ns, sa))
-			return refuse(c, "", "serviceaccounts", arena_strdup(c->arena, ns), arena_strdup(c->arena, sa));
-	} else if (!may_impersonate(c, "", "users", "", "", who)) {
-		return refuse(c, "", "users", "", arena_strdup(c->arena, who));
-	}
-	if (uid && *uid && !may_impersonate(c, "authentication.k8s.io", "uids", "", "", uid))
-		return refuse(c, "authentication.k8s.io", "uids", "", arena_strdup(c->arena, uid));
-	groups = arena_zalloc(c->arena, (GROUPS_MAX + 1) * sizeof(*groups));
-	if (!groups)
-		return fail_err(c, -ERR_SIZE, NULL);
-	for (size_t it = 0; http_header_next(c->http, &it, &name, &value);) {
-		if (strcasecmp(name, "impersonate-group"))
-			continue;
-		if (!may_impersonate(c, "", "groups", "", "", value))
-			return refuse(c, "", "groups", "", arena_strdup(c->arena, value));
-		if (n == GROUPS_MAX)
-			return fail_bad_request(c, "too many Impersonate-Group headers");
-		groups[n++] = arena_strdup(c->arena, value);
-	}
-	step = extras(c, &to);
-	if (step != STEP_NEXT)
-		return step;
-	to.name = arena_strdup(c->arena, who);
-	to.uid = uid && *uid ? arena_strdup(c->arena, uid) : NULL;
-	to.groups = groups;
-	if (!to.name)
-		return fail_err(c, -ERR_SIZE, NULL);
-	if (!n && user_service_account(who, ns, sa)) {
-		if (add_group(c->arena, &to, "system:serviceaccounts") ||
-		    add_group(c->arena, &to, arena_printf(c->arena, "system:serviceaccounts:%s", ns)))
-			return fail_err(c, -ERR_SIZE, NULL);
-	}
-	if (add_group(c->arena, &to, strcmp(who, "system:anonymous") ? "system:authenticated"
-			: "system:unauthenticated"))
-		return fail_err(c, -ERR_SIZE, NULL);
-	c->user = to;
-	return STEP_NEXT;
 }
 
 /* ---- who ---- */
@@ -240,45 +109,56 @@ static const char *websocket_token(struct call *c)
 	return arena_strndup(c->arena, b.p, b.len);
 }
 
+/* "Bearer TOKEN": one space, as upstream has it; anything else is no token. */
 static const char *bearer(struct call *c)
 {
 	const char *h = http_header(c->http, "authorization");
 
 	if (!h)
 		return websocket_token(c);
+	h += strspn(h, " \t");
 	if (strncasecmp(h, "bearer ", 7))
 		return NULL;
 	h += 7;
-	while (*h == ' ')
-		h++;
-	return *h ? h : NULL;
+	return *h && *h != ' ' ? arena_strndup(c->arena, h, strcspn(h, " ")) : NULL;
+}
+
+static enum step by_certificate(struct call *c, const char *cn, const char *const *orgs)
+{
+	struct user u = { .name = cn, .groups = orgs };
+
+	u.extra_json = arena_printf(c->arena, "{\"" USER_CREDENTIAL_ID "\":[\"X509SHA256=%s\"]}",
+		http_peer_fingerprint(c->http));
+	if (!u.extra_json || user_copy(c->arena, &u, &c->user))
+		return fail_err(c, -ERR_SIZE, NULL);
+	return STEP_NEXT;
+}
+
+static enum step identify(struct call *c)
+{
+	static const char *const groups[] = { "system:unauthenticated", NULL };
+	const char *cn, *const *orgs, *token;
+
+	if (http_peer_cert(c->http, &cn, &orgs) && *cn)
+		return by_certificate(c, cn, orgs);
+	token = bearer(c);
+	if (token)
+		return tokens_verify(c->api->tokens, c->arena, token, NULL, &c->user, NULL)
+			? fail_unauthorized(c) : STEP_NEXT;
+	if (http_peer_refused(c->http))
+		return fail_unauthorized(c);
+	c->user = (struct user){ .name = "system:anonymous", .groups = groups };
+	return STEP_NEXT;
 }
 
 enum step stage_authn(struct call *c)
 {
-	const char *cn, *const *orgs, *token;
-	struct user u = { 0 };
+	enum step step = c->http ? identify(c) : STEP_NEXT;
 
-	if (!c->http)
-		return add_group(c->arena, &c->user, "system:authenticated")
-			? fail_err(c, -ERR_SIZE, NULL) : STEP_NEXT;
-	token = bearer(c);
-	if (http_peer_cert(c->http, &cn, &orgs) && cn && *cn) {
-		u.name = cn;
-		u.groups = orgs;
-		if (user_copy(c->arena, &u, &c->user) || add_group(c->arena, &c->user, "system:authenticated"))
-			return fail_err(c, -ERR_SIZE, NULL);
-	} else if (token) {
-		struct err e = { 0 };
-
-		if (tokens_verify(c->api->tokens, c->arena, token, NULL, &c->user, &e))
-			return fail_unauthorized(c);
-		if (add_group(c->arena, &c->user, "system:authenticated"))
-			return fail_err(c, -ERR_SIZE, NULL);
-	} else {
-		static const char *const groups[] = { "system:unauthenticated", NULL };
-
-		c->user = (struct user){ .name = "system:anonymous", .groups = groups };
-	}
-	return impersonate(c);
+	if (step != STEP_NEXT)
+		return step;
+	if (!user_in_group(&c->user, "system:unauthenticated") &&
+	    add_group(c->arena, &c->user, "system:authenticated"))
+		return fail_err(c, -ERR_SIZE, NULL);
+	return c->http ? impersonate(c) : STEP_NEXT;
 }

@@ -369,7 +369,7 @@ static enum step parse(struct call *c)
 	if (s && !strcmp(s->name, "token"))
 		return token_create(c);
 	if (!c->kind->store && c->kind != c->api->k.binding)
-		return review_create(c);
+		return !strcmp(c->kind->group, "authorization.k8s.io") ? review_access(c) : review_token(c);
 	return STEP_NEXT;
 }
 

@@ -2,34 +2,21 @@
 /*
  * bootstrap - what every cloud starts with, written when it is missing: first the
  * namespaces, classes, roles and bindings, all in one group; then what lives in those
- * namespaces. Nothing that exists is changed, but for the endpoints of the API itself,
- * which follow its address.
+ * namespaces. What exists is not changed, but for the roles and bindings, which get what
+ * they lack (bootstrap_rbac.c), and the endpoints of the API itself, which follow its
+ * address.
  */
 #define LOG_MODULE "api"
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/bootstrap_table.h"
-#include "api/call.h"
-#include "base/env.h"
+#include "api/bootstrap_priv.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "store/store.h"
-
-#define RBAC_GROUP "rbac.authorization.k8s.io"
-
-struct bootstrap {
-	struct api *api;
-	void (*done)(void *arg, int rc);
-	void *arg;
-	size_t waiting;
-	int wave, rc;
-	struct loop_task task;
-};
 
 static void next_wave(void *arg);
 
-static void one_done(struct bootstrap *b, int rc)
+void bootstrap_one_done(struct bootstrap *b, int rc)
 {
 	if (rc && !b->rc)
 		b->rc = rc;
@@ -37,58 +24,16 @@ static void one_done(struct bootstrap *b, int rc)
 		loop_defer(b->api->loop, &b->task, next_wave, b);
 }
 
-/* ---- roles and bindings: their bytes are made at build time ---- */
-
-static void row_written(void *arg, int rc, int64_t rev)
-{
-	/* Somebody else being faster is as good. */
-	one_done(arg, rc == -ERR_CONFLICT ? 0 : rc);
-}
-
-static int write_row(struct bootstrap *b, const struct bootstrap_row *r, const char *now)
-{
-	const struct kinds_kind *k = kinds_by_resource(RBAC_GROUP, "v1", r->plural);
-	BUF_AUTO struct buf key = { 0 };
-	BUF_AUTO struct buf json = { 0 };
-	char uid[TEXT_UUID_MAX];
-	BLOB_AUTO struct blob *value = NULL;
-	int rc;
-
-	if (cache_get(b->api->cache, k->store, r->ns, r->name))
-		return 0;
-	text_uuid(uid);
-	buf_printf(&key, *r->ns ? "%s/%s/%s" : "%s%s/%s", k->store, r->ns, r->name);
-	buf_printf(&json, "%s%s\",\"creationTimestamp\":\"%s\"%s", r->head, uid, now, r->tail);
-	value = json.failed || key.failed ? NULL : blob_new(json.p, json.len);
-	if (!value)
-		return -ERR_NOMEM;
-	rc = store_put(b->api->store, key.p, value, 0, row_written, b);
-	if (!rc)
-		b->waiting++;
-	return rc;
-}
-
-static int write_rows(struct bootstrap *b)
-{
-	char now[TEXT_TIME_MAX];
-	int rc = 0;
-
-	text_time(now, env_wall_us());
-	for (size_t i = 0; i < bootstrap_row_count && !rc; i++)
-		rc = write_row(b, &bootstrap_rows[i], now);
-	return rc;
-}
-
-/* ---- the rest, through the stages ---- */
+/* ---- writes, through the stages ---- */
 
 static void call_done(void *arg, int status, const struct blob *body)
 {
 	if (status >= 300 && status != 409)
 		log_error("bootstrap: %d %.*s", status, body ? (int)body->len : 0, body ? body->p : "");
-	one_done(arg, status < 300 || status == 409 ? 0 : -ERR_INTERNAL);
+	bootstrap_one_done(arg, status < 300 || status == 409 ? 0 : -ERR_INTERNAL);
 }
 
-static int write_object(struct bootstrap *b, const char *method, const char *path, const char *json)
+int bootstrap_call(struct bootstrap *b, const char *method, const char *path, const char *json)
 {
 	static const char *const groups[] = { "system:masters", NULL };
 	static const struct user user = { .name = "system:apiserver", .groups = groups };
@@ -114,7 +59,7 @@ static int create_missing(struct bootstrap *b, const struct kinds_kind *k, const
 	if (*ns)
 		buf_printf(&path, "/namespaces/%s", ns);
 	buf_printf(&path, "/%s", k->plural);
-	return path.failed ? -ERR_NOMEM : write_object(b, "POST", path.p, json);
+	return path.failed ? -ERR_NOMEM : bootstrap_call(b, "POST", path.p, json);
 }
 
 static int write_namespaces(struct bootstrap *b)
@@ -196,9 +141,9 @@ static int write_api_service(struct bootstrap *b)
 		return rc;
 	}
 	if (!rc)
-		rc = write_object(b, "PATCH", "/api/v1/namespaces/default/endpoints/kubernetes", endpoints.p);
+		rc = bootstrap_call(b, "PATCH", "/api/v1/namespaces/default/endpoints/kubernetes", endpoints.p);
 	if (!rc)
-		rc = write_object(b, "PATCH",
+		rc = bootstrap_call(b, "PATCH",
 			"/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes", slice.p);
 	return rc;
 }
@@ -246,7 +191,7 @@ static void next_wave(void *arg)
 	int rc = b->rc;
 
 	if (!rc && b->wave == 0) {
-		rc = write_rows(b);
+		rc = bootstrap_rbac(b);
 		if (!rc)
 			rc = write_namespaces(b);
 		if (!rc)
@@ -254,7 +199,9 @@ static void next_wave(void *arg)
 		if (!rc)
 			rc = write_range(b);
 	} else if (!rc && b->wave == 1) {
-		rc = write_api_service(b);
+		rc = bootstrap_rbac(b);
+		if (!rc)
+			rc = write_api_service(b);
 		if (!rc)
 			rc = write_dns_service(b);
 	}

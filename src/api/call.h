@@ -123,6 +123,7 @@ struct call {
 	int status;
 	struct blob *out;              /* bytes */
 	const char *out_type;          /* content type of out */
+	bool out_public;               /* others may keep it for an hour */
 	struct cache_obj *out_obj;     /* or an object, to be shown as asked */
 	struct blob *out_json;         /* or its JSON */
 	const struct kinds_kind *out_kind;
@@ -153,6 +154,7 @@ int64_t call_now_s(void);
 /* ---- the stages, each in the file of its name ---- */
 enum step stage_route(struct call *c);
 enum step stage_authn(struct call *c);
+enum step impersonate(struct call *c);         /* part of authn */
 enum step stage_audit(struct call *c);
 enum step stage_flow(struct call *c);
 enum step stage_authz(struct call *c);
@@ -308,6 +310,10 @@ enum step mutate_pod(struct call *c);
 enum step police_node(struct call *c);
 enum step police_node_token(struct call *c);
 
+/* police_rbac.c */
+enum step police_role(struct call *c);
+enum step police_binding(struct call *c);
+
 /* crd.c */
 int crds_open(struct crds **ret, struct api *a);
 void crds_close(struct crds *cs);
@@ -331,7 +337,8 @@ enum step scale_reply(struct call *c, int status, yyjson_val *parent);
 enum step binding_load(struct call *c);
 enum step eviction_load(struct call *c);
 enum step token_create(struct call *c);
-enum step review_create(struct call *c);
+enum step review_access(struct call *c);
+enum step review_token(struct call *c);
 enum step proxy_serve(struct call *c);
 
 /* ---- everything that is no resource ---- */
@@ -354,33 +361,53 @@ int metrics_open(struct metrics **ret);
 void metrics_close(struct metrics *m);
 void metrics_count(struct metrics *m, const struct call *c);   /* when a call ends */
 
-/* ---- rbac.c ---- */
+/* ---- authz.c: may he? system:masters, then the Node authorizer, then RBAC ---- */
 struct attributes {
 	const struct user *user;
 	const char *verb, *group, *resource, *sub, *ns, *name;  /* "" where there is none */
 	const char *path;              /* not NULL: a path, verb is the method in lower case */
+	const char *node_selected;     /* what the field selector demands of spec.nodeName, or NULL */
+	bool explain;                  /* say why it is allowed, too */
 };
+/* reason (may be NULL) gets why not, "" mostly. */
+bool authorize(struct api *a, const struct attributes *at, struct buf *reason);
+/* `User "x" cannot get resource "pods" in API group "" in the namespace "y": reason` */
+const char *forbidden_text(struct call *c, const struct attributes *at, const char *reason);
+
+/* ---- node_authz.c: what a node's own identity may do (node_graph.c) ---- */
+int node_authz_open(struct node_authz **ret, struct api *a);
+void node_authz_close(struct node_authz *n);
+/* False: no opinion, and mostly a reason. */
+bool node_allowed(struct node_authz *n, const struct attributes *at, struct buf *reason);
+
+/* ---- rbac.c, rbac_ask.c, rbac_cover.c ---- */
 int rbac_open(struct rbac **ret, struct api *a);
 void rbac_close(struct rbac *r);
-/* reason (may be NULL) gets why not, "" mostly. */
 bool rbac_allowed(struct rbac *r, const struct attributes *at, struct buf *reason);
-/* Every rule the user has in ns, as rules of SelfSubjectRulesReview. */
+/* Every rule the user has in ns, as rules of SelfSubjectRulesReview; errors gets what
+ * could not be resolved. */
 void rbac_rules(struct rbac *r, const struct user *u, const char *ns, struct buf *resource_rules,
-	struct buf *path_rules);
+	struct buf *path_rules, struct buf *errors);
 /* Does the user hold all of rules (an array of PolicyRule) in ns ("": everywhere)?
- * missing gets the first rule that is not covered. */
-bool rbac_covers(struct rbac *r, const struct user *u, const char *ns, yyjson_val *rules,
+ * missing gets those that he does not, in upstream's words. 0: yes; -ERR_FORBIDDEN; or
+ * -ERR_SIZE: rules are too many to be asked for one by one. */
+int rbac_covers(struct rbac *r, const struct user *u, const char *ns, yyjson_val *rules,
 	struct buf *missing);
-/* The rules of a role as an immutable array, NULL when there is no such role. */
-yyjson_val *rbac_role_rules(struct api *a, const char *kind, const char *ns, const char *name);
+/* Does a list of PolicyRules grant all that one of them does? */
+bool rbac_rule_covered(yyjson_val *rules, yyjson_val *rule);
+/* The rules of a role as an immutable array; false when there is no such role. */
+bool rbac_role_rules(struct api *a, const char *kind, const char *ns, const char *name, yyjson_val **ret);
 
-/* ---- tokens.c ---- */
+/* ---- tokens.c, claims.c ---- */
 int tokens_open(struct tokens **ret, struct api *a, const struct api_config *cfg, struct err *reterr);
 void tokens_close(struct tokens *t);
 struct token_check { const char *const *audiences; };  /* NULL: the API's own */
 /* Whose token it is: *ret lives in arena. -ERR_UNAUTHORIZED with the reason. */
 int tokens_verify(struct tokens *t, struct arena *a, const char *token, const struct token_check *check,
 	struct user *ret, struct err *reterr);
+/* Which of audiences (NULL-terminated) a token that was verified is for, in their order;
+ * into out, as many as they are and a NULL. */
+void tokens_audiences(struct tokens *t, const char *token, const char *const *audiences, const char **out);
 struct token_claims {
 	const char *ns, *sa, *sa_uid, *pod, *pod_uid, *node, *node_uid, *secret, *secret_uid;
 	const char *const *audiences;  /* NULL-terminated */
@@ -390,12 +417,24 @@ struct token_claims {
 int tokens_sign(struct tokens *t, const struct token_claims *cl, struct buf *ret, struct err *reterr);
 int tokens_jwks(struct tokens *t, struct buf *out);
 const char *tokens_issuer(const struct tokens *t);
+#define TOKEN_UNKNOWN "invalid bearer token"
+/* claims.c: the claims of a token whose signature is ours; *ret lives in arena. */
+int claims_check(struct api *api, struct arena *a, yyjson_val *claims, const struct token_check *check,
+	struct user *ret, struct err *reterr);
+bool claims_audience(yyjson_val *claims, const char *audience);
+/* bootstrap_token.c: "id.secret" of a Secret in kube-system. False: of another form. */
+bool bootstrap_token_form(const char *token);
+int bootstrap_token_verify(struct api *api, struct arena *a, const char *token, struct user *ret,
+	struct err *reterr);
 
 /* ---- user ---- */
+#define USER_CREDENTIAL_ID "authentication.kubernetes.io/credential-id"
 bool user_in_group(const struct user *u, const char *group);
 int user_copy(struct arena *a, const struct user *from, struct user *to);
 /* "system:serviceaccount:ns:name" taken apart; false: somebody else. */
 bool user_service_account(const char *name, char ns[64], char sa[254]);
+/* The node whose agent asks ("" when it does not say which), or NULL. */
+const char *user_node(const struct user *u);
 
 /* ---- bootstrap.c ---- */
 void bootstrap_cancel(struct bootstrap *b);    /* done never runs */

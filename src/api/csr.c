@@ -192,12 +192,12 @@ enum step csr_police(struct call *c)
 		.resource = "signers", .sub = "", .ns = "", .name = signer ? signer : "" };
 	const char *slash = signer ? strchr(signer, '/') : NULL, *domain;
 
-	if (strcmp(c->sub, "approval") || rbac_allowed(c->api->rbac, &at, NULL))
+	if (strcmp(c->sub, "approval") || authorize(c->api, &at, NULL))
 		return STEP_NEXT;
 	domain = slash ? arena_printf(c->arena, "%.*s/*", (int)(slash - signer), signer) : NULL;
 	if (domain) {
 		at.name = domain;
-		if (rbac_allowed(c->api->rbac, &at, NULL))
+		if (authorize(c->api, &at, NULL))
 			return STEP_NEXT;
 	}
 	return fail_forbidden(c, c->name, NULL, "user not permitted to approve requests with signerName \"%s\"",

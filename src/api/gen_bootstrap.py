@@ -4,18 +4,12 @@
 
 Each row is the object's stored JSON in two pieces; the uid goes between them, and
 the time of creation after it. Aggregated roles get the union of the rules of the roles
-they pick.
+they pick, in the order that the clusterrole-aggregation-controller would write them.
 """
 import json
 import sys
 
 GROUP = 'rbac.authorization.k8s.io'
-# An agent is a node and its service proxy. It is trusted with what any node may do:
-# there is no per-node authorizer yet.
-AGENT_SUBJECTS = {
-    'system:node': 'Group:system:nodes',
-    'system:node-proxier': 'User:system:kube-proxy,Group:system:nodes',
-}
 
 
 def pairs(text):
@@ -60,7 +54,7 @@ def rules_of(objects, key, seen=()):
     rules = list(obj['rules'])
     selector = pairs(obj['row']['aggregationMatchLabels'])
     if selector and key not in seen:
-        for other in objects:
+        for other in sorted(objects):
             if other != key and other[0] == 'ClusterRole' and selects(selector, pairs(objects[other]['row']['labels'])):
                 rules += [r for r in rules_of(objects, other, seen + (key,)) if r not in rules]
     return rules
@@ -83,9 +77,9 @@ def tail_of(objects, key):
         if selector:
             body['aggregationRule'] = {'clusterRoleSelectors': [{'matchLabels': selector}]}
     else:
-        text = AGENT_SUBJECTS.get(row['name'], row['subjects'])
         kind, name = row['roleRef'].split('/', 1)
-        body['subjects'] = [subject(s) for s in text.split(',') if s]
+        if row['subjects']:
+            body['subjects'] = [subject(s) for s in row['subjects'].split(',')]
         body['roleRef'] = {'apiGroup': GROUP, 'kind': kind, 'name': name}
     meta = {}
     for part in ('labels', 'annotations'):

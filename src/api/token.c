@@ -4,6 +4,7 @@
  * secret or node when one is named.
  * Source: kubernetes pkg/registry/core/serviceaccount/storage/token.go.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/call.h"
@@ -15,41 +16,71 @@
 #define WARN_S        3607     /* what the projected volume asks for: such tokens live a year */
 #define EXTENDED_S    (365LL * 24 * 3600)
 
+/* The object a token is to be bound to. */
+static enum step bound_object(struct call *c, const struct kinds_kind *k, const char *name, struct cache_obj **ret)
+{
+	*ret = name ? cache_get(c->api->cache, k->store, k->namespaced ? c->ns : "", name) : NULL;
+	return *ret ? STEP_NEXT : fail_not_found(c, k->plural, "", name ? name : "");
+}
+
+static enum step bind_pod(struct call *c, struct token_claims *cl, struct cache_obj *o)
+{
+	const char *sa = doc_str(cache_tree(o), "spec.serviceAccountName");
+	struct cache_obj *node;
+
+	if (!sa || strcmp(sa, c->name))
+		return fail_bad_request(c, "cannot bind token for serviceaccount \"%s\" to pod running with "
+			"different serviceaccount name.", c->name);
+	cl->pod = o->name;
+	cl->pod_uid = o->uid;
+	if (!*o->node)
+		return STEP_NEXT;
+	node = cache_get(c->api->cache, c->api->k.node->store, "", o->node);
+	cl->node = o->node;
+	cl->node_uid = node ? node->uid : NULL;
+	return STEP_NEXT;
+}
+
+/* "apps/v1, Kind=Deployment", as Go prints a GroupVersionKind. */
+static const char *gvk_text(struct call *c, const char *version, const char *kind)
+{
+	const char *text = arena_printf(c->arena, "%s%s, Kind=%s", strchr(version, '/') ? "" : "/", version, kind);
+
+	return text ? text : kind;
+}
+
 static enum step bind(struct call *c, struct token_claims *cl, yyjson_mut_val *ref)
 {
 	const struct api_kinds *k = &c->api->k;
 	const char *kind = doc_mstr(ref, "kind"), *name = doc_mstr(ref, "name"), *uid = doc_mstr(ref, "uid");
-	const struct kinds_kind *target;
+	const char *version = doc_mstr(ref, "apiVersion");
+	const struct kinds_kind *const kinds[] = { k->pod, k->secret, k->node }, *target = NULL;
 	struct cache_obj *o;
+	enum step step;
 
-	target = kind && !strcmp(kind, "Pod") ? k->pod : kind && !strcmp(kind, "Secret") ? k->secret
-		: kind && !strcmp(kind, "Node") ? k->node : NULL;
+	kind = kind ? kind : "";
+	version = version ? version : "";
+	for (size_t i = 0; i < 3 && !strchr(version, '/'); i++)
+		if (!strcmp(kind, kinds[i]->kind))
+			target = kinds[i];
 	if (!target)
-		return fail_bad_request(c, "cannot bind token to object of type %s", kind ? kind : "");
-	o = name ? cache_get(c->api->cache, target->store, target->namespaced ? c->ns : "", name) : NULL;
-	if (!o)
-		return fail_not_found(c, target->plural, "", name ? name : "");
-	if (uid && *uid && strcmp(uid, o->uid))
+		return fail_bad_request(c, "cannot bind token to object of type %s", gvk_text(c, version, kind));
+	step = bound_object(c, target, name, &o);
+	if (step == STEP_NEXT && target == k->pod)
+		step = bind_pod(c, cl, o);
+	if (step != STEP_NEXT)
+		return step;
+	if (uid && *uid && strcmp(uid, o->uid)) {
+		c->resource = kind;
+		c->group = "";
+		c->name = name;
 		return fail_conflict(c, "the UID in the bound object reference (%s) does not match the UID in record. "
 			"The object might have been deleted and then recreated", uid);
-	if (target == k->pod) {
-		const char *sa = doc_str(cache_tree(o), "spec.serviceAccountName");
-
-		if (!sa || strcmp(sa, c->name))
-			return fail_bad_request(c, "cannot bind token for serviceaccount \"%s\" to pod running with "
-				"different serviceaccount name.", c->name);
-		cl->pod = o->name;
-		cl->pod_uid = o->uid;
-		if (*o->node) {
-			struct cache_obj *n = cache_get(c->api->cache, k->node->store, "", o->node);
-
-			cl->node = o->node;
-			cl->node_uid = n ? n->uid : "";
-		}
-	} else if (target == k->secret) {
+	}
+	if (target == k->secret) {
 		cl->secret = o->name;
 		cl->secret_uid = o->uid;
-	} else {
+	} else if (target == k->node) {
 		cl->node = o->name;
 		cl->node_uid = o->uid;
 	}
@@ -79,30 +110,76 @@ static enum step audiences(struct call *c, struct token_claims *cl)
 	return STEP_NEXT;
 }
 
+/* Is the token for this API alone? Only such are made to live longer. */
+static bool only_ours(struct call *c, const struct token_claims *cl)
+{
+	for (const char *const *a = cl->audiences; *a; a++)
+		if (strcmp(*a, tokens_issuer(c->api->tokens)))
+			return false;
+	return true;
+}
+
+static enum step invalid(struct call *c, const char *name, const char *field, const char *value, const char *text)
+{
+	struct field_error *e = NULL;
+
+	field_error_add(c->arena, &e, "FieldValueInvalid", field, "Invalid value: %s: %s", value, text);
+	return fail_invalid(c, "TokenRequest", "authentication.k8s.io", name, e);
+}
+
+static enum step validate(struct call *c, int64_t asked)
+{
+	const char *name = doc_mstr(c->input, "metadata.name"), *ns = doc_mstr(c->input, "metadata.namespace");
+	char number[24];
+
+	if (name && *name && strcmp(name, c->name))
+		return invalid(c, c->name, "metadata.name", arena_printf(c->arena, "\"%s\"", name),
+			"must match the service account name if specified");
+	if (ns && *ns && strcmp(ns, c->ns))
+		return invalid(c, c->name, "metadata.namespace", arena_printf(c->arena, "\"%s\"", ns),
+			"must match the service account namespace if specified");
+	snprintf(number, sizeof(number), "%lld", (long long)asked);
+	if (asked < EXPIRES_MIN_S)
+		return invalid(c, "", "spec.expirationSeconds", number, "may not specify a duration less than 10 minutes");
+	if (asked > EXPIRES_MAX_S)
+		return invalid(c, "", "spec.expirationSeconds", number, "may not specify a duration larger than 2^32 seconds");
+	return STEP_NEXT;
+}
+
+static enum step answer(struct call *c, const char *token, int64_t now_s, int64_t asked)
+{
+	char expires[TEXT_TIME_MAX], now[TEXT_TIME_MAX];
+
+	text_time(now, now_s * 1000000);
+	/* The client is told the short life, so that it comes again in time. */
+	text_time(expires, (now_s + asked) * 1000000);
+	doc_mdel(c->input, "status");
+	if (!meta_set(c, c->input, "name", c->name) || !meta_set(c, c->input, "namespace", c->ns) ||
+	    !meta_set(c, c->input, "creationTimestamp", now) ||
+	    !doc_mset_int(c->doc, c->input, "spec.expirationSeconds", asked) ||
+	    !doc_mset_str(c->doc, c->input, "status.token", token) ||
+	    !doc_mset_str(c->doc, c->input, "status.expirationTimestamp", expires) ||
+	    !shape_order(c, c->body_type, c->input))
+		return fail_err(c, -ERR_SIZE, NULL);
+	return reply_mut(c, 201, c->input);
+}
+
 enum step token_create(struct call *c)
 {
 	struct token_claims cl = { .ns = c->ns, .sa = c->name, .now_s = call_now_s() };
 	struct cache_obj *sa = cache_get(c->api->cache, c->kind->store, c->ns, c->name);
 	yyjson_mut_val *ref = doc_mget(c->input, "spec.boundObjectRef");
 	int64_t asked = doc_mint(c->input, "spec.expirationSeconds", DEFAULT_S);
-	struct field_error *e = NULL;
 	BUF_AUTO struct buf token = { 0 };
-	char when[TEXT_TIME_MAX];
 	struct err err = { 0 };
 	enum step step;
 	int rc;
 
 	if (!sa)
 		return fail_not_found(c, c->resource, c->group, c->name);
-	if (asked < EXPIRES_MIN_S)
-		field_error_add(c->arena, &e, "FieldValueInvalid", "spec.expirationSeconds",
-			"Invalid value: %lld: may not specify a duration less than 10 minutes", (long long)asked);
-	if (asked > EXPIRES_MAX_S)
-		field_error_add(c->arena, &e, "FieldValueInvalid", "spec.expirationSeconds",
-			"Invalid value: %lld: may not specify a duration larger than 2^32 seconds", (long long)asked);
-	if (e)
-		return fail_invalid(c, "TokenRequest", "authentication.k8s.io", c->name, e);
-	step = police_node_token(c);
+	step = validate(c, asked);
+	if (step == STEP_NEXT)
+		step = police_node_token(c);
 	if (step == STEP_NEXT)
 		step = audiences(c, &cl);
 	if (step == STEP_NEXT && ref)
@@ -111,21 +188,10 @@ enum step token_create(struct call *c)
 		return step;
 	cl.sa_uid = sa->uid;
 	cl.expires_s = cl.now_s + asked;
-	if (cl.pod && asked == WARN_S) {
+	if (cl.pod && asked == WARN_S && only_ours(c, &cl)) {
 		cl.warn_after_s = cl.expires_s;
 		cl.expires_s = cl.now_s + EXTENDED_S;
 	}
 	rc = tokens_sign(c->api->tokens, &cl, &token, &err);
-	if (rc)
-		return fail_err(c, rc, &err);
-	/* The client is told the short life, so that it comes again in time. */
-	text_time(when, (cl.now_s + asked) * 1000000);
-	doc_mdel(c->input, "status");
-	if (!meta_set(c, c->input, "name", c->name) || !meta_set(c, c->input, "namespace", c->ns) ||
-	    !doc_mset_int(c->doc, c->input, "spec.expirationSeconds", asked) ||
-	    !doc_mset_str(c->doc, c->input, "status.token", token.p) ||
-	    !doc_mset_str(c->doc, c->input, "status.expirationTimestamp", when) ||
-	    !shape_order(c, c->body_type, c->input))
-		return fail_err(c, -ERR_SIZE, NULL);
-	return reply_mut(c, 201, c->input);
+	return rc ? fail_err(c, rc, &err) : answer(c, token.p, cl.now_s, asked);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tokens - bearer tokens: static ones from a file, and those of service accounts,
- * which are JWTs signed by us (RS256).
+ * tokens - bearer tokens: static ones from a file, those of machines that join
+ * (bootstrap_token.c), and those of service accounts, which are JWTs signed by us (RS256).
  *
- * A signature is checked once and its claims kept; that the account, and the pod or
- * node the token is bound to, still are the same objects is asked every time.
+ * A signature is checked once and its claims kept; what they say is held against the
+ * clock and the cache every time (claims.c).
  * Source: KEP-1205 (bound tokens), KEP-4193 (node and jti); RFC 7515, 7519.
  */
 #include <stdio.h>
@@ -19,7 +19,6 @@
 #define TOKEN_MAX     (32u << 10)
 #define VERIFIED_MAX  8192u    /* tokens remembered; over it all are forgotten */
 #define FILE_MAX      (1u << 20)
-#define LEEWAY_S      10       /* clocks of others */
 
 struct tokens {
 	struct api *api;
@@ -171,28 +170,49 @@ static yyjson_doc *part(const char *p, size_t n)
 	return yyjson_read(b.p, b.len, 0);
 }
 
+static int unknown(struct err *reterr)
+{
+	return err_set(reterr, ERR_UNAUTHORIZED, TOKEN_UNKNOWN);
+}
+
+/* Tokens that name no audience are for this API. */
+static bool for_us(struct tokens *t, const struct token_check *check)
+{
+	for (const char *const *w = check ? check->audiences : NULL; w; w++) {
+		if (!*w)
+			return false;
+		if (!strcmp(*w, t->api->issuer))
+			return true;
+	}
+	return true;
+}
+
 static int check_signature(struct tokens *t, const char *token, yyjson_doc **ret, struct err *reterr)
 {
-	const char *dot1 = strchr(token, '.'), *dot2 = dot1 ? strchr(dot1 + 1, '.') : NULL, *alg;
+	const char *dot1 = strchr(token, '.'), *dot2 = dot1 ? strchr(dot1 + 1, '.') : NULL, *alg, *iss;
 	BUF_AUTO struct buf sig = { 0 };
 	yyjson_doc *head, *claims;
 	bool rs256;
+	int rc;
 
 	if (!dot2 || strchr(dot2 + 1, '.') || strlen(token) > TOKEN_MAX || !t->signer)
-		return err_set(reterr, ERR_UNAUTHORIZED, "the token is not known");
+		return unknown(reterr);
 	head = part(token, (size_t)(dot1 - token));
 	alg = head ? doc_str(yyjson_doc_get_root(head), "alg") : NULL;
 	rs256 = alg && !strcmp(alg, "RS256");
 	yyjson_doc_free(head);
 	if (!rs256 || text_unbase64(&sig, dot2 + 1, strlen(dot2 + 1)) || sig.failed)
-		return err_set(reterr, ERR_UNAUTHORIZED, "the token is not well-formed");
-	if (!pki_verify(t->signer, token, (size_t)(dot2 - token), sig.p ? sig.p : "", sig.len))
-		return err_set(reterr, ERR_UNAUTHORIZED, "the token's signature is not ours");
+		return unknown(reterr);
 	claims = part(dot1 + 1, (size_t)(dot2 - dot1 - 1));
-	if (!claims)
-		return err_set(reterr, ERR_UNAUTHORIZED, "the token's claims are not well-formed");
-	*ret = claims;
-	return 0;
+	iss = claims ? doc_str(yyjson_doc_get_root(claims), "iss") : NULL;
+	rc = iss && !strcmp(iss, t->api->issuer) ? 0 : unknown(reterr);
+	if (!rc && !pki_verify(t->signer, token, (size_t)(dot2 - token), sig.p ? sig.p : "", sig.len))
+		rc = err_set(reterr, ERR_UNAUTHORIZED, "the token's signature is not this cloud's");
+	if (rc)
+		yyjson_doc_free(claims);
+	else
+		*ret = claims;
+	return rc;
 }
 
 static int find_claims(struct tokens *t, const char *token, yyjson_val **ret, struct err *reterr)
@@ -220,111 +240,31 @@ static int find_claims(struct tokens *t, const char *token, yyjson_val **ret, st
 	return 0;
 }
 
-static bool has_audience(yyjson_val *aud, const char *want)
-{
-	size_t i, max;
-	yyjson_val *it;
-
-	if (yyjson_is_str(aud))
-		return !strcmp(yyjson_get_str(aud), want);
-	yyjson_arr_foreach(aud, i, max, it)
-		if (yyjson_is_str(it) && !strcmp(yyjson_get_str(it), want))
-			return true;
-	return false;
-}
-
-static bool right_audience(struct tokens *t, yyjson_val *aud, const struct token_check *check)
-{
-	if (!check || !check->audiences)
-		return has_audience(aud, t->api->issuer);
-	for (const char *const *w = check->audiences; *w; w++)
-		if (has_audience(aud, *w))
-			return true;
-	return false;
-}
-
-static bool same_object(struct tokens *t, const struct kinds_kind *k, const char *ns, yyjson_val *ref)
-{
-	const char *name = doc_str(ref, "name"), *uid = doc_str(ref, "uid");
-	struct cache_obj *o;
-
-	if (!ref)
-		return true;
-	o = name ? cache_get(t->api->cache, k->store, k->namespaced ? ns : "", name) : NULL;
-	return o && uid && !strcmp(o->uid, uid);
-}
-
-static void extra(struct buf *b, const char *key, const char *prefix, const char *value)
-{
-	BUF_AUTO struct buf v = { 0 };
-
-	if (!value)
-		return;
-	buf_printf(&v, "%s%s", prefix, value);
-	buf_printf(b, "%s\"%s\":[", b->len > 1 ? "," : "", key);
-	buf_add_json(b, v.p ? v.p : "", v.len);
-	buf_addc(b, ']');
-}
-
-static int make_user(struct arena *a, yyjson_val *claims, const char *ns, const char *sa, struct user *ret)
-{
-	yyjson_val *k8s = yyjson_obj_get(claims, "kubernetes.io");
-	const char **groups = arena_zalloc(a, 3 * sizeof(*groups));
-	BUF_AUTO struct buf b = { 0 };
-
-	if (!groups)
-		return -ERR_SIZE;
-	groups[0] = "system:serviceaccounts";
-	groups[1] = arena_printf(a, "system:serviceaccounts:%s", ns);
-	buf_addc(&b, '{');
-	extra(&b, "authentication.kubernetes.io/credential-id", "JTI=", doc_str(claims, "jti"));
-	extra(&b, "authentication.kubernetes.io/node-name", "", doc_str(k8s, "node.name"));
-	extra(&b, "authentication.kubernetes.io/node-uid", "", doc_str(k8s, "node.uid"));
-	extra(&b, "authentication.kubernetes.io/pod-name", "", doc_str(k8s, "pod.name"));
-	extra(&b, "authentication.kubernetes.io/pod-uid", "", doc_str(k8s, "pod.uid"));
-	buf_addc(&b, '}');
-	ret->name = arena_printf(a, "system:serviceaccount:%s:%s", ns, sa);
-	ret->uid = arena_strdup(a, doc_str(k8s, "serviceaccount.uid"));
-	ret->groups = groups;
-	ret->extra_json = b.failed || b.len < 3 ? NULL : arena_strndup(a, b.p, b.len);
-	return ret->name && ret->uid && groups[1] ? 0 : -ERR_SIZE;
-}
-
 int tokens_verify(struct tokens *t, struct arena *a, const char *token, const struct token_check *check,
 	struct user *ret, struct err *reterr)
 {
-	const struct api_kinds *k = &t->api->k;
 	struct user *fixed = map_get(&t->fixed, token);
-	yyjson_val *claims, *k8s, *sa;
-	const char *iss, *ns, *name;
-	int64_t now = call_now_s();
+	yyjson_val *claims;
 	int rc;
 
-	if (fixed)
-		return user_copy(a, fixed, ret);
+	if (fixed || bootstrap_token_form(token)) {
+		if (!for_us(t, check))
+			return unknown(reterr);
+		return fixed ? user_copy(a, fixed, ret) : bootstrap_token_verify(t->api, a, token, ret, reterr);
+	}
 	rc = find_claims(t, token, &claims, reterr);
-	if (rc)
-		return rc;
-	iss = doc_str(claims, "iss");
-	if (!iss || strcmp(iss, t->api->issuer))
-		return err_set(reterr, ERR_UNAUTHORIZED, "the token's issuer is another");
-	if (now >= doc_int(claims, "exp", 0) + LEEWAY_S || now + LEEWAY_S < doc_int(claims, "nbf", 0))
-		return err_set(reterr, ERR_UNAUTHORIZED, "the token has expired");
-	if (!right_audience(t, yyjson_obj_get(claims, "aud"), check))
-		return err_set(reterr, ERR_UNAUTHORIZED, "the token is for another audience");
-	k8s = yyjson_obj_get(claims, "kubernetes.io");
-	sa = yyjson_obj_get(k8s, "serviceaccount");
-	ns = doc_str(k8s, "namespace");
-	name = doc_str(sa, "name");
-	if (!ns || !name || !sa || !same_object(t, k->service_account, ns, sa))
-		return err_set(reterr, ERR_UNAUTHORIZED, "the token's service account is gone");
-	if (!same_object(t, k->pod, ns, yyjson_obj_get(k8s, "pod")) ||
-	    !same_object(t, k->secret, ns, yyjson_obj_get(k8s, "secret")))
-		return err_set(reterr, ERR_UNAUTHORIZED, "the object the token is bound to is gone");
-	if (!yyjson_obj_get(k8s, "pod") && !same_object(t, k->node, ns, yyjson_obj_get(k8s, "node")))
-		return err_set(reterr, ERR_UNAUTHORIZED, "the node the token is bound to is gone");
-	rc = make_user(a, claims, ns, name, ret);
-	return rc ? err_set(reterr, -rc, "out of memory") : 0;
+	return rc ? rc : claims_check(t->api, a, claims, check, ret, reterr);
+}
+
+void tokens_audiences(struct tokens *t, const char *token, const char *const *audiences, const char **out)
+{
+	yyjson_val *claims = NULL;
+	bool jwt = !map_get(&t->fixed, token) && !bootstrap_token_form(token) && !find_claims(t, token, &claims, NULL);
+
+	for (; *audiences; audiences++)
+		if (jwt ? claims_audience(claims, *audiences) : !strcmp(*audiences, t->api->issuer))
+			*out++ = *audiences;
+	*out = NULL;
 }
 
 /* ---- signing ---- */
@@ -335,8 +275,10 @@ static void ref(struct buf *b, const char *key, const char *name, const char *ui
 		return;
 	buf_printf(b, ",\"%s\":{\"name\":", key);
 	buf_add_json(b, name, strlen(name));
-	buf_adds(b, ",\"uid\":");
-	buf_add_json(b, uid ? uid : "", uid ? strlen(uid) : 0);
+	if (uid && *uid) {
+		buf_adds(b, ",\"uid\":");
+		buf_add_json(b, uid, strlen(uid));
+	}
 	buf_addc(b, '}');
 }
 
@@ -405,8 +347,10 @@ enum step oidc_serve(struct call *c, bool jwks)
 			buf_finish(&b);
 			return fail_text(c, 404, "404 page not found\n");
 		}
+		c->out_public = true;
 		return reply_buf(c, 200, &b, "application/jwk-set+json");
 	}
+	c->out_public = true;
 	buf_adds(&b, "{\"issuer\":");
 	buf_add_json(&b, c->api->issuer, strlen(c->api->issuer));
 	buf_printf(&b, ",\"jwks_uri\":\"https://%s/openid/v1/jwks\",\"response_types_supported\":[\"id_token\"],"

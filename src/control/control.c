@@ -26,6 +26,8 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_node_lifecycle, NULL },
 	{ &ctl_pod_gc, NULL },
 	{ &ctl_ttl, NULL },
+	{ &ctl_aggregation, NULL },
+	{ &ctl_token_cleaner, NULL },
 	{ &ctl_scheduler, "system:kube-scheduler" },
 };
 #define ALL (sizeof(all) / sizeof(*all))

@@ -6,7 +6,8 @@
 #include "control/reconcile.h"
 
 extern const struct ctl_def ctl_gc, ctl_namespace, ctl_serviceaccount, ctl_root_ca, ctl_replicaset, ctl_deployment,
-	ctl_daemonset, ctl_job, ctl_endpointslice, ctl_endpoints, ctl_node_lifecycle, ctl_scheduler, ctl_pod_gc, ctl_ttl;
+	ctl_daemonset, ctl_job, ctl_endpointslice, ctl_endpoints, ctl_node_lifecycle, ctl_scheduler, ctl_pod_gc, ctl_ttl,
+	ctl_aggregation, ctl_token_cleaner;
 
 /* The text published as kube-root-ca.crt; borrowed for the process's life. */
 void ctl_root_ca_set(const char *pem);

@@ -68,6 +68,10 @@ const char *http_header(const struct http_req *r, const char *lower_name);  /* f
 bool http_header_next(const struct http_req *r, size_t *it, const char **ret_name, const char **ret_value);
 /* Subject of the verified client certificate: CN and the O values. False: none. */
 bool http_peer_cert(const struct http_req *r, const char **ret_cn, const char *const **ret_orgs);
+/* The SHA-256 of that certificate (DER) in hex, "" without one. */
+const char *http_peer_fingerprint(const struct http_req *r);
+/* A client certificate was shown that does not verify, or no longer. */
+bool http_peer_refused(const struct http_req *r);
 const char *http_peer_addr(const struct http_req *r);   /* the IP address alone */
 bool http_is_h2(const struct http_req *r);
 /* The handler's own pointer, and what runs once when the request ends for any reason

@@ -140,6 +140,9 @@ struct http_peer {
 	char addr[48];
 	char *cn;
 	char **orgs;
+	char fingerprint[65];
+	int64_t until_s;               /* end of the certificate */
+	bool refused;
 };
 
 struct http_conn {

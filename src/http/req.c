@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/env.h"
 #include "base/log.h"
 #include "http/http_priv.h"
 
@@ -266,11 +267,21 @@ bool http_peer_cert(const struct http_req *r, const char **ret_cn, const char *c
 {
 	const struct http_peer *p = &r->c->peer;
 
-	if (!p->cn || !p->orgs)
+	/* A connection may outlive the certificate it was opened with. */
+	if (!p->cn || !p->orgs || http_peer_refused(r))
 		return false;
 	*ret_cn = p->cn;
 	*ret_orgs = (const char *const *)p->orgs;
 	return true;
+}
+
+const char *http_peer_fingerprint(const struct http_req *r) { return r->c->peer.fingerprint; }
+
+bool http_peer_refused(const struct http_req *r)
+{
+	const struct http_peer *p = &r->c->peer;
+
+	return p->refused || (p->cn && env_wall_us() / 1000000 > p->until_s);
 }
 
 void http_set_context(struct http_req *r, void *ctx, void (*closed)(void *ctx))

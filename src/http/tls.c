@@ -5,16 +5,18 @@
  *
  * A client certificate that does not verify leaves its sender without an identity
  * instead of without a connection, unless one is required: the sender may have a
- * token, and the API answers 401 in words.
+ * token, and else the API answers 401 in words.
  */
 #include <string.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/text.h"
 #include "http/http_priv.h"
 #include "http/pki_priv.h"
 
@@ -131,7 +133,7 @@ bool http_tls_chose_h2(SSL *ssl)
 }
 
 /* UTF-8 text of a name's entry; NULL when it holds a NUL. Caller frees. */
-static char *entry_text(const X509_NAME *name, int at)
+static char *entry_text(X509_NAME *name, int at)
 {
 	unsigned char *u = NULL;
 	int n = ASN1_STRING_to_UTF8(&u, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
@@ -149,25 +151,42 @@ static void free_peer(struct http_peer *peer)
 	free(peer->cn);
 	peer->orgs = NULL;
 	peer->cn = NULL;
+	peer->fingerprint[0] = 0;
+	peer->refused = false;
+}
+
+/* SHA-256 of the certificate, and when it ends. */
+static bool identify(X509 *cert, struct http_peer *peer)
+{
+	unsigned char sum[32];
+	unsigned n = sizeof(sum);
+	struct tm tm;
+
+	if (!X509_digest(cert, EVP_sha256(), sum, &n) || !ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm))
+		return false;
+	text_hex(peer->fingerprint, sum, sizeof(sum));
+	peer->until_s = (int64_t)timegm(&tm);
+	return true;
 }
 
 void http_tls_peer(SSL *ssl, struct http_peer *peer)
 {
 	X509 *cert;
-	const X509_NAME *name;
+	X509_NAME *name;
 	size_t n = 0;
 	int at;
 
 	free_peer(peer);
-	if (!ssl || SSL_get_verify_result(ssl) != X509_V_OK || !(cert = SSL_get0_peer_certificate(ssl)))
+	cert = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
+	if (!cert)
 		return;
-	/* A resumed session was verified when its ticket was made. */
-	if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
-		return;
+	/* A resumed session was verified when its ticket was made; that its certificate
+	 * ended since is seen at each request. */
+	if (SSL_get_verify_result(ssl) != X509_V_OK || !identify(cert, peer))
+		goto bad;
 	name = X509_get_subject_name(cert);
 	/* Of several CNs Go takes the last. */
-	for (at = -1; (at = X509_NAME_get_index_by_NID((X509_NAME *)(uintptr_t)name,
-		       NID_commonName, at)) >= 0;) {
+	for (at = -1; (at = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0;) {
 		free(peer->cn);
 		if (!(peer->cn = entry_text(name, at)))
 			goto bad;
@@ -177,8 +196,7 @@ void http_tls_peer(SSL *ssl, struct http_peer *peer)
 	peer->orgs = calloc(ORGS_MAX + 1, sizeof(*peer->orgs));
 	if (!peer->orgs)
 		goto bad;
-	for (at = -1; n < ORGS_MAX && (at = X509_NAME_get_index_by_NID((X509_NAME *)(uintptr_t)name,
-		       NID_organizationName, at)) >= 0; n++)
+	for (at = -1; n < ORGS_MAX && (at = X509_NAME_get_index_by_NID(name, NID_organizationName, at)) >= 0; n++)
 		if (!(peer->orgs[n] = entry_text(name, at)))
 			goto bad;
 	char **less = realloc(peer->orgs, (n + 1) * sizeof(*less));
@@ -188,4 +206,5 @@ void http_tls_peer(SSL *ssl, struct http_peer *peer)
 	return;
 bad:
 	free_peer(peer);
+	peer->refused = true;
 }

@@ -12,67 +12,12 @@ import threading
 import time
 import urllib.parse
 
-from kubeconfig import Kubeconfig
+from cases import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC, Api, get, message
 
 kubeconfig = sys.argv[1]
-kube = Kubeconfig(kubeconfig)
-server, admin_tls, nobody_tls = kube.server, kube.admin_tls, kube.nobody_tls
-conns = {}
-passed = failed = 0
-
-
-def check(name, ok, got=""):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {name}\n  got: {str(got)[:1200]}")
-
-
-def call(method, path, body=None, headers=None, who="admin"):
-    """(status, headers, bytes) over a kept connection; body: str, bytes or an object."""
-    if body is not None and not isinstance(body, (str, bytes)):
-        body = json.dumps(body)
-    h = {"Content-Type": "application/json"} if body is not None else {}
-    if who not in ("admin", "anonymous"):
-        h["Impersonate-User"] = who
-    h.update(headers or {})
-    h = {k: v for k, v in h.items() if v is not None}
-    key = "anonymous" if who == "anonymous" else "admin"
-    for attempt in (0, 1):
-        if key not in conns:
-            conns[key] = http.client.HTTPSConnection(server.hostname, server.port, timeout=20,
-                                                     context=nobody_tls if key == "anonymous" else admin_tls)
-        try:
-            conns[key].request(method, path, body, h)
-            r = conns[key].getresponse()
-            return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
-        except (OSError, http.client.HTTPException):
-            conns.pop(key).close()
-            if attempt:
-                raise
-
-
-def obj(method, path, body=None, **kw):
-    """(status, object)"""
-    status, _, data = call(method, path, body, **kw)
-    try:
-        return status, json.loads(data)
-    except ValueError:
-        return status, data
-
-
-def get(o, dotted, default=None):
-    for part in dotted.split("."):
-        if isinstance(o, list):
-            o = o[int(part)] if part.isdigit() and int(part) < len(o) else default
-        elif isinstance(o, dict):
-            o = o.get(part, default)
-        else:
-            return default
-    return o
-
+api = Api(kubeconfig)
+server, admin_tls, nobody_tls = api.server, api.kube.admin_tls, api.kube.nobody_tls
+check, call, obj, run = api.check, api.call, api.obj, api.run
 
 NS = "/api/v1/namespaces/flow"
 CM = NS + "/configmaps"
@@ -93,30 +38,6 @@ def deployment(name, **labels):
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
         "replicas": 0, "selector": {"matchLabels": {"app": "w"}}, "template": {
             "metadata": {"labels": labels or {"app": "w"}}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}}}
-
-
-JSON_PATCH = {"Content-Type": "application/json-patch+json"}
-MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
-STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
-APPLY = {"Content-Type": "application/apply-patch+yaml"}
-
-
-# name, method, path, body, options, status, {dotted path: value} or a function of the object
-def run(rows):
-    for name, method, path, body, options, want, expect in rows:
-        status, o = obj(method, path, body, **options)
-        ok = status == want
-        if ok and isinstance(expect, dict):
-            ok = all(get(o, k) == v for k, v in expect.items())
-            if want >= 400:
-                ok = ok and get(o, "kind") == "Status" and get(o, "status") == "Failure" and get(o, "code") == want
-        elif ok and expect:
-            ok = bool(expect(o))
-        check(name, ok, f"{status} {o}")
-
-
-def message(reason, text):
-    return {"reason": reason, "message": text}
 
 
 def errors():
@@ -450,10 +371,4 @@ def limits():
     check("and it lives", call("GET", "/readyz")[0] == 200)
 
 
-for part in (errors, patches, lists, watches, deletes, others, limits):
-    try:
-        part()
-    except Exception as e:                  # one part's surprise must not hide the others
-        check(f"{part.__name__} ran to its end", False, repr(e))
-print(f"{passed} checks passed, {failed} failed")
-sys.exit(1 if failed else 0)
+api.finish(errors, patches, lists, watches, deletes, others, limits)

@@ -8,11 +8,12 @@ import urllib.parse
 
 
 class Kubeconfig:
-    """server: parsed URL; admin_tls, nobody_tls: contexts with and without the client certificate."""
+    """server: parsed URL; ca: PEM; admin_tls, nobody_tls: contexts with and without the client certificate."""
 
     def __init__(self, path):
         self.path = path
         self.server = urllib.parse.urlparse(self.field("server"))
+        self.ca = base64.b64decode(self.field("certificate-authority-data")).decode()
         with tempfile.TemporaryDirectory() as work:
             files = {}
             for name in ("certificate-authority-data", "client-certificate-data", "client-key-data"):

@@ -64,13 +64,6 @@ static void bindings_count_at_once(void **state)
 	assert_int_equal(as(&bob, "GET", "/api/v1/namespaces/kube-system/pods", NULL), 403);
 	assert_int_equal(as(&bob, "GET", "/api/v1/namespaces/default/secrets", NULL), 403);
 	assert_int_equal(as(&bob, "DELETE", PODS "/x", NULL), 403);
-	/* A role that is labelled into view is part of it from now on. */
-	assert_int_equal(admin("POST", RBAC "/clusterroles", "{\"metadata\":{\"name\":\"more\",\"labels\":{"
-		"\"rbac.authorization.k8s.io/aggregate-to-view\":\"true\"}},\"rules\":[{\"verbs\":[\"get\",\"list\"],\"apiGroups\":[\"\"],"
-		"\"resources\":[\"secrets\"]}]}"), 201);
-	assert_int_equal(as(&bob, "GET", "/api/v1/namespaces/default/secrets", NULL), 200);
-	assert_int_equal(admin("DELETE", RBAC "/clusterroles/more", NULL), 200);
-	assert_int_equal(as(&bob, "GET", "/api/v1/namespaces/default/secrets", NULL), 403);
 	assert_int_equal(admin("DELETE", RBAC "/namespaces/default/rolebindings/b", NULL), 200);
 	assert_int_equal(as(&bob, "GET", PODS, NULL), 403);
 	assert_int_equal(as(&ann, "GET", PODS, NULL), 403);

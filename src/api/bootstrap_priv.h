@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bootstrap_priv - what bootstrap.c and bootstrap_rbac.c share. */
+#ifndef API_BOOTSTRAP_PRIV_H
+#define API_BOOTSTRAP_PRIV_H
+
+#include "api/call.h"
+
+struct bootstrap {
+	struct api *api;
+	void (*done)(void *arg, int rc);
+	void *arg;
+	size_t waiting;                /* writes under way */
+	int wave, rc;
+	struct loop_task task;
+};
+
+/* A write of this wave ended. */
+void bootstrap_one_done(struct bootstrap *b, int rc);
+/* A call of this wave. A conflict is as good: somebody else was faster. */
+int bootstrap_call(struct bootstrap *b, const char *method, const char *path, const char *json);
+
+/* Roles and bindings: those that are missing are made, the others get what they lack.
+ * Asked again in the next wave, for what had to be removed first. */
+int bootstrap_rbac(struct bootstrap *b);
+
+#endif
