@@ -91,6 +91,9 @@ static void leg_free(struct leg *g)
 			g->f->by_channel[i] = NULL;
 	if (g->data)
 		spdy_stream_set_context(g->data, NULL);
+	/* Channels have no end of their own: after the last connection the tunnel ends. */
+	if (g->f->ws && list_empty(&g->f->legs))
+		ws_close(g->f->ws, 1000);
 	free(g);
 }
 
