@@ -23,6 +23,7 @@
 
 #define LABELS_MAX 6
 #define CHASE_MAX  8
+#define ADDRESSES_MAX 1000             /* of one Service in one answer */
 #define HEADER     12u
 
 struct answer {
@@ -157,15 +158,6 @@ static void endpoint_label(char out[64], const struct net_endpoint *e)
 			*p = '-';
 }
 
-/* An address is listed once an endpoint port: is this the first with it? */
-static bool first_of_ip(const struct net_service *s, unsigned i)
-{
-	for (unsigned j = 0; j < i; j++)
-		if (usable(s, &s->eps[j]) && !strcmp(s->eps[j].ip, s->eps[i].ip))
-			return false;
-	return true;
-}
-
 static void resolve(struct answer *a, const char *owner, const char *name, int depth);
 
 static void answer_alias(struct answer *a, const char *owner, const struct net_service *s, int depth)
@@ -195,7 +187,7 @@ static void answer_service(struct answer *a, const char *owner, const struct net
 	for (unsigned i = 0; i < s->ep_count; i++) {
 		const struct net_endpoint *e = &s->eps[(i + a->rotate) % s->ep_count];
 
-		if (usable(s, e) && first_of_ip(s, (unsigned)(e - s->eps)) && n++ < 1000)
+		if (usable(s, e) && !e->repeated && n++ < ADDRESSES_MAX)
 			push_ip(a, LDNS_SECTION_ANSWER, owner, e->ip);
 	}
 }
@@ -211,7 +203,7 @@ static void answer_endpoint(struct answer *a, const char *owner, const struct ne
 		if (strcasecmp(own, label))
 			continue;
 		a->found = true;
-		if (first_of_ip(s, i))
+		if (!s->eps[i].repeated)
 			push_ip(a, LDNS_SECTION_ANSWER, owner, s->eps[i].ip);
 	}
 }
@@ -406,7 +398,7 @@ static bool answer_reverse(struct answer *a, const char *owner, const char *name
 		return true;
 	}
 	for (unsigned i = 0; i < s->ep_count; i++)
-		if (!strcmp(s->eps[i].ip, ip) && s->eps[i].hostname && *s->eps[i].hostname && first_of_ip(s, i)) {
+		if (!strcmp(s->eps[i].ip, ip) && s->eps[i].hostname && *s->eps[i].hostname && !s->eps[i].repeated) {
 			snprintf(target, sizeof(target), "%s.%s.%s.svc.%s.", s->eps[i].hostname, s->name, s->ns,
 				a->zone->domain);
 			push_name(a, owner, LDNS_RR_TYPE_PTR, target);

@@ -121,12 +121,10 @@ static void flush_done(void *arg)
 	n->in_flight = false;
 	n->stats.applies++;
 	n->stats.apply_us_last = f->us;
-	list_each(&n->units, it) {
-		struct unit *u = list_entry(it, struct unit, all);
+	while (!list_empty(&n->flying)) {
+		struct unit *u = list_entry(n->flying.next, struct unit, flying);
 
-		if (!u->in_flight)
-			continue;
-		u->in_flight = false;
+		list_del(&u->flying);
 		if (f->rc) {
 			plan_finish(&u->wanted);
 			net_dirty(n, u);
@@ -338,7 +336,7 @@ void net_flush(void *arg)
 
 		plan_diff_fill(&f->text, n->name, &u->applied, &u->wanted);
 		list_del(&u->dirty);
-		u->in_flight = true;
+		list_add_tail(&n->flying, &u->flying);
 	}
 	n->started++;
 	n->synced = true;

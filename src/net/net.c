@@ -26,6 +26,7 @@ static void free_svc(struct svc *s)
 void net_free_unit(struct unit *u)
 {
 	list_del(&u->dirty);
+	list_del(&u->flying);
 	list_del(&u->all);
 	plan_finish(&u->applied);
 	plan_finish(&u->wanted);
@@ -120,6 +121,7 @@ void net_service_set(struct net *n, const struct net_service *told, bool gone)
 		s->id = n->next_id++;
 		count_ns(n, told->ns, 1);
 		list_init(&s->unit.dirty);
+		list_init(&s->unit.flying);
 		list_add_tail(&n->units, &s->unit.all);
 	} else {
 		index_ips(n, s, false);
@@ -215,6 +217,7 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 	n->next_id = 1;
 	list_init(&n->units);
 	list_init(&n->dirty);
+	list_init(&n->flying);
 	list_init(&n->waiters);
 	loop_timer_init(&n->flush_timer, l, net_flush, n);
 	rc = parse_config(n, cfg, reterr);

@@ -45,7 +45,8 @@ void net_pods_keep(struct net *n, const char *const *pod_ids);
 void net_hostport(struct net *n, const char *pod_id, const char *ip, const char *proto, int host_port, int port);
 
 struct net_port { const char *name, *proto; int port, node_port; };
-struct net_endpoint { const char *ip, *hostname; const char *port_name; int port; bool ready, local; };
+struct net_endpoint { const char *ip, *hostname; const char *port_name; int port; bool ready, local;
+	bool repeated; };              /* net's own: one before that is used has the same ip */
 struct net_service {
 	const char *ns, *name;
 	const char *const *ips;        /* cluster addresses, NULL-terminated; empty: headless */

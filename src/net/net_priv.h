@@ -24,8 +24,9 @@ struct dns;
 struct unit {
 	struct plan applied, wanted;
 	struct list dirty;             /* in net.dirty, or alone */
+	struct list flying;            /* in net.flying, or alone */
 	struct list all;               /* in net.units */
-	bool in_flight, gone, blocked; /* blocked: another unit owns an element of ours */
+	bool gone, blocked;            /* blocked: another unit owns an element of ours */
 	bool is_pod;
 };
 
@@ -60,6 +61,7 @@ struct net {
 	struct map namespaces;         /* to the count of its Services */
 	struct map owners;             /* "set key" -> struct unit */
 	struct list units, dirty, waiters;
+	struct list flying;            /* units of the flush under way */
 	uint32_t next_id;
 	struct loop_timer flush_timer;
 	struct loop_task wake_task;

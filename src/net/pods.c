@@ -74,6 +74,7 @@ static struct pod *new_pod(struct net *n, const char *id, uint32_t addr)
 	p->net = n;
 	p->unit.is_pod = true;
 	list_init(&p->unit.dirty);
+	list_init(&p->unit.flying);
 	list_add_tail(&n->units, &p->unit.all);
 	set_ip(p, addr);
 	n->addr_used[addr - n->first_addr] = 1;

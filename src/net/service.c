@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "net/net_priv.h"
 
 struct room { char *p; size_t used; };     /* p NULL: measuring */
@@ -89,9 +90,26 @@ static void walk(struct room *r, const struct net_service *s)
 	}
 }
 
+/* An address is listed once an endpoint port. */
+static void mark_repeated(struct net_service *s)
+{
+	struct net_endpoint *eps = (struct net_endpoint *)s->eps;
+	struct map seen = { 0 };
+
+	for (unsigned i = 0; i < s->ep_count; i++) {
+		if (!eps[i].ready && !s->publish_not_ready)
+			continue;
+		eps[i].repeated = map_get(&seen, eps[i].ip) != NULL;
+		if (!eps[i].repeated)
+			map_put(&seen, eps[i].ip, s, NULL);
+	}
+	map_finish(&seen);
+}
+
 struct net_service *service_copy(const struct net_service *s)
 {
 	struct room r = { 0 };
+	struct net_service *copy;
 	char *block;
 
 	walk(&r, s);
@@ -100,5 +118,7 @@ struct net_service *service_copy(const struct net_service *s)
 		return NULL;
 	r = (struct room){ .p = block };
 	walk(&r, s);
-	return (struct net_service *)(void *)block;
+	copy = (struct net_service *)(void *)block;
+	mark_repeated(copy);
+	return copy;
 }

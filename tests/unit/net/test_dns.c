@@ -10,6 +10,7 @@
 #include <ldns/ldns.h>
 
 #include "net/dns.h"
+#include "net/net_priv.h"
 
 #define EP(a, h, r) { .ip = a, .hostname = h, .port_name = "http", .port = 8080, .ready = r }
 
@@ -17,6 +18,10 @@ static const char *const web_ips[] = { "10.96.0.5", "fd00::5", NULL }, *const no
 static const struct net_port ports[] = { { "http", "TCP", 80, 0 }, { "dns", "UDP", 53, 0 } };
 static const struct net_endpoint db_eps[] = { EP("10.244.0.2", "db-0", true), EP("10.244.0.3", "db-1", true),
 	EP("10.244.0.4", "db-2", false), EP("10.244.0.7", "", true) };
+/* Each address once a port, as endpoint slices have them. */
+static const struct net_endpoint two_ports[] = { { "10.244.0.9", "a", "http", 80, true, true },
+	{ "10.244.0.9", "a", "dns", 53, true, true }, { "10.244.0.10", "", "http", 80, true, true },
+	{ "10.244.0.10", "", "dns", 53, true, true } };
 static struct net_endpoint many_eps[200];
 static char many_ips[200][16];
 static struct net_service services[] = {
@@ -26,8 +31,11 @@ static struct net_service services[] = {
 	{ .ns = "default", .name = "alias", .ips = none, .external_name = "web.default.svc.cluster.local." },
 	{ .ns = "default", .name = "loop", .ips = none, .external_name = "loop.default.svc.cluster.local" },
 	{ .ns = "default", .name = "many", .ips = none, .ports = ports, .port_count = 1, .eps = many_eps, .ep_count = 200 },
+	{ .ns = "default", .name = "ports", .ips = none, .ports = ports, .port_count = 2, .eps = two_ports, .ep_count = 4 },
 	{ .ns = "shop", .name = "late", .ips = none, .eps = db_eps, .ep_count = 4, .publish_not_ready = true },
 };
+
+static struct net_service *copies[sizeof(services) / sizeof(*services)];
 
 static const struct net_service *find(const void *arg, const char *ns, const char *name)
 {
@@ -71,6 +79,9 @@ static const struct {
 	{ "10-244-0-7.db" SVC, "A", "10.244.0.7" },
 	{ "db-9.db" SVC, "A", "NXDOMAIN" },
 	{ "_http._tcp.db" SVC, "SRV", "0 100 8080 db-0.db" SVC " 0 100 8080 db-1.db" SVC " 0 100 8080 10-244-0-7.db" SVC },
+	{ "ports" SVC, "A", "10.244.0.9 10.244.0.10" },
+	{ "a.ports" SVC, "A", "10.244.0.9" },
+	{ "_http._tcp.ports" SVC, "SRV", "0 100 80 a.ports" SVC " 0 100 80 10-244-0-10.ports" SVC },
 	{ "late.shop.svc.cluster.local.", "A", "10.244.0.2 10.244.0.3 10.244.0.4 10.244.0.7" },
 	{ "out" SVC, "CNAME", "Example.com." },
 	{ "alias" SVC, "A", "web" SVC " 10.96.0.5" },
@@ -334,5 +345,13 @@ int main(void)
 		sprintf(many_ips[i], "10.244.1.%d", i);
 		many_eps[i] = (struct net_endpoint)EP(many_ips[i], "", true);
 	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	/* As net keeps what it is told. */
+	for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++) {
+		copies[i] = service_copy(&services[i]);
+		services[i] = *copies[i];
+	}
+	int rc = cmocka_run_group_tests(tests, NULL, NULL);
+	for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++)
+		free(copies[i]);
+	return rc;
 }
