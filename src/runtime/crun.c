@@ -43,7 +43,6 @@
 #define CRUN_CONTAINERS_MAX 5000
 #define CRUN_FILE_JOBS_MAX 2000
 #define CREATE_TIMEOUT_MS 120000
-#define LOG_SIZE_MAX "20971520"      /* then conmon begins the file anew */
 
 /* ---- a place in line ---- */
 
@@ -228,8 +227,15 @@ static void drop_files(struct op *o)
 	struct tree *t = calloc(1, sizeof(*t));
 	struct crun *c = o->c;
 
-	if (!t || asprintf(&t->path, "%s/%s", c->state_dir, o->id) < 0 ||
-	    asprintf(&t->path2, "%s/exits/%s", c->state_dir, o->id) < 0) {
+	if (t && asprintf(&t->path, "%s/%s", c->state_dir, o->id) < 0)
+		t->path = NULL;
+	if (t && asprintf(&t->path2, "%s/exits/%s", c->state_dir, o->id) < 0)
+		t->path2 = NULL;
+	if (!t || !t->path || !t->path2) {
+		if (t) {
+			free(t->path);
+			free(t->path2);
+		}
 		free(t);
 		op_end(o, -ERR_NOMEM, "out of memory");
 		return;
@@ -267,7 +273,13 @@ static void create_fail(struct op *o, const char *message)
 
 static void create_timeout(void *arg)
 {
-	create_fail(arg, "conmon and crun did not create the container in time");
+	struct op *o = arg;
+	struct container *k = map_get(&o->c->containers, o->id);
+	long pid = crun_read_number(k->dir, "conmon.pid");
+
+	if (pid > 0)
+		kill((pid_t)pid, SIGKILL);
+	create_fail(o, "conmon and crun did not create the container in time");
 }
 
 static void set_oom_score(const struct container *k)
@@ -369,7 +381,6 @@ static int start_conmon(struct op *o, struct container *k, struct err *reterr)
 	argv[n++] = "--socket-dir-path"; argv[n++] = k->dir;
 	argv[n++] = "--full-attach";
 	argv[n++] = "--no-sync-log";
-	argv[n++] = "--log-size-max"; argv[n++] = LOG_SIZE_MAX;
 	argv[n++] = "--no-new-keyring";
 	if (k->tty)
 		argv[n++] = "-t";

@@ -156,6 +156,23 @@ bool crun_id_ok(const char *id)
 
 /* ---- adoption ---- */
 
+/*
+ * When a container began that was started just before an earlier life of ours ended: crun's
+ * FIFO, at which it waited until then, is gone, and with that its directory changed. 0: never.
+ * Source: crun, src/libcrun/status.c (exec.fifo).
+ */
+static int64_t began_us(const struct container *k)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/crun/%s/exec.fifo", k->c->run_dir, k->id);
+	if (file_exists(path))
+		return 0;
+	*strrchr(path, '/') = 0;
+	return stat(path, &st) ? 0 : st.st_mtim.tv_sec * INT64_C(1000000) + st.st_mtim.tv_nsec / 1000;
+}
+
 static bool conmon_is_of(long pid, const char *id)
 {
 	BUF_AUTO struct buf b = { 0 };
@@ -195,6 +212,8 @@ static void adopt_one(struct crun *c, const char *id)
 		k->started_us = yyjson_get_sint(yyjson_obj_get(v, "started_us"));
 		k->tty = yyjson_get_bool(yyjson_obj_get(v, "tty"));
 		k->pid = (pid_t)crun_read_number(k->dir, "pidfile");
+		if (!k->started_us && k->pid > 0)
+			k->started_us = began_us(k);
 		here = boot && !strcmp(boot, c->boot_id) && conmon_is_of(crun_read_number(k->dir, "conmon.pid"), id) &&
 			!crun_watch_conmon(k);
 		if (here) {
@@ -221,7 +240,7 @@ void crun_adopt(struct runtime *r, void (*found)(void *, const char *, const cha
 		struct runtime_status st;
 
 		crun_status_of(k, &st);
-		/* Whatever became of it, its program never ran. */
+		/* Whatever became of it, its program never began. */
 		if (!k->started_us)
 			st.state = RUNTIME_CREATED;
 		found(arg, k->id, k->pod_id, &st);

@@ -46,6 +46,7 @@ struct exec {
 	int listen_fd, master_fd, relay_fd;
 	struct loop_fd *listen_watch, *master_watch, *relay_watch;
 	struct buf to_master, to_relay;
+	bool connected;                /* listen_fd is crun's connection */
 	bool relay_eof, master_done, exited_seen;
 	int cols, rows, exit_code;
 	char message[1024];
@@ -119,7 +120,7 @@ static bool flush(int fd, struct buf *b)
 	return n >= 0 || errno == EAGAIN || errno == EINTR;
 }
 
-/* After the terminal's end: once its last words are out, the caller sees the end, then the code. */
+/* No terminal any more, or none ever: once its last words are out, the caller sees the end, then the code. */
 static void relay_drained(struct exec *e)
 {
 	if (e->relay_watch && flush(e->relay_fd, &e->to_relay) && e->to_relay.len) {
@@ -223,6 +224,7 @@ static void console_ready(void *arg, uint32_t events)
 	loop_fd_del(e->listen_watch);
 	close(e->listen_fd);
 	e->listen_fd = conn;
+	e->connected = true;
 	e->listen_watch = loop_fd_add(e->c->loop, conn, EPOLLIN, console_message, e);
 	console_message(e, events);
 }
@@ -292,10 +294,12 @@ static void exec_ended(void *arg, pid_t pid, int wstatus)
 	}
 	e->exited_seen = true;
 	/* The terminal may be on its way, or still hold output: its end comes first. */
-	if (e->listen_fd >= 0 && e->console[0])
-		console_ready(e, 0);
-	if (e->master_fd < 0)
+	if (e->listen_fd >= 0)
+		(e->connected ? console_message : console_ready)(e, 0);
+	if (e->relay_fd < 0)
 		exec_finish(e);
+	else if (e->master_fd < 0)
+		relay_drained(e);
 }
 
 static int prepare_process(struct exec *e, struct container *k, const struct runtime_exec_spec *s, struct err *reterr)
@@ -334,6 +338,8 @@ static int open_pipes(const struct runtime_exec_spec *s, int ours[3], int theirs
 		theirs[i] = fds[i != 0];
 		fcntl(ours[i], F_SETFL, O_NONBLOCK);
 	}
+	if (s->err_in_out && (theirs[2] = fcntl(theirs[1], F_DUPFD_CLOEXEC, 0)) < 0)
+		return err_errno(reterr, "dup");
 	return 0;
 }
 

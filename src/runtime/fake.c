@@ -374,8 +374,16 @@ static int fake_exec(struct runtime_exec **ret, struct runtime *r, const char *i
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	if ((s->in && pipe2(in, O_CLOEXEC | O_NONBLOCK)) || (s->out && pipe2(out, O_CLOEXEC | O_NONBLOCK)) ||
 	    (s->err && pipe2(nothing, O_CLOEXEC | O_NONBLOCK))) {
+		int rc = err_errno(reterr, "pipe");
+
+		for (int i = 0; i < 2; i++) {
+			if (in[i] >= 0)
+				close(in[i]);
+			if (out[i] >= 0)
+				close(out[i]);
+		}
 		free(e);
-		return err_errno(reterr, "pipe");
+		return rc;
 	}
 	if (s->err)
 		close(nothing[1]);

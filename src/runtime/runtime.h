@@ -81,6 +81,7 @@ int runtime_stats(struct runtime *r, const char *id, struct runtime_stats *ret);
  * tty one pty master in fds[0]), non-blocking, the caller's to close. exited runs once. */
 struct runtime_exec;
 struct runtime_exec_spec { const char *const *args, *const *env; const char *cwd; bool tty, in, out, err;
+	bool err_in_out;               /* stderr comes with stdout; not with err */
 	int64_t timeout_ms; };
 int runtime_exec(struct runtime_exec **ret, struct runtime *r, const char *id, const struct runtime_exec_spec *s,
 	int ret_fds[3], void (*exited)(void *arg, int exit_code, const char *message), void *arg, struct err *reterr);

@@ -18,7 +18,7 @@
 #include "base/env.h"
 #include "base/file.h"
 #include "base/loop.h"
-#include "runtime/runtime.h"
+#include "runtime/priv.h"
 
 #define WAIT_MS 20000
 
@@ -124,6 +124,20 @@ static int setup_crun(void **state)
 	return setup(state, backends[1]);
 }
 
+/* What create() asked for, and the test's own. */
+static void remove_groups(struct fix *f)
+{
+	static const char *const below[] = { "/test/pod-1", "/test", "" };
+	char state[128], own[RUNTIME_CGROUP_MAX], group[64];
+
+	snprintf(state, sizeof(state), "%s/state", f->dir);
+	runtime_cgroup(state, own);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(group, sizeof(group), "%s%s", own, below[i]);
+		cgroup_remove(group);
+	}
+}
+
 static int teardown(void **state)
 {
 	struct fix *f = *state;
@@ -134,6 +148,7 @@ static int teardown(void **state)
 		loop_turn(f->loop, 10);
 	runtime_close(f->rt);
 	loop_close(f->loop);
+	remove_groups(f);
 	file_remove_tree(f->dir, NULL);
 	free(f);
 	return 0;
@@ -372,6 +387,50 @@ static void containers_outlive_the_runtime(void **state)
 	remove_one(f, "c-2");
 }
 
+/* The agent may end between the start and the note of it. */
+static void a_start_that_was_not_noted_is_found(void **state)
+{
+	FIX(f);
+	char cmd[256];
+
+	create(f, "c-1", "while true;do sleep 1;done", false);
+	start(f, "c-1");
+	create(f, "c-2", "exit 3", false);
+	runtime_close(f->rt);
+	snprintf(cmd, sizeof(cmd), "sed -i 's/started_us\":[0-9]*/started_us\":0/' %s/state/c-*/state.json", f->dir);
+	assert_int_equal(system(cmd), 0);
+	open_runtime(f);
+	struct runtime_status st;
+	assert_int_equal(runtime_status(f->rt, "c-1", &st), 0);
+	assert_int_equal(st.state, RUNTIME_RUNNING);
+	assert_true(env_wall_us() - st.started_us < 60 * INT64_C(1000000));
+	/* And one that was not started waits for it. */
+	assert_int_equal(runtime_status(f->rt, "c-2", &st), 0);
+	assert_int_equal(st.state, RUNTIME_CREATED);
+	remove_one(f, "c-1");
+	remove_one(f, "c-2");
+}
+
+static void a_log_put_aside_is_followed_by_a_new_one(void **state)
+{
+	FIX(f);
+	char older[160], cmd[512];
+	int64_t end = env_now_ms() + WAIT_MS;
+
+	create(f, "c-1", "i=0;while [ $i -lt 3000 ];do i=$((i+1));echo $i;done", false);
+	snprintf(older, sizeof(older), "%s.1", f->log);
+	start(f, "c-1");
+	assert_int_equal(rename(f->log, older), 0);
+	assert_int_equal(runtime_reopen_log(f->rt, "c-1"), 0);
+	while (access(f->log, F_OK) && env_now_ms() < end)
+		loop_turn(f->loop, 5);
+	wait_until(f, &f->exits, 1);
+	/* Every line, once, in order, over both. */
+	snprintf(cmd, sizeof(cmd), "test \"$(cat %s %s | cut -d' ' -f4 | md5sum)\" = \"$(seq 3000 | md5sum)\"", older, f->log);
+	assert_int_equal(system(cmd), 0);
+	remove_one(f, "c-1");
+}
+
 static void output_goes_to_a_cri_log(void **state)
 {
 	FIX(f);
@@ -427,6 +486,83 @@ static void exec_on_a_terminal(void **state)
 	close(fds[0]);
 	wait_until(f, &f->exec_exits, 1);
 	assert_int_equal(f->exec_code, 3);
+	remove_one(f, "c-1");
+}
+
+/* What was on its way as the program ended is the reader's, whenever it comes for it. How much of
+ * it fits where is the kernel's affair: several sizes. */
+static void exec_on_a_terminal_waits_for_a_slow_reader(void **state)
+{
+	FIX(f);
+	static char text[400000];
+
+	create(f, "c-1", "sleep 100", false);
+	start(f, "c-1");
+	for (unsigned size = 80000; size < 300000; size += 40000) {
+		char script[80];
+		const char *args[] = { "/bin/sh", "-c", script, NULL };
+		struct runtime_exec_spec s = { .args = args, .tty = true, .in = true, .out = true };
+		int64_t end = env_now_ms() + 400;
+		struct runtime_exec *e;
+		struct err err;
+		int fds[3];
+
+		snprintf(script, sizeof(script), "stty -opost; head -c %u /dev/zero", size);
+		f->exec_exits = 0;
+		if (runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err))
+			fail_msg("%s", err.msg);
+		while (env_now_ms() < end)
+			loop_turn(f->loop, 20);
+		assert_int_equal(read_all(f, fds[0], text, sizeof(text)), size);
+		close(fds[0]);
+		wait_until(f, &f->exec_exits, 1);
+		assert_int_equal(f->exec_code, 0);
+	}
+	remove_one(f, "c-1");
+}
+
+static void exec_gives_errors_with_the_output(void **state)
+{
+	FIX(f);
+	const char *args[] = { "/bin/sh", "-c", "echo one;echo two >&2", NULL };
+	struct runtime_exec_spec s = { .args = args, .out = true, .err_in_out = true };
+	struct runtime_exec *e;
+	char text[256];
+	struct err err;
+	int fds[3];
+
+	create(f, "c-1", "sleep 100", false);
+	start(f, "c-1");
+	assert_int_equal(runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err), 0);
+	read_all(f, fds[1], text, sizeof(text));
+	assert_string_equal(text, "one\ntwo\n");
+	close(fds[1]);
+	wait_until(f, &f->exec_exits, 1);
+	remove_one(f, "c-1");
+}
+
+/* The container's first process is a sleep: it waits for nobody else's children. */
+static void exec_ends_though_its_children_have_no_parent(void **state)
+{
+	FIX(f);
+	const char *args[] = { "/bin/sh", "-c", "(sleep 0.2 &) ; sleep 1000 & exit 4", NULL };
+	struct runtime_exec *e;
+	struct err err;
+	int fds[3];
+
+	create(f, "c-1", "exec sleep 100", false);
+	start(f, "c-1");
+	f->exec_exits = 0;
+	for (int i = 1; i <= 20; i++) {
+		struct runtime_exec_spec s = { .args = args, .out = i % 2, .err = i % 2 };
+
+		assert_int_equal(runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err), 0);
+		wait_until(f, &f->exec_exits, i);
+		assert_int_equal(f->exec_code, 4);
+		for (unsigned k = 1; k < 3; k++)
+			if (fds[k] >= 0)
+				close(fds[k]);
+	}
 	remove_one(f, "c-1");
 }
 
@@ -546,9 +682,14 @@ int main(void)
 		BOTH(exec_has_its_own_stdio_and_code),
 		BOTH(exec_is_cut_off_by_its_timeout),
 		CRUN(containers_outlive_the_runtime),
+		CRUN(a_start_that_was_not_noted_is_found),
 		CRUN(output_goes_to_a_cri_log),
+		CRUN(a_log_put_aside_is_followed_by_a_new_one),
 		CRUN(missing_program_is_explained),
 		CRUN(exec_on_a_terminal),
+		CRUN(exec_on_a_terminal_waits_for_a_slow_reader),
+		CRUN(exec_gives_errors_with_the_output),
+		CRUN(exec_ends_though_its_children_have_no_parent),
 		CRUN(exec_of_a_missing_program_is_explained),
 		CRUN(attach_reads_and_writes_the_main_process),
 		CRUN(namespaces_are_pinned_and_found_again),
