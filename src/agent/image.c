@@ -112,6 +112,7 @@ int image_open(struct images **ret, struct loop *l, const struct image_store_con
 	list_init(&m->builds);
 	list_init(&m->pulls);
 	list_init(&m->imports);
+	list_init(&m->unmounts);
 	m->limits = (struct image_limits){
 		.layer_bytes = cfg->layer_bytes_max ? cfg->layer_bytes_max : 16ull << 30,
 		.unpacked_bytes = cfg->unpacked_bytes_max ? cfg->unpacked_bytes_max : 32ull << 30,

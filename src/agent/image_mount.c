@@ -34,6 +34,17 @@ struct mount_job {
 	struct err err;
 	image_mount_fn *done;
 	void *arg;
+	struct mount_job *next;                /* also waiting for an unmount */
+};
+
+struct unmount_job {
+	struct list link;                      /* in images.unmounts */
+	struct images *m;
+	char *dir;
+	struct mount_job *then;                /* of the same container: not before this is done */
+	int rc;
+	void (*done)(void *arg, int rc);
+	void *arg;
 };
 
 static bool container_id_ok(const char *s)
@@ -173,6 +184,7 @@ static void mount_done(void *arg)
 int image_mount(struct images *m, const char *image_id, const char *container_id, image_mount_fn *done, void *arg)
 {
 	const struct image_entry *e;
+	struct unmount_job *before = NULL;
 	struct mount_job *j;
 
 	if (!container_id_ok(container_id))
@@ -197,7 +209,17 @@ int image_mount(struct images *m, const char *image_id, const char *container_id
 	}
 	memcpy(j->chains, e->chains, e->chain_count * sizeof(*j->chains));
 	j->chain_count = e->chain_count;
-	if (workers_submit(m->disk, mount_run, mount_done, j)) {
+	/* The last unmount of it under way: on another thread the two would meet. */
+	list_each(&m->unmounts, it) {
+		struct unmount_job *u = list_entry(it, struct unmount_job, link);
+
+		if (!strcmp(u->dir, j->dir))
+			before = u;
+	}
+	if (before) {
+		j->next = before->then;
+		before->then = j;
+	} else if (workers_submit(m->disk, mount_run, mount_done, j)) {
 		free_mount(j);
 		return -ERR_FULL;
 	}
@@ -205,8 +227,6 @@ int image_mount(struct images *m, const char *image_id, const char *container_id
 }
 
 /* ---- unmounting ---- */
-
-struct unmount_job { char *dir; int rc; void (*done)(void *arg, int rc); void *arg; };
 
 static void unmount_run(void *arg)
 {
@@ -229,11 +249,23 @@ static void unmount_run(void *arg)
 static void unmount_done(void *arg)
 {
 	struct unmount_job *j = arg;
+	struct mount_job *waiting = j->then;
+	struct images *m = j->m;
 
+	list_del(&j->link);
 	if (j->done)
 		j->done(j->arg, j->rc);
 	free(j->dir);
 	free(j);
+	while (waiting) {
+		struct mount_job *w = waiting;
+
+		waiting = w->next;
+		if (!m->closing && !workers_submit(m->disk, mount_run, mount_done, w))
+			continue;
+		w->rc = err_set(&w->err, m->closing ? ERR_CANCELED : ERR_FULL, "too much is under way");
+		mount_done(w);
+	}
 }
 
 int image_unmount(struct images *m, const char *container_id, void (*done)(void *arg, int rc), void *arg)
@@ -247,9 +279,12 @@ int image_unmount(struct images *m, const char *container_id, void (*done)(void 
 		free(j);
 		return -ERR_NOMEM;
 	}
+	j->m = m;
 	j->done = done;
 	j->arg = arg;
+	list_add_tail(&m->unmounts, &j->link);
 	if (workers_submit(m->disk, unmount_run, unmount_done, j)) {
+		list_del(&j->link);
 		free(j->dir);
 		free(j);
 		return -ERR_FULL;

@@ -63,7 +63,7 @@ struct images {
 	struct stat index_stat;                /* of what index was read from */
 	struct config_box *box;                /* what image_config gave out last */
 	struct list builds;                    /* struct image_build */
-	struct list pulls, imports;
+	struct list pulls, imports, unmounts;
 	struct map making;                     /* chain id -> struct image_build_layer that makes it */
 	unsigned pull_count, downloads, unpacks;
 	unsigned seq;
