@@ -34,7 +34,11 @@ static void container_exited(void *arg, const char *id, const struct runtime_sta
 {
 	struct agent *a = arg;
 	struct ctr *c = map_get(&a->by_ctr, id);
+	struct adopted *ad = map_get(&a->adopted, id);
 
+	/* Its pod is not known yet: it will be taken up as it is now. */
+	if (ad)
+		ad->st = *st;
 	if (!c || strcmp(c->id, id))
 		return;
 	ctr_exited(c, st);
@@ -93,33 +97,82 @@ static void drop_orphans(struct agent *a)
 	}
 }
 
-/* Directories and namespaces of pods that are gone. */
-static void drop_leftovers(struct agent *a)
+/* Names in dir of pods that are gone: fn gets the pod's uid, which begins at the last
+ * `before` in the name (0: with the name) and ends at its first `after`. */
+static void each_leftover(struct agent *a, const char *dir, char before, char after,
+	void (*fn)(struct agent *a, const char *path, const char *uid))
 {
-	static const char *const groups[] = { "", "burstable/", "besteffort/" };
-	char path[PATH_MAX];
 	struct dirent *e;
-	DIR *d;
+	DIR *d = opendir(dir);
 
-	snprintf(path, sizeof(path), "%s/pods", a->data_dir);
-	d = opendir(path);
 	while (d && (e = readdir(d))) {
-		struct pod gone = { .a = a };
+		const char *at = before ? strrchr(e->d_name, before) : NULL;
+		char path[PATH_MAX + 256], uid[CTR_ID_MAX];
 
-		if (e->d_name[0] == '.' || map_get(&a->pods, e->d_name))
-			continue;
-		snprintf(path, sizeof(path), "%s/pods/%s", a->data_dir, e->d_name);
-		gone.dir = path;
-		volumes_remove(&gone);
-		for (unsigned i = 0; i < 3; i++) {
-			char cgroup[300];
-
-			snprintf(cgroup, sizeof(cgroup), "%spod%s", groups[i], e->d_name);
-			runtime_sandbox_remove(a->rt, e->d_name, cgroup);
-		}
+		at = at ? at + 1 : e->d_name;
+		snprintf(uid, sizeof(uid), "%.*s", (int)(after ? strcspn(at, (char[]){ after, 0 }) : strlen(at)), at);
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		if (e->d_name[0] != '.' && *uid && !map_get(&a->pods, uid))
+			fn(a, path, uid);
 	}
 	if (d)
 		closedir(d);
+}
+
+static void drop_sandbox(struct agent *a, const char *path, const char *uid)
+{
+	static const char *const groups[] = { "", "burstable/", "besteffort/" };
+
+	(void)path;
+	for (unsigned i = 0; i < 3; i++) {
+		char cgroup[CTR_ID_MAX + 20];
+
+		snprintf(cgroup, sizeof(cgroup), "%spod%s", groups[i], uid);
+		runtime_sandbox_remove(a->rt, uid, cgroup);
+	}
+}
+
+static void drop_pod(struct agent *a, const char *path, const char *uid)
+{
+	struct pod gone = { .a = a, .dir = (char *)path };
+
+	volumes_remove(&gone);
+	drop_sandbox(a, path, uid);
+}
+
+static void drop_logs(struct agent *a, const char *path, const char *uid)
+{
+	(void)uid;
+	agent_remove_tree(a, path);
+}
+
+/* What was not removed before the agent ended, or of pods that went while it was away. */
+static void drop_leftovers(struct agent *a)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/ns", a->run_dir);
+	each_leftover(a, path, 0, '.', drop_sandbox);
+	snprintf(path, sizeof(path), "%s/pods", a->data_dir);
+	each_leftover(a, path, 0, 0, drop_pod);
+	snprintf(path, sizeof(path), "%s/logs", a->data_dir);
+	each_leftover(a, path, '_', 0, drop_logs);
+}
+
+static void tree_run(void *path)
+{
+	struct err e;
+
+	if (file_remove_tree(path, &e))
+		log_warn("%s", e.msg);
+}
+
+void agent_remove_tree(struct agent *a, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (copy && workers_submit(a->removals, tree_run, free, copy))
+		free(copy);            /* found at the next start */
 }
 
 static void keep_known(struct agent *a)
@@ -253,8 +306,9 @@ static int open_parts(struct agent *a, const struct agent_config *cfg, struct er
 	net.state_dir = state;
 	if (strcmp(runtime, "fake") && (rc = net_open(&a->net, a->loop, &net, reterr)))
 		return rc;
-	if (workers_open(&a->workers, a->loop, "agent", 1, WORKER_JOBS_MAX) || fetcher_open(&a->fetcher, a->loop) ||
-	    recorder_open(&a->recorder, a))
+	if (workers_open(&a->workers, a->loop, "agent", 1, WORKER_JOBS_MAX) ||
+	    workers_open(&a->removals, a->loop, "agent-removals", 1, WORKER_JOBS_MAX) || fetcher_open(&a->fetcher, a->loop) ||
+	    recorder_open(&a->recorder, a) || rotator_open(&a->rotator, a))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	if (cfg->serving_cert && cfg->serving_key && (rc = kubelet_open(&a->kubelet, a, cfg, reterr)))
 		return rc;
@@ -338,6 +392,8 @@ void agent_close(struct agent *a)
 			probes_stop(&p->ctrs[i]);
 			handler_cancel(p->ctrs[i].hook);
 			p->ctrs[i].hook = NULL;
+			rotator_del(p->ctrs[i].log);
+			p->ctrs[i].log = NULL;
 		}
 	}
 	if (a->client)
@@ -349,6 +405,8 @@ void agent_close(struct agent *a)
 		net_close(a->net);
 	if (a->workers)
 		workers_close(a->workers);
+	if (a->removals)
+		workers_close(a->removals);
 	it = 0;
 	while (map_next(&a->pods, &it, &key, &v))
 		pod_close(v);
@@ -356,6 +414,7 @@ void agent_close(struct agent *a)
 	while (map_next(&a->adopted, &it, &key, &v))
 		free(v);
 	node_close(a->node);
+	rotator_close(a->rotator);
 	recorder_close(a->recorder);
 	fetcher_close(a->fetcher);
 	map_finish(&a->pods);

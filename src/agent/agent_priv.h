@@ -33,6 +33,8 @@ struct recorder;
 struct services;
 struct node;
 struct kubelet;
+struct rotator;
+struct rotated;
 
 /* ---- one ended instance of a container, as status shows it ---- */
 struct termination {
@@ -61,11 +63,13 @@ struct ctr {
 	char *message;
 	struct termination term, last; /* of this instance (EXITED); of the one before */
 	bool has_last, ready;
-	bool hook_failed, kill_told, prestop_running;
+	bool prestop_running;
 	int64_t stop_deadline_ms;
 	struct probe *probes[PROBE_KINDS];
 	struct start *start;           /* the start under way */
 	struct handler *hook;          /* the hook under way */
+	struct rotated *log;           /* while it runs */
+	bool attached;                 /* this instance has had a client */
 };
 
 struct condition { bool value, set; int64_t since_us; const char *reason; char *message; };
@@ -104,7 +108,7 @@ struct pod {
 	struct loop_timer wake;
 	int64_t wake_at_ms;
 	/* status */
-	bool status_dirty, status_busy, delete_busy;
+	bool status_dirty, status_busy;
 	int64_t status_backoff_ms;
 	struct loop_timer status_timer;
 	struct loop_task status_task;
@@ -121,12 +125,14 @@ struct agent {
 	struct runtime *rt;
 	struct net *net;
 	struct images *images;
-	struct workers *workers;
+	struct workers *workers;       /* short jobs */
+	struct workers *removals;      /* of trees, however long they take */
 	struct fetcher *fetcher;
 	struct recorder *recorder;
 	struct services *services;
 	struct node *node;
 	struct kubelet *kubelet;
+	struct rotator *rotator;
 	struct map pods;               /* uid -> struct pod */
 	struct map by_ctr;             /* container id -> struct ctr */
 	struct map refs;               /* "configmaps/ns/name" -> struct ref */
@@ -140,6 +146,8 @@ struct agent {
 /* ---- agent.c ---- */
 /* What the runtime held at start, until its pod is known. */
 struct adopted { char pod_id[CTR_ID_MAX]; struct runtime_status st; };
+
+void agent_remove_tree(struct agent *a, const char *path);   /* in the background */
 
 /* ---- pod.c: the one place of effects ---- */
 struct pod *pod_open(struct agent *a, yyjson_val *obj);
@@ -161,7 +169,6 @@ int64_t pod_grace_ms(const struct pod *p);
 
 /* ---- podstart.c: one container from image to running ---- */
 void ctr_start(struct ctr *c);
-void ctr_start_cancel(struct ctr *c);             /* at agent_close */
 void ctr_running(struct ctr *c);                  /* probes and hooks begin; also after adoption */
 void ctr_id(char out[CTR_ID_MAX], const char *uid, const char *name, unsigned attempt);
 
@@ -175,10 +182,12 @@ void spec_hostname(char out[64], yyjson_val *pod);
 bool spec_host_network(yyjson_val *pod);
 
 /* ---- podenv.c ---- */
-struct strv { char **v; size_t n, cap; };         /* NULL-terminated once n > 0 */
+struct strv { char **v; size_t n, cap;            /* NULL-terminated once n > 0 */
+	struct map names; };                      /* of an environment: name -> place in v, from 1 */
 void strv_finish(struct strv *s);
 int strv_add(struct strv *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-const char *strv_env(const struct strv *s, const char *name);
+int strv_set(struct strv *env, const char *name, const char *value, size_t value_len);
+const char *strv_env(const struct strv *s, const char *name);   /* of what strv_set and env_build put there */
 /* $(VAR) by env; $$ is one dollar; unknown names stay. malloc'd. */
 char *env_expand(const char *s, const struct strv *env);
 /* Environment of c, in order; image: the image's own. -ERR_AGAIN: something referenced is not
@@ -220,10 +229,6 @@ int podfiles_write(struct pod *p, struct err *reterr);   /* hosts, resolv.conf *
 void resolv_conf(struct buf *out, yyjson_val *pod, const char *host, const char *ns, const char *dns_ip,
 	const char *cluster_domain);
 void hosts_file(struct buf *out, yyjson_val *pod, const char *ip, const char *hostname, const char *cluster_domain);
-/* uid, gid and groups of user ("name", "uid", "uid:gid") by the root's own /etc/passwd and /etc/group. */
-int user_lookup(const char *rootfs, const char *user, uint32_t *ret_uid, uint32_t *ret_gid, bool *ret_numeric,
-	struct err *reterr);
-unsigned user_groups(const char *rootfs, const char *user, uint32_t uid, uint32_t *out, unsigned max);
 
 /* ---- podstatus.c ---- */
 void status_changed(struct pod *p);               /* will be written soon */
@@ -233,12 +238,14 @@ void status_conditions(struct pod *p);
 char *status_text(struct pod *p);                 /* malloc'd JSON of status */
 void status_adopt(struct pod *p);                 /* what only the API remembers of earlier lives */
 void status_close(struct pod *p);
+/* It has ended and waits to be started again: shown as waiting. */
+bool ctr_backing_off(const struct ctr *c);
 
 /* ---- handler.c: one probe's or hook's action ---- */
-/* message: "" or why it failed. */
+/* message: why it failed; with ok: "" or what is odd about the success. */
 typedef void handler_fn(void *arg, bool ok, const char *message);
-/* action: an object with exec, httpGet, tcpSocket or sleep. NULL: done runs on the loop soon
- * with the failure or could not be started at all (message in reterr). */
+/* action: an object with exec, httpGet, tcpSocket or sleep. NULL: it could not be started, and
+ * done will not run (message in reterr). */
 struct handler *handler_run(struct ctr *c, yyjson_val *action, int64_t timeout_ms, handler_fn *done, void *arg,
 	struct err *reterr);
 void handler_cancel(struct handler *h);           /* done will not run; accepts NULL */
@@ -249,10 +256,11 @@ void probes_stop(struct ctr *c);
 
 /* ---- fetch.c: plain HTTP(S) GETs ---- */
 struct fetch;
-typedef void fetch_fn(void *arg, int status, const char *error);
+/* text: of the answer's body, cut at a few KiB; with status 0: why there is none. */
+typedef void fetch_fn(void *arg, int status, const char *text);
 int fetcher_open(struct fetcher **ret, struct loop *l);
 void fetcher_close(struct fetcher *f);
-/* headers: "Name: value", NULL-terminated. status 0: error says why. */
+/* headers: "Name: value", NULL-terminated. */
 struct fetch *fetch_get(struct fetcher *f, const char *url, const char *const *headers, int64_t timeout_ms,
 	fetch_fn *done, void *arg);
 void fetch_cancel(struct fetch *f);
@@ -279,6 +287,13 @@ int kubelet_open(struct kubelet **ret, struct agent *a, const struct agent_confi
 void kubelet_close(struct kubelet *k);
 /* Nothing more comes into the log of this container. */
 void kubelet_log_ended(struct kubelet *k, const char *ctr_id);
+
+/* ---- logrotate.c ---- */
+int rotator_open(struct rotator **ret, struct agent *a);
+void rotator_close(struct rotator *r);
+/* The log of c, which runs; NULL: it grows without bound. Not after rotator_close. */
+struct rotated *rotator_add(struct ctr *c);
+void rotator_del(struct rotated *g);              /* accepts NULL */
 
 /* Log of one instance: data_dir/logs/<ns>_<name>_<uid>/<container>/<attempt>.log */
 void log_path(char *out, size_t size, const struct pod *p, const char *ctr_name, unsigned attempt);

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ctrlog - see ctrlog.h. Growth is seen by inotify: nothing polls. */
+/*
+ * ctrlog - see ctrlog.h. Growth is seen by inotify: nothing polls.
+ *
+ * A log is two files at most: path, and path.1 with what came before (logrotate.c). Each file
+ * is read to its end, and once more when its successor is there: nothing is written to it
+ * any more by then.
+ */
 #include "agent/ctrlog.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,7 +23,6 @@
 #include "base/text.h"
 
 #define TAIL_STEP (64u << 10)
-#define FOLLOWED (IN_MODIFY | IN_ATTRIB)     /* IN_ATTRIB: also when its name is taken away */
 #define TAIL_BYTES_MAX (64u << 20)     /* how far back a tail is looked for */
 
 struct ctrlog {
@@ -25,7 +32,8 @@ struct ctrlog {
 	void (*end)(void *arg);
 	void *arg;
 	char *path;
-	int fd, notify;
+	int fd, next;                          /* next: of the file after fd; -1: not known */
+	int notify, grows;                     /* inotify, its watch of fd */
 	struct loop_fd *watch;
 	struct loop_task task;
 	struct buf in, out;
@@ -33,15 +41,49 @@ struct ctrlog {
 	int64_t left;                          /* of limit_bytes */
 };
 
-/* Where the last n lines begin (counting F entries from the end). */
-static off_t tail_start(int fd, int64_t lines)
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+}
+
+static int open_older(const char *path)
+{
+	char older[PATH_MAX];
+
+	snprintf(older, sizeof(older), "%s.1", path);
+	return open(older, O_RDONLY | O_CLOEXEC);
+}
+
+/* The file that goes on where fd ends; -1: fd is the newest. */
+static int open_next(const char *path, int fd)
+{
+	int newest = open(path, O_RDONLY | O_CLOEXEC), older = open_older(path);
+
+	if (newest >= 0 && same_file(newest, fd)) {
+		close(newest);
+		newest = -1;
+	} else if (older >= 0 && !same_file(older, fd)) {   /* renewed twice since */
+		if (newest >= 0)
+			close(newest);
+		return older;
+	}
+	if (older >= 0)
+		close(older);
+	return newest;
+}
+
+/* Where the last n entries begin; *ret_missing: how many more there would have to be. */
+static off_t tail_start(int fd, int64_t lines, int64_t *ret_missing)
 {
 	struct stat st;
 	off_t end, at;
 	int64_t seen = 0;
 	char *p;
 
-	if (fstat(fd, &st) || lines < 0)
+	*ret_missing = 0;
+	if (fstat(fd, &st))
 		return 0;
 	if (!lines)
 		return st.st_size;
@@ -63,7 +105,35 @@ static off_t tail_start(int fd, int64_t lines)
 		at -= (off_t)n;
 	}
 	free(p);
+	if (!at)
+		*ret_missing = lines - seen - (end > 0);
 	return at;
+}
+
+/* Opens where reading begins: the last `tail` entries, -1: the oldest. -1: no log. */
+static int open_begin(const char *path, int64_t tail)
+{
+	int newest = open(path, O_RDONLY | O_CLOEXEC), older = open_older(path), fd;
+	int64_t missing = tail;
+	off_t at = 0;
+
+	/* Renamed between the two. */
+	if (newest >= 0 && older >= 0 && same_file(newest, older)) {
+		close(older);
+		older = -1;
+	}
+	if (newest >= 0 && tail >= 0)
+		at = tail_start(newest, tail, &missing);
+	fd = older >= 0 && (missing || newest < 0) ? older : newest;
+	if (fd == older && fd >= 0 && tail >= 0)
+		at = tail_start(older, missing, &missing);
+	if (newest >= 0 && newest != fd)
+		close(newest);
+	if (older >= 0 && older != fd)
+		close(older);
+	if (fd >= 0)
+		lseek(fd, at, SEEK_SET);
+	return fd;
 }
 
 /* One entry without its newline, to out when it passes. */
@@ -131,19 +201,26 @@ static void end(struct ctrlog *l)
 	fn(arg);
 }
 
-/* Over its size limit conmon puts a new file in the old one's place. */
-static bool replaced(struct ctrlog *l)
+/* By descriptor: its name may be another by now. */
+static void watch_growth(struct ctrlog *l)
 {
-	struct stat st;
-	int fd;
+	char path[64];
 
-	if (fstat(l->fd, &st) || st.st_nlink || (fd = open(l->path, O_RDONLY | O_CLOEXEC)) < 0)
-		return false;
+	if (l->notify < 0)
+		return;
+	if (l->grows >= 0)
+		inotify_rm_watch(l->notify, l->grows);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", l->fd);
+	l->grows = inotify_add_watch(l->notify, path, IN_MODIFY);
+}
+
+static void go_on(struct ctrlog *l)
+{
 	close(l->fd);
-	l->fd = fd;
-	if (l->notify >= 0)
-		inotify_add_watch(l->notify, l->path, FOLLOWED);
-	return true;
+	l->fd = l->next;
+	l->next = -1;
+	buf_clear(&l->in);
+	watch_growth(l);
 }
 
 static void turn(void *arg)
@@ -168,7 +245,12 @@ static void turn(void *arg)
 	}
 	if (!l->left) {
 		end(l);
-	} else if (n > 0 || replaced(l)) {
+	} else if (n > 0) {
+		loop_defer(l->loop, &l->task, turn, l);
+	} else if (l->next >= 0) {
+		go_on(l);
+		loop_defer(l->loop, &l->task, turn, l);
+	} else if ((l->next = open_next(l->path, l->fd)) >= 0) {
 		loop_defer(l->loop, &l->task, turn, l);
 	} else if (!l->o.follow || l->finished) {
 		end(l);
@@ -186,6 +268,24 @@ static void grown(void *arg, uint32_t events)
 	loop_defer(l->loop, &l->task, turn, l);
 }
 
+/* The file as it grows, and its directory for a new one. */
+static int watch_all(struct ctrlog *l)
+{
+	char dir[PATH_MAX];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", l->path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = 0;
+	l->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (l->notify < 0 || inotify_add_watch(l->notify, slash ? dir : ".", IN_MOVED_TO | IN_CREATE | IN_ONLYDIR) < 0)
+		return -ERR_IO;
+	watch_growth(l);
+	l->watch = loop_fd_add(l->loop, l->notify, EPOLLIN, grown, l);
+	return l->grows >= 0 && l->watch ? 0 : -ERR_IO;
+}
+
 int ctrlog_open(struct ctrlog **ret, struct loop *loop, const char *path, const struct ctrlog_opts *o,
 	bool (*write)(void *arg, const char *p, size_t n), void (*end_fn)(void *arg), void *arg)
 {
@@ -199,22 +299,17 @@ int ctrlog_open(struct ctrlog **ret, struct loop *loop, const char *path, const 
 	l->end = end_fn;
 	l->arg = arg;
 	l->left = o->limit_bytes;
-	l->notify = -1;
+	l->notify = l->next = l->grows = -1;
 	l->path = strdup(path);
-	l->fd = l->path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	l->fd = l->path ? open_begin(path, o->tail) : -1;
 	if (l->fd < 0) {
 		free(l->path);
 		free(l);
 		return -ERR_NOT_FOUND;
 	}
-	lseek(l->fd, tail_start(l->fd, o->tail), SEEK_SET);
-	if (o->follow) {
-		l->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-		if (l->notify < 0 || inotify_add_watch(l->notify, path, FOLLOWED) < 0 ||
-		    !(l->watch = loop_fd_add(loop, l->notify, EPOLLIN, grown, l))) {
-			ctrlog_close(l);
-			return -ERR_IO;
-		}
+	if (o->follow && watch_all(l)) {
+		ctrlog_close(l);
+		return -ERR_IO;
 	}
 	loop_defer(loop, &l->task, turn, l);
 	*ret = l;
@@ -243,6 +338,8 @@ void ctrlog_close(struct ctrlog *l)
 		close(l->notify);
 	if (l->fd >= 0)
 		close(l->fd);
+	if (l->next >= 0)
+		close(l->next);
 	buf_finish(&l->in);
 	buf_finish(&l->out);
 	free(l->path);
@@ -255,18 +352,19 @@ void ctrlog_tail(struct buf *out, const char *path, unsigned lines, size_t max)
 	char piece[8192];
 	ssize_t n;
 
-	l.fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (l.fd < 0)
-		return;
-	lseek(l.fd, tail_start(l.fd, lines), SEEK_SET);
-	while (l.out.len < 64 * max && (n = read(l.fd, piece, sizeof(piece))) > 0) {
-		buf_add(&l.in, piece, (size_t)n);
-		take_lines(&l);
+	l.fd = open_begin(path, lines);
+	while (l.fd >= 0) {
+		while (l.out.len < 64 * max && (n = read(l.fd, piece, sizeof(piece))) > 0) {
+			buf_add(&l.in, piece, (size_t)n);
+			take_lines(&l);
+		}
+		l.next = l.out.len < 64 * max ? open_next(path, l.fd) : -1;
+		close(l.fd);
+		l.fd = l.next;
 	}
 	if (l.out.len > max)
 		buf_consume(&l.out, l.out.len - max);
 	buf_add(out, l.out.p, l.out.len);
 	buf_finish(&l.in);
 	buf_finish(&l.out);
-	close(l.fd);
 }

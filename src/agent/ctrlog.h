@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctrlog - reading a container's log: lines "TIME STREAM TAG TEXT" as the CRI has them
- * (TAG P: the line goes on in the next entry), filtered, followed as it grows.
+ * ctrlog - reading a container's log: entries "TIME STREAM TAG TEXT" as the CRI has them
+ * (TAG P: the line goes on in the next entry), filtered, followed as it grows and through
+ * its renewals; what was put aside as path.1 is read first.
  *
- * Thread:  loop thread; files are local, read in pieces of CTRLOG_PIECE a turn.
- * Promise: write gets whole pieces of output in order; end runs once, then nothing.
+ * Thread:  loop thread; files are local, read in pieces of CTRLOG_PIECE a turn (where a tail
+ *          begins is looked for at once).
+ * Promise: write gets whole pieces of output in order; end runs once, then nothing. A renewal
+ *          loses nothing and repeats nothing, unless the reader is two behind.
  * Source:  the CRI logging format; kubelet kuberuntime/logs.
  * Tests:   tests/unit/agent/test_ctrlog.c
  */
@@ -21,11 +24,11 @@ struct loop;
 struct ctrlog;
 
 #define CTRLOG_PIECE (32u << 10)
-#define CTRLOG_LINE_MAX (256u << 10)   /* a longer one is cut into several */
+#define CTRLOG_LINE_MAX (256u << 10)   /* a longer entry is passed over; conmon's are far shorter */
 
 struct ctrlog_opts {
 	bool follow, timestamps;
-	int64_t tail;                  /* last lines only; -1: all */
+	int64_t tail;                  /* last entries only; -1: all */
 	int64_t since_us;              /* wall clock; 0: all */
 	int64_t limit_bytes;           /* -1: none */
 	int stream;                    /* 0: both, 1: stdout, 2: stderr */

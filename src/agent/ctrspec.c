@@ -7,6 +7,7 @@
  */
 #include "agent/ctrspec.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -164,20 +165,21 @@ static int set_user(struct ctrspec *cs, struct ctr *c, const char *rootfs, const
 {
 	int64_t uid = security_int(c, "runAsUser"), gid = security_int(c, "runAsGroup");
 	const char *policy = doc_str(c->pod->spec, "securityContext.supplementalGroupsPolicy");
-	char user[32];
-	bool numeric = true;
+	char number[32];
+	const char *user = uid >= 0 ? number : ic->user;
+	struct image_user u;
 	yyjson_val *v;
 	size_t i, n;
 	int rc;
 
-	snprintf(user, sizeof(user), "%lld", (long long)uid);
-	rc = user_lookup(rootfs, uid >= 0 ? user : ic->user, &cs->spec.uid, &cs->spec.gid, &numeric, reterr);
+	snprintf(number, sizeof(number), "%lld", (long long)uid);
+	rc = image_user(rootfs, user, &u, reterr);
 	if (rc)
 		return rc;
-	if (gid >= 0)
-		cs->spec.gid = (uint32_t)gid;
+	cs->spec.uid = u.uid;
+	cs->spec.gid = gid >= 0 ? (uint32_t)gid : u.gid;
 	if (security_bool(c, "runAsNonRoot", false)) {
-		if (!numeric && uid < 0)
+		if (*user && *user != ':' && !isdigit((unsigned char)*user))
 			return err_set(reterr, ERR_INVALID, "container has runAsNonRoot and image has non-numeric user (%s), "
 				"cannot verify user is non-root", ic->user);
 		if (!cs->spec.uid)
@@ -187,9 +189,8 @@ static int set_user(struct ctrspec *cs, struct ctr *c, const char *rootfs, const
 	}
 	cs->spec.groups = cs->groups;
 	add_group(cs, cs->spec.gid);
-	if (!policy || strcmp(policy, "Strict"))
-		cs->spec.group_count += user_groups(rootfs, uid >= 0 ? user : ic->user, cs->spec.uid,
-			cs->groups + cs->spec.group_count, CTRSPEC_GROUPS_MAX / 2);
+	for (unsigned k = 0; k < u.group_count && (!policy || strcmp(policy, "Strict")); k++)
+		add_group(cs, u.groups[k]);
 	yyjson_arr_foreach(doc_get(c->pod->spec, "securityContext.supplementalGroups"), i, n, v)
 		add_group(cs, yyjson_get_int(v));
 	if (doc_int(c->pod->spec, "securityContext.fsGroup", -1) >= 0)

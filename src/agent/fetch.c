@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fetch - HTTP(S) GETs of probes and hooks: libcurl's multi interface on the loop. Certificates
- * are not checked (as upstream's probes do not); a redirect is an answer and is not followed. */
+/*
+ * fetch - HTTP(S) GETs of probes and hooks: libcurl's multi interface on the loop. Certificates
+ * are not checked (as upstream's probes do not). A redirect to the same host is followed, one to
+ * another host is the answer.
+ * Source: kubernetes pkg/probe/http/http.go (RedirectChecker).
+ */
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 
 #include "agent/agent_priv.h"
+#include "base/env.h"
 
 #define BODY_MAX (10u << 10)
+#define REDIRECTS_MAX 10
 
 struct fetcher {
 	struct loop *loop;
@@ -20,7 +27,10 @@ struct fetch {
 	struct fetcher *f;
 	CURL *easy;
 	struct curl_slist *headers;
-	size_t got;
+	struct buf body;
+	bool body_cut;
+	unsigned redirects;
+	int64_t deadline_ms;
 	char error[CURL_ERROR_SIZE];
 	fetch_fn *done;
 	void *arg;
@@ -33,7 +43,48 @@ static void fetch_free(struct fetch *t)
 	curl_multi_remove_handle(t->f->multi, t->easy);
 	curl_easy_cleanup(t->easy);
 	curl_slist_free_all(t->headers);
+	buf_finish(&t->body);
 	free(t);
+}
+
+static char *host_of(const char *url)
+{
+	CURLU *u = curl_url();
+	char *part = NULL, *host = NULL;
+
+	if (u && !curl_url_set(u, CURLUPART_URL, url, 0) && !curl_url_get(u, CURLUPART_HOST, &part, 0))
+		host = strdup(part);
+	curl_free(part);
+	curl_url_cleanup(u);
+	return host;
+}
+
+/* Ask on where a redirect points, if that is the same host. */
+static bool redirected(struct fetch *t)
+{
+	const char *to = NULL, *from = NULL;
+	int64_t left = t->deadline_ms - env_now_ms();
+	char *host, *own;
+	bool same;
+
+	curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to);
+	curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &from);
+	host = to ? host_of(to) : NULL;
+	own = from ? host_of(from) : NULL;
+	same = host && own && !strcasecmp(host, own);
+	free(host);
+	free(own);
+	if (!same)
+		return false;
+	if (++t->redirects > REDIRECTS_MAX)
+		return false;
+	curl_multi_remove_handle(t->f->multi, t->easy);
+	curl_easy_setopt(t->easy, CURLOPT_URL, to);
+	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left : 1));
+	buf_clear(&t->body);
+	t->body_cut = false;
+	*t->error = 0;
+	return !curl_multi_add_handle(t->f->multi, t->easy);
 }
 
 static void check(struct fetcher *f)
@@ -45,7 +96,7 @@ static void check(struct fetcher *f)
 		struct fetch *t = NULL;
 		fetch_fn *done;
 		long status = 0;
-		char error[CURL_ERROR_SIZE];
+		struct buf text = { 0 };
 		void *arg;
 		CURLcode rc = m->data.result;
 
@@ -54,15 +105,24 @@ static void check(struct fetcher *f)
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 		curl_easy_getinfo(m->easy_handle, CURLINFO_RESPONSE_CODE, &status);
 		/* A body longer than anybody reads: the answer counts. */
-		if (rc != CURLE_OK && !(rc == CURLE_WRITE_ERROR && t->got > BODY_MAX))
+		if (rc != CURLE_OK && !(rc == CURLE_WRITE_ERROR && t->body_cut))
 			status = 0;
-		memcpy(error, t->error, sizeof(error));
-		if (!*error && !status)
-			strncpy(error, curl_easy_strerror(rc), sizeof(error) - 1);
+		if (status >= 300 && status < 400 && redirected(t))
+			continue;
+		if (t->redirects > REDIRECTS_MAX) {
+			status = 0;
+			buf_printf(&text, "stopped after %d redirects", REDIRECTS_MAX);
+		} else if (status) {
+			text = t->body;
+			t->body = (struct buf){ 0 };
+		} else {
+			buf_adds(&text, *t->error ? t->error : curl_easy_strerror(rc));
+		}
 		done = t->done;
 		arg = t->arg;
 		fetch_free(t);
-		done(arg, (int)status, error);
+		done(arg, (int)status, text.p ? text.p : "");
+		buf_finish(&text);
 	}
 }
 
@@ -134,9 +194,11 @@ static size_t on_data(char *p, size_t size, size_t count, void *arg)
 {
 	struct fetch *t = arg;
 
-	(void)p;
-	t->got += size * count;
-	return t->got > BODY_MAX ? 0 : size * count;
+	t->body_cut = t->body.len + size * count > BODY_MAX;
+	if (t->body_cut)
+		return 0;
+	buf_add(&t->body, p, size * count);
+	return size * count;
 }
 
 int fetcher_open(struct fetcher **ret, struct loop *l)
@@ -179,6 +241,7 @@ struct fetch *fetch_get(struct fetcher *f, const char *url, const char *const *h
 	t->f = f;
 	t->done = done;
 	t->arg = arg;
+	t->deadline_ms = env_now_ms() + timeout_ms;
 	for (; headers && *headers; headers++)
 		t->headers = curl_slist_append(t->headers, *headers);
 	curl_easy_setopt(t->easy, CURLOPT_URL, url);

@@ -19,7 +19,7 @@
 #include "doc/doc.h"
 
 #define OUTPUT_MAX (10u << 10)
-#define EXEC_TIMED_OUT 124
+#define READS_MAX 16                   /* in one turn: a process may write without end */
 
 struct handler {
 	struct ctr *c;
@@ -63,12 +63,14 @@ static void finish(struct handler *h, bool ok, const char *message)
 static void read_output(struct handler *h)
 {
 	char p[4096];
-	ssize_t n;
+	ssize_t n = 1;
 
-	while (h->fd >= 0 && (n = read(h->fd, p, sizeof(p))) > 0)
-		if (h->output.len < OUTPUT_MAX)
+	for (int i = 0; i < READS_MAX && h->fd >= 0 && n > 0; i++) {
+		n = read(h->fd, p, sizeof(p));
+		if (n > 0 && h->output.len < OUTPUT_MAX)
 			buf_add(&h->output, p, (size_t)n);
-	if (h->fd >= 0 && (n == 0 || errno != EAGAIN)) {
+	}
+	if (h->fd >= 0 && (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))) {
 		loop_fd_del(h->watch);
 		h->watch = NULL;
 		close(h->fd);
@@ -89,21 +91,19 @@ static void exec_exited(void *arg, int code, const char *message)
 
 	h->exec = NULL;
 	read_output(h);
-	if (code == EXEC_TIMED_OUT && *message)
-		snprintf(text, sizeof(text), "%s", message);
-	else if (*message)
+	if (*message)
 		snprintf(text, sizeof(text), "%s", message);
 	else
 		snprintf(text, sizeof(text), "%.*s", (int)(h->output.len < 400 ? h->output.len : 400),
 			h->output.p ? h->output.p : "");
 	if (code && !*text)
 		snprintf(text, sizeof(text), "command exited with %d", code);
-	finish(h, code == 0, text);
+	finish(h, code == 0, code ? text : "");
 }
 
 static int run_exec(struct handler *h, yyjson_val *exec, int64_t timeout_ms, struct err *reterr)
 {
-	struct runtime_exec_spec s = { .out = true, .timeout_ms = timeout_ms };
+	struct runtime_exec_spec s = { .out = true, .err_in_out = true, .timeout_ms = timeout_ms };
 	struct strv args = { 0 };
 	yyjson_val *v;
 	int fds[3], rc = 0;
@@ -143,18 +143,19 @@ static int resolve_port(struct ctr *c, yyjson_val *v)
 	return -1;
 }
 
-static void fetched(void *arg, int status, const char *error)
+static void fetched(void *arg, int status, const char *body)
 {
 	struct handler *h = arg;
-	char text[128];
+	char text[512] = "";
 
 	h->fetch = NULL;
-	if (!status) {
-		finish(h, false, error);
-		return;
-	}
-	snprintf(text, sizeof(text), "HTTP probe failed with statuscode: %d", status);
-	finish(h, status >= 200 && status < 400, status >= 200 && status < 400 ? "" : text);
+	if (!status)
+		snprintf(text, sizeof(text), "%s", body);
+	else if (status >= 400 || status < 200)
+		snprintf(text, sizeof(text), "HTTP probe failed with statuscode: %d", status);
+	else if (status >= 300)
+		snprintf(text, sizeof(text), "Probe terminated redirects, Response body: %s", body);
+	finish(h, status >= 200 && status < 400, text);
 }
 
 static const char *target_host(struct ctr *c, yyjson_val *action)

@@ -112,7 +112,7 @@ static int find_group(const char *rootfs, const char *group, const char *name, b
 		if (own_groups && *name && in_list(f[3], name))
 			add_group(ret, gid);
 	}
-	return found ? 0 : err_set(reterr, ERR_NOT_FOUND, "the image has no group \"%.100s\"", group);
+	return found ? 0 : err_set(reterr, ERR_NOT_FOUND, "unable to find group %.100s: no matching entries in group file", group);
 }
 
 int image_user(const char *rootfs, const char *user, struct image_user *ret, struct err *reterr)
@@ -146,7 +146,7 @@ int image_user(const char *rootfs, const char *user, struct image_user *ret, str
 		break;
 	}
 	if (!found)
-		return err_set(reterr, ERR_NOT_FOUND, "the image has no user \"%.100s\"", who);
+		return err_set(reterr, ERR_NOT_FOUND, "unable to find user %.100s: no matching entries in passwd file", who);
 	/* A group given by hand is the only one. */
 	return find_group(rootfs, group ? group : "", name, !group, ret, reterr);
 }

@@ -130,6 +130,26 @@ void kubelet_log_ended(struct kubelet *k, const char *ctr_id)
 		if (l->log && !strcmp(l->id, ctr_id))
 			ctrlog_finish(l->log);
 	}
+	kubelet_sessions_log_ended(k, ctr_id);
+}
+
+/* Which instance's log is asked for: the current one's; while that has none yet the last one's.
+ * False: there is none. Source: kubelet kubelet_pods.go, validateContainerLogStatus. */
+static bool logged_attempt(const struct ctr *c, bool previous, unsigned *ret)
+{
+	bool own = (c->st.state == CTR_RUNNING || c->st.state == CTR_EXITED) && !c->st.start_failed;
+
+	/* While it waits to be started again, the one that ended is shown as the one before. */
+	*ret = c->attempt - (!own || (previous && !ctr_backing_off(c)));
+	return *c->id && (*ret == c->attempt || (c->has_last && c->attempt > 0));
+}
+
+static void not_started(struct http_req *r, const struct ctr *c)
+{
+	reply_text(r, 400, "container \"%s\" in pod \"%s\" is waiting to start: %s", c->name, c->pod->name,
+		!strcmp(c->reason, "ErrImagePull") ? "image can't be pulled" :
+		!strcmp(c->reason, "ImagePullBackOff") ? "trying and failing to pull image" :
+		*c->reason ? c->reason : "ContainerCreating");
 }
 
 static void logs(struct kubelet *k, struct http_req *r, struct ctr *c)
@@ -139,7 +159,7 @@ static void logs(struct kubelet *k, struct http_req *r, struct ctr *c)
 		.tail = query_int(q, "tailLines", -1), .limit_bytes = query_int(q, "limitBytes", -1) };
 	bool previous = query_true(q, "previous");
 	char *since = query_get(q, "sinceTime", 0), *stream = query_get(q, "stream", 0), path[4200];
-	unsigned attempt = c->attempt;
+	unsigned attempt;
 	struct log_req *l;
 
 	if (query_int(q, "sinceSeconds", 0) > 0)
@@ -150,19 +170,14 @@ static void logs(struct kubelet *k, struct http_req *r, struct ctr *c)
 		o.stream = !strcasecmp(stream, "stdout") ? 1 : 2;
 	free(since);
 	free(stream);
-	if ((previous && !attempt) || !*c->id) {
-		reply_text(r, 400, previous ? "previous terminated container \"%s\" in pod \"%s\" not found" :
-			"container \"%s\" in pod \"%s\" is waiting to start: %s", c->name, c->pod->name,
-			*c->reason ? c->reason : "ContainerCreating");
+	if (!logged_attempt(c, previous, &attempt)) {
+		if (previous)
+			reply_text(r, 400, "previous terminated container \"%s\" in pod \"%s\" not found", c->name, c->pod->name);
+		else
+			not_started(r, c);
 		return;
 	}
-	/* Between two instances the last one's log is what there is. */
-	if (!previous && c->st.state != CTR_RUNNING && c->st.state != CTR_EXITED && c->has_last && attempt) {
-		log_path(path, sizeof(path), c->pod, c->name, attempt);
-		if (!file_exists(path))
-			attempt--;
-	}
-	log_path(path, sizeof(path), c->pod, c->name, previous ? attempt - 1 : attempt);
+	log_path(path, sizeof(path), c->pod, c->name, attempt);
 	l = calloc(1, sizeof(*l));
 	if (!l) {
 		reply_text(r, 500, "out of memory");
@@ -173,8 +188,7 @@ static void logs(struct kubelet *k, struct http_req *r, struct ctr *c)
 	snprintf(l->id, sizeof(l->id), "%s", c->id);
 	if (ctrlog_open(&l->log, k->a->loop, path, &o, log_out, log_end, l)) {
 		free(l);
-		reply_text(r, 400, "container \"%s\" in pod \"%s\" is waiting to start: %s", c->name, c->pod->name,
-			*c->reason ? c->reason : "ContainerCreating");
+		not_started(r, c);
 		return;
 	}
 	list_add_tail(&k->logs, &l->in);
@@ -182,7 +196,7 @@ static void logs(struct kubelet *k, struct http_req *r, struct ctr *c)
 	http_set_context(r, l, log_closed);
 	http_stream_begin(r, 200);
 	http_stream_on_drained(r, log_drained);
-	if (previous || c->st.state != CTR_RUNNING)
+	if (attempt != c->attempt || c->st.state != CTR_RUNNING)
 		ctrlog_finish(l->log);
 }
 

@@ -27,6 +27,7 @@ void reply_text(struct http_req *r, int status, const char *fmt, ...) __attribut
 void kubelet_exec(struct kubelet *k, struct http_req *r, struct ctr *c);
 void kubelet_attach(struct kubelet *k, struct http_req *r, struct ctr *c);
 void kubelet_sessions_close(struct kubelet *k);
+void kubelet_sessions_log_ended(struct kubelet *k, const char *ctr_id);
 /* kubelet_forward.c */
 void kubelet_forward(struct kubelet *k, struct http_req *r, struct pod *p);
 void kubelet_forwards_close(struct kubelet *k);

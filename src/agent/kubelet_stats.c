@@ -71,35 +71,35 @@ void kubelet_metrics(struct kubelet *k, struct buf *out)
 		{ "container_memory_working_set_bytes", "Current working set of the container in bytes", "gauge" },
 		{ "container_start_time_seconds", "Start time of the container since unix epoch in seconds", "gauge" },
 	};
+	struct buf rows[3] = { 0 };
 	unsigned running = 0, known = 0;
 	const char *key;
 	size_t it = 0;
 	void *v;
 
+	while (map_next(&k->a->pods, &it, &key, &v)) {
+		struct pod *p = v;
+
+		known++;
+		for (unsigned i = 0; i < p->ctr_count; i++) {
+			struct ctr *c = &p->ctrs[i];
+			struct runtime_stats s;
+
+			if (c->st.state != CTR_RUNNING || runtime_stats(k->a->rt, c->id, &s))
+				continue;
+			running++;
+			for (unsigned m = 0; m < 3; m++)
+				buf_printf(&rows[m], "%s{container=\"%s\",namespace=\"%s\",pod=\"%s\"} ", table[m].name, c->name,
+					p->ns, p->name);
+			buf_printf(&rows[0], "%.6f\n", (double)s.cpu_ns / 1e9);
+			buf_printf(&rows[1], "%" PRIu64 "\n", s.memory_working_set_bytes);
+			buf_printf(&rows[2], "%.3f\n", (double)c->run.started_us / 1e6);
+		}
+	}
 	for (unsigned m = 0; m < 3; m++) {
 		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", table[m].name, table[m].help, table[m].name, table[m].type);
-		it = 0;
-		while (map_next(&k->a->pods, &it, &key, &v)) {
-			struct pod *p = v;
-
-			for (unsigned i = 0; i < p->ctr_count; i++) {
-				struct ctr *c = &p->ctrs[i];
-				struct runtime_stats s;
-
-				if (c->st.state != CTR_RUNNING || runtime_stats(k->a->rt, c->id, &s))
-					continue;
-				running += !m;
-				buf_printf(out, "%s{container=\"%s\",namespace=\"%s\",pod=\"%s\"} ", table[m].name, c->name, p->ns,
-					p->name);
-				if (m == 0)
-					buf_printf(out, "%.6f\n", (double)s.cpu_ns / 1e9);
-				else if (m == 1)
-					buf_printf(out, "%" PRIu64 "\n", s.memory_working_set_bytes);
-				else
-					buf_printf(out, "%.3f\n", (double)c->run.started_us / 1e6);
-			}
-			known += !m;
-		}
+		buf_add(out, rows[m].p ? rows[m].p : "", rows[m].len);
+		buf_finish(&rows[m]);
 	}
 	buf_printf(out, "# HELP kubelet_running_containers Number of containers currently running\n"
 		"# TYPE kubelet_running_containers gauge\nkubelet_running_containers{container_state=\"running\"} %u\n"

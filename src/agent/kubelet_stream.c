@@ -6,6 +6,10 @@
  *   OPEN --streams there--> RUNNING --exit, output drained--> ENDING (status sent) --> closed
  *                              '----client goes: stdio closed, exit awaited-----------^
  *
+ * A container with stdinOnce is there for the first client that attaches: that one is given all
+ * it said from its start, out of its log, however late it comes; input goes to conmon. Others
+ * are given what conmon passes on from now.
+ *
  * Back-pressure both ways: a client that does not read stops the reading of the process,
  * a process that does not read stops the reading of the client.
  * Source: KEP-4006 (WebSockets), kubelet's remotecommand and wsstream protocols.
@@ -13,6 +17,7 @@
 #define LOG_MODULE "kubelet"
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +25,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/ctrlog.h"
 #include "agent/kubelet_priv.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "doc/doc.h"
 #include "http/spdy.h"
@@ -52,7 +59,9 @@ struct session {
 	struct runtime_exec *exec;
 	int fd[3];                     /* of attach and of a terminal: fd[1] is both ways */
 	struct loop_fd *watch[3];
-	bool both_ways, begun, exited, ending;
+	bool both_ways, begun, exited, ending, heard;
+	struct ctrlog *log[3];         /* of a first client: 1 stdout, 2 stderr */
+	char *log_path;                /* NULL: not a first client */
 	struct buf input, resize;
 	bool input_end;
 	int cols, rows, code;
@@ -101,16 +110,25 @@ static void close_fd(struct session *s, unsigned i)
 	s->fd[i] = -1;
 }
 
+static void close_process(struct session *s)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		close_fd(s, i);
+		ctrlog_close(s->log[i]);
+		s->log[i] = NULL;
+	}
+}
+
 static void session_free(struct session *s)
 {
-	for (unsigned i = 0; i < 3; i++)
-		close_fd(s, i);
+	close_process(s);
 	list_del(&s->in);
 	loop_timer_stop(&s->timer);
 	loop_defer_cancel(s->k->a->loop, &s->begin_task);
 	buf_finish(&s->input);
 	buf_finish(&s->resize);
 	strv_finish(&s->command);
+	free(s->log_path);
 	free(s);
 }
 
@@ -127,8 +145,7 @@ static void transport_closed(void *arg)
 	s->ws = NULL;
 	s->spdy = NULL;
 	memset(s->st, 0, sizeof(s->st));
-	for (unsigned i = 0; i < 3; i++)
-		close_fd(s, i);
+	close_process(s);
 	loop_timer_stop(&s->timer);
 	if (process_gone(s))
 		session_free(s);
@@ -173,8 +190,7 @@ static void end(struct session *s)
 	if (s->ending)
 		return;
 	s->ending = true;
-	for (unsigned i = 0; i < 3; i++)
-		close_fd(s, i);
+	close_process(s);
 	if (!s->ws && !s->spdy) {
 		session_free(s);
 		return;
@@ -204,9 +220,15 @@ static bool read_out(struct session *s, unsigned i)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !s->exited)
 		return false;
 	if (n <= 0) {
+		/* conmon ended before it took the connection: the client may turn to the log. */
+		if (n < 0 && s->attach && errno == ECONNRESET && !s->heard && !s->log_path)
+			snprintf(s->message, sizeof(s->message), "the container ended before it could be attached to");
 		close_fd(s, i);
 		return false;
 	}
+	s->heard = true;
+	if (s->log_path)
+		return true;           /* conmon's copy of what the log says */
 	if (!s->attach)
 		send_channel(s, i == 1 ? CH_OUT : CH_ERR, p, (size_t)n);
 	else if (n > 1 && (p[0] == 2 ? s->want[1] : s->want[2]))
@@ -234,10 +256,77 @@ static void out_ready(struct session *s, unsigned i, uint32_t events)
 		update(s);
 	if (s->fd[i] >= 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		read_out(s, i);
-	if (s->attach && s->fd[1] < 0)
+	if (s->attach && s->fd[1] < 0 && !s->log_path)
 		end(s);
 	else
 		update(s);
+}
+
+/* ---- the log of a container, to its first client ---- */
+
+static bool log_out(struct session *s, enum channel ch, const char *p, size_t n)
+{
+	send_channel(s, ch, p, n);
+	return pending(s) < STREAM_PENDING_MAX;
+}
+
+static bool log_stdout(void *arg, const char *p, size_t n)
+{
+	return log_out(arg, CH_OUT, p, n);
+}
+
+static bool log_stderr(void *arg, const char *p, size_t n)
+{
+	return log_out(arg, CH_ERR, p, n);
+}
+
+static void log_end(struct session *s, unsigned i)
+{
+	s->log[i] = NULL;
+	if (!s->log[1] && !s->log[2])
+		end(s);
+}
+
+static void log_stdout_end(void *arg)
+{
+	log_end(arg, 1);
+}
+
+static void log_stderr_end(void *arg)
+{
+	log_end(arg, 2);
+}
+
+static int open_logs(struct session *s, struct err *reterr)
+{
+	struct ctrlog_opts o = { .follow = true, .tail = -1, .limit_bytes = -1, .stream = 1 };
+	struct agent *a = s->k->a;
+	struct runtime_status st;
+	int rc = 0;
+
+	if (s->want[1])
+		rc = ctrlog_open(&s->log[1], a->loop, s->log_path, &o, log_stdout, log_stdout_end, s);
+	o.stream = 2;
+	if (!rc && s->want[2])
+		rc = ctrlog_open(&s->log[2], a->loop, s->log_path, &o, log_stderr, log_stderr_end, s);
+	if (rc)
+		return err_set(reterr, -rc, "the container's log cannot be read");
+	/* It may have ended while the client made its streams. */
+	for (unsigned i = 1; i < 3; i++)
+		if (s->log[i] && (runtime_status(a->rt, s->id, &st) || st.state != RUNTIME_RUNNING))
+			ctrlog_finish(s->log[i]);
+	return 0;
+}
+
+void kubelet_sessions_log_ended(struct kubelet *k, const char *ctr_id)
+{
+	list_each(&k->sessions, at) {
+		struct session *s = list_entry(at, struct session, in);
+
+		for (unsigned i = 1; i < 3; i++)
+			if (s->log[i] && !strcmp(s->id, ctr_id))
+				ctrlog_finish(s->log[i]);
+	}
 }
 
 static void out1_ready(void *arg, uint32_t events)
@@ -322,7 +411,8 @@ static void watch(struct session *s, unsigned i, uint32_t events, loop_fd_fn *fn
 
 static void update(struct session *s)
 {
-	uint32_t read = pending(s) < STREAM_PENDING_MAX ? EPOLLIN : 0;
+	/* What the log gives is not awaited from conmon, which drops who does not read. */
+	uint32_t read = s->log_path || pending(s) < STREAM_PENDING_MAX ? EPOLLIN : 0;
 
 	if (!s->begun || s->ending)
 		return;
@@ -340,6 +430,9 @@ static void transport_drained(void *arg)
 
 	if (s->ending || !s->begun)
 		return;
+	for (unsigned i = 1; i < 3; i++)
+		if (s->log[i])
+			ctrlog_more(s->log[i]);
 	if (s->exited)
 		drain(s);
 	else
@@ -390,8 +483,11 @@ static void begin(void *arg)
 
 	loop_timer_stop(&s->timer);
 	if (s->attach) {
-		rc = runtime_attach(a->rt, s->id, &s->fd[1], &e);
+		rc = s->log_path ? open_logs(s, &e) : 0;
 		s->both_ways = true;
+		/* A first client of a program that is about to end, or has: the log tells all of it. */
+		if (!rc && runtime_attach(a->rt, s->id, &s->fd[1], &e) && !s->log_path)
+			rc = -ERR_NOT_FOUND;
 	} else {
 		int fds[3];
 
@@ -642,6 +738,13 @@ void kubelet_attach(struct kubelet *k, struct http_req *r, struct ctr *c)
 	if (!s)
 		return;
 	s->attach = true;
+	if (doc_bool(c->spec, "stdinOnce", false) && !c->attached && (s->want[1] || s->want[2])) {
+		char path[PATH_MAX];
+
+		log_path(path, sizeof(path), c->pod, c->name, c->attempt);
+		s->log_path = file_exists(path) ? strdup(path) : NULL;
+	}
+	c->attached = true;
 	/* The terminal is the container's own; what was not given at its start cannot be. */
 	s->tty = doc_bool(c->spec, "tty", false);
 	if (s->tty)
@@ -659,8 +762,7 @@ void kubelet_sessions_close(struct kubelet *k)
 		if (s->exec)
 			runtime_exec_kill(s->exec);
 		s->exec = NULL;
-		for (unsigned i = 0; i < 3; i++)
-			close_fd(s, i);
+		close_process(s);
 		s->ending = true;
 		/* A session with a client is freed as its connection is closed. */
 		if (!s->ws && !s->spdy)

@@ -111,6 +111,7 @@ static void ctr_finish(struct ctr *c)
 {
 	probes_stop(c);
 	handler_cancel(c->hook);
+	rotator_del(c->log);
 	free(c->name);
 	free(c->image_id);
 	free(c->image_ref);
@@ -146,15 +147,10 @@ void pod_unhold(struct pod *p)
 		pod_free(p);
 }
 
-static void drop_tree(void *arg)
-{
-	file_remove_tree(arg, NULL);
-}
-
 /* Nothing of it is left on the machine and in the API. */
 static void forget(struct pod *p)
 {
-	char logs[PATH_MAX], *path;
+	char logs[PATH_MAX];
 
 	map_del(&p->a->pods, p->uid);
 	for (unsigned i = 0; i < p->ctr_count; i++)
@@ -164,9 +160,7 @@ static void forget(struct pod *p)
 	*strrchr(logs, '/') = 0;
 	for (size_t n = strlen(logs); n && logs[n - 1] == '/';)
 		logs[--n] = 0;
-	path = strdup(logs);
-	if (path && workers_submit(p->a->workers, drop_tree, free, path))
-		free(path);
+	agent_remove_tree(p->a, logs);
 	p->forgotten = true;
 	loop_timer_stop(&p->wake);
 	if (!p->holds)
@@ -234,16 +228,59 @@ void ctr_record_end(struct ctr *c, const struct runtime_status *st)
 	c->reason[0] = 0;
 }
 
+/* containers/<name>.backoff: of which attempt's end, and how long the next start waited. */
+static void back_off_path(char out[PATH_MAX], const struct ctr *c, bool make)
+{
+	snprintf(out, PATH_MAX, "%s/containers", c->pod->dir);
+	if (make)
+		file_mkdirs(out, 0711, NULL);
+	snprintf(out, PATH_MAX, "%s/containers/%s.backoff", c->pod->dir, c->name);
+}
+
+static void back_off_save(const struct ctr *c, int64_t delay_ms)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	back_off_path(path, c, true);
+	f = fopen(path, "we");
+	/* Best effort: without it only the waiting begins anew. */
+	if (!f || fprintf(f, "%u %" PRId64 "\n", c->attempt, delay_ms) < 0)
+		log_warn("%s: %s", path, strerror(errno));
+	if (f)
+		fclose(f);
+}
+
+void ctr_back_off_restore(struct ctr *c)
+{
+	BUF_AUTO struct buf b = { 0 };
+	char path[PATH_MAX];
+	unsigned attempt;
+	int64_t delay_ms;
+
+	back_off_path(path, c, false);
+	if (file_read(path, 64, &b, NULL) || !b.p || sscanf(b.p, "%u %" SCNd64, &attempt, &delay_ms) != 2 ||
+	    delay_ms < 0 || delay_ms > BACKOFF_MAX_MS)
+		return;
+	/* Of this very end, it is counted again; of the one before, it is the next one's turn. */
+	c->backoff_ms = attempt == c->attempt && c->st.state == CTR_EXITED ? delay_ms : podstate_backoff(delay_ms, 0);
+}
+
 void ctr_back_off(struct ctr *c)
 {
 	struct pod *p = c->pod;
-	int64_t ran_ms = (c->term.finished_us - c->term.started_us) / 1000;
+	int64_t ran_ms = (c->term.finished_us - c->term.started_us) / 1000, since_ms;
 	int64_t delay = ran_ms >= BACKOFF_RESET_MS ? 0 : c->backoff_ms;
 	char text[TEXT_TIME_MAX];
 
 	c->backoff_ms = podstate_backoff(delay, 0);
-	c->st.retry_at_ms = loop_now_ms(p->a->loop) + delay;
-	if (!delay || p->deleting || p->failed || !podstate_restarts(p->restart, c->kind, c->st.exit_code))
+	/* Found ended after a restart, it has waited a part of it. */
+	since_ms = (env_wall_us() - c->term.finished_us) / 1000;
+	c->st.retry_at_ms = loop_now_ms(p->a->loop) + (since_ms <= 0 ? delay : since_ms < delay ? delay - since_ms : 0);
+	if (p->deleting || p->failed || !podstate_restarts(p->restart, c->kind, c->st.exit_code))
+		return;
+	back_off_save(c, delay);
+	if (!delay)
 		return;
 	text_duration(text, delay * 1000000);
 	ctr_wait(c, "CrashLoopBackOff", "back-off %s restarting failed container=%s pod=%s_%s(%s)", text, c->name, p->name,
@@ -259,6 +296,8 @@ void ctr_exited(struct ctr *c, const struct runtime_status *st)
 	if (c->st.state != CTR_RUNNING)
 		return;                /* its start was given up: that is told already */
 	probes_stop(c);
+	rotator_del(c->log);
+	c->log = NULL;
 	/* A postStart hook holds the start: it hears of the end by its own failure. */
 	if (!c->start) {
 		handler_cancel(c->hook);
@@ -540,7 +579,6 @@ static void delete_done(void *arg, const struct client_reply *r)
 {
 	struct pod *p = arg;
 
-	p->delete_busy = false;
 	if (!p->forgotten && r->rc && r->rc != -ERR_CANCELED && r->rc != -ERR_NOT_FOUND && r->rc != -ERR_CONFLICT) {
 		log_warn("delete of pod %s/%s: %s", p->ns, p->name, r->message);
 		p->delete_retry_at_ms = loop_now_ms(p->a->loop) + DELETE_RETRY_MS;
@@ -573,7 +611,7 @@ static void finish(struct pod *p)
 		p->delete_retry_at_ms = loop_now_ms(p->a->loop) + DELETE_RETRY_MS;
 		return;
 	}
-	p->finishing = p->delete_busy = true;
+	p->finishing = true;
 	p->holds++;
 }
 

@@ -13,5 +13,7 @@ void pod_hurry(struct pod *p);
 void ctr_record_end(struct ctr *c, const struct runtime_status *st);
 /* When it may be started again. */
 void ctr_back_off(struct ctr *c);
+/* The back-off an earlier life of the agent had come to. */
+void ctr_back_off_restore(struct ctr *c);
 
 #endif

@@ -15,12 +15,14 @@
 #include "doc/quantity.h"
 
 #define ENV_VALUE_MAX (1u << 20)
+#define ENV_NAME_MAX 1024
 
 void strv_finish(struct strv *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		free(s->v[i]);
 	free(s->v);
+	map_finish(&s->names);
 	*s = (struct strv){ 0 };
 }
 
@@ -58,10 +60,22 @@ int strv_add(struct strv *s, const char *fmt, ...)
 
 static char **find(const struct strv *s, const char *name, size_t len)
 {
-	for (size_t i = s->n; i-- > 0;)
-		if (!strncmp(s->v[i], name, len) && s->v[i][len] == '=')
-			return &s->v[i];
-	return NULL;
+	size_t at = (size_t)(uintptr_t)map_getn(&s->names, name, len);
+
+	return at ? &s->v[at - 1] : NULL;
+}
+
+/* "NAME=value" at place i from now on is what NAME stands for. */
+static int index_name(struct strv *s, size_t i)
+{
+	char name[ENV_NAME_MAX + 1];
+	size_t n = strcspn(s->v[i], "=");
+
+	if (n > ENV_NAME_MAX)
+		return 0;              /* kept, but not to be referred to */
+	memcpy(name, s->v[i], n);
+	name[n] = 0;
+	return map_put(&s->names, name, (void *)(uintptr_t)(i + 1), NULL);
 }
 
 const char *strv_env(const struct strv *s, const char *name)
@@ -71,8 +85,15 @@ const char *strv_env(const struct strv *s, const char *name)
 	return at ? *at + strlen(name) + 1 : NULL;
 }
 
+static int add(struct strv *s, char *text)
+{
+	int rc = add_owned(s, text);
+
+	return rc ? rc : index_name(s, s->n - 1);
+}
+
 /* Later wins, but keeps the earlier one's place. */
-static int set(struct strv *s, const char *name, const char *value, size_t value_len)
+int strv_set(struct strv *s, const char *name, const char *value, size_t value_len)
 {
 	size_t n = strlen(name);
 	char **at = find(s, name, n);
@@ -85,7 +106,7 @@ static int set(struct strv *s, const char *name, const char *value, size_t value
 	memcpy(text + n + 1, value, value_len);
 	text[n + 1 + value_len] = 0;
 	if (!at)
-		return add_owned(s, text);
+		return add(s, text);
 	free(*at);
 	*at = text;
 	return 0;
@@ -259,7 +280,7 @@ static int add_from(struct ctr *c, yyjson_val *from, struct strv *env, struct er
 		if (!key || snprintf(name, sizeof(name), "%s%s", prefix, key) >= (int)sizeof(name) || strchr(name, '=') ||
 		    !object_value(obj, key, sec != NULL, &value))
 			continue;
-		if (set(env, name, value.p ? value.p : "", value.len))
+		if (strv_set(env, name, value.p ? value.p : "", value.len))
 			return err_set(reterr, ERR_NOMEM, "out of memory");
 	}
 	return 0;
@@ -302,25 +323,29 @@ static int value_from(struct ctr *c, yyjson_val *from, struct buf *out, bool *re
 
 int env_build(struct ctr *c, const char *const *image, struct strv *ret, struct err *reterr)
 {
+	static const char path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	yyjson_val *e;
-	size_t i, n;
+	size_t i, n, known;
 	int rc = 0;
 
 	for (; image && *image && !rc; image++) {
 		const char *eq = strchr(*image, '=');
 
-		rc = eq ? strv_add(ret, "%s", *image) : 0;
+		rc = eq ? add(ret, strdup(*image)) : 0;
 	}
 	if (!rc && !strv_env(ret, "PATH"))
-		rc = strv_add(ret, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+		rc = strv_set(ret, "PATH", path, strlen(path));
 	if (!rc) {
 		char host[64];
 
 		spec_hostname(host, c->pod->obj);
-		rc = set(ret, "HOSTNAME", host, strlen(host));
+		rc = strv_set(ret, "HOSTNAME", host, strlen(host));
 	}
+	known = ret->n;
 	if (!rc && c->pod->a->services)
 		rc = services_env(c->pod->a->services, c->pod->ns, doc_bool(c->pod->spec, "enableServiceLinks", true), ret);
+	for (; !rc && known < ret->n; known++)
+		rc = index_name(ret, known);
 	if (rc)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	yyjson_arr_foreach(yyjson_obj_get(c->spec, "envFrom"), i, n, e) {
@@ -346,7 +371,7 @@ int env_build(struct ctr *c, const char *const *image, struct strv *ret, struct 
 			buf_adds(&value, text);
 			free(text);
 		}
-		if (have && set(ret, name, value.p ? value.p : "", value.len))
+		if (have && strv_set(ret, name, value.p ? value.p : "", value.len))
 			return err_set(reterr, ERR_NOMEM, "out of memory");
 	}
 	return 0;

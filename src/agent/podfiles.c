@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * podfiles - /etc/hosts and /etc/resolv.conf of a pod, and users by the image's own
- * /etc/passwd.
+ * podfiles - /etc/hosts and /etc/resolv.conf of a pod.
  * Source: kubelet kubelet_pods.go (hosts file), network/dns (resolv.conf).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/agent_priv.h"
@@ -20,7 +17,6 @@
 
 #define SEARCH_MAX 32
 #define NAMESERVERS_MAX 3
-#define PASSWD_MAX (4u << 20)
 
 void hosts_file(struct buf *out, yyjson_val *pod, const char *ip, const char *hostname, const char *cluster_domain)
 {
@@ -187,149 +183,4 @@ int podfiles_write(struct pod *p, struct err *reterr)
 	rc = write_file(path, &hosts, reterr);
 	snprintf(path, sizeof(path), "%s/resolv.conf", p->dir);
 	return rc ? rc : write_file(path, &resolv, reterr);
-}
-
-/* ---- users ---- */
-
-static int read_inside(const char *rootfs, const char *path, struct buf *out)
-{
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
-	char chunk[8192];
-	ssize_t n;
-
-	if (root < 0)
-		return -ERR_NOT_FOUND;
-	fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-	close(root);
-	if (fd < 0)
-		return -ERR_NOT_FOUND;
-	while (out->len < PASSWD_MAX && (n = read(fd, chunk, sizeof(chunk))) > 0)
-		buf_add(out, chunk, (size_t)n);
-	close(fd);
-	return 0;
-}
-
-/* Field number of a line "a:b:c"; NULL when there are fewer. Not terminated: *ret_len. */
-static const char *field(const char *line, unsigned number, size_t *ret_len)
-{
-	const char *p = line;
-
-	for (; number; number--) {
-		p += strcspn(p, ":\n");
-		if (*p != ':')
-			return NULL;
-		p++;
-	}
-	*ret_len = strcspn(p, ":\n");
-	return p;
-}
-
-/* The line whose first field (or third, by number) is key. */
-static const char *find_line(const char *text, const char *key, bool by_number)
-{
-	for (const char *line = text; line && *line; line = (line = strchr(line, '\n')) ? line + 1 : NULL) {
-		size_t n;
-		const char *f = field(line, by_number ? 2 : 0, &n);
-
-		if (f && n == strlen(key) && !memcmp(f, key, n))
-			return line;
-	}
-	return NULL;
-}
-
-static bool number(const char *s, uint32_t *ret)
-{
-	char *end;
-	unsigned long v = strtoul(s, &end, 10);
-
-	if (end == s || *end || v > UINT32_MAX || *s == '-')
-		return false;
-	*ret = (uint32_t)v;
-	return true;
-}
-
-static uint32_t field_number(const char *line, unsigned n, uint32_t dflt)
-{
-	size_t len;
-	const char *f = field(line, n, &len);
-	char text[16];
-	uint32_t v;
-
-	if (!f || len >= sizeof(text))
-		return dflt;
-	snprintf(text, sizeof(text), "%.*s", (int)len, f);
-	return number(text, &v) ? v : dflt;
-}
-
-int user_lookup(const char *rootfs, const char *user, uint32_t *ret_uid, uint32_t *ret_gid, bool *ret_numeric,
-	struct err *reterr)
-{
-	BUF_AUTO struct buf passwd = { 0 };
-	char name[256];
-	const char *group, *line;
-
-	*ret_uid = *ret_gid = 0;
-	*ret_numeric = true;
-	if (!user || !*user)
-		return 0;
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(user, ":"), user);
-	group = strchr(user, ':');
-	read_inside(rootfs, "/etc/passwd", &passwd);
-	*ret_numeric = number(name, ret_uid);
-	line = find_line(passwd.p ? passwd.p : "", name, *ret_numeric);
-	if (!*ret_numeric && !line)
-		return err_set(reterr, ERR_NOT_FOUND, "unable to find user %s: no matching entries in passwd file", name);
-	if (line) {
-		*ret_uid = field_number(line, 2, *ret_uid);
-		*ret_gid = field_number(line, 3, 0);
-	}
-	if (group && group[1] && !number(group + 1, ret_gid)) {
-		BUF_AUTO struct buf groups = { 0 };
-
-		read_inside(rootfs, "/etc/group", &groups);
-		line = find_line(groups.p ? groups.p : "", group + 1, false);
-		if (!line)
-			return err_set(reterr, ERR_NOT_FOUND, "unable to find group %s: no matching entries in group file", group + 1);
-		*ret_gid = field_number(line, 2, 0);
-	}
-	return 0;
-}
-
-unsigned user_groups(const char *rootfs, const char *user, uint32_t uid, uint32_t *out, unsigned max)
-{
-	BUF_AUTO struct buf passwd = { 0 };
-	BUF_AUTO struct buf groups = { 0 };
-	char name[256], text[16];
-	const char *line;
-	unsigned count = 0;
-	size_t n;
-
-	read_inside(rootfs, "/etc/passwd", &passwd);
-	read_inside(rootfs, "/etc/group", &groups);
-	snprintf(name, sizeof(name), "%.*s", user ? (int)strcspn(user, ":") : 0, user ? user : "");
-	if (!*name || strspn(name, "0123456789") == strlen(name)) {
-		snprintf(text, sizeof(text), "%u", uid);
-		line = find_line(passwd.p ? passwd.p : "", text, true);
-		if (!line)
-			return 0;
-		field(line, 0, &n);
-		snprintf(name, sizeof(name), "%.*s", (int)n, line);
-	}
-	for (line = groups.p; line && *line && count < max; line = (line = strchr(line, '\n')) ? line + 1 : NULL) {
-		const char *m = field(line, 3, &n);
-
-		while (m && n && count < max) {
-			size_t len = strcspn(m, ",:\n");
-
-			if (len == strlen(name) && !memcmp(m, name, len)) {
-				out[count++] = field_number(line, 2, 0);
-				break;
-			}
-			len += m[len] == ',';
-			m += len;
-			n -= len < n ? len : n;
-		}
-	}
-	return count;
 }

@@ -163,10 +163,13 @@ static void adopt(struct pod *p)
 			continue;
 		if (!image_find(p->a->images, doc_str(c->spec, "image") ? doc_str(c->spec, "image") : "", &info))
 			c->image_id = strdup(info.id);
-		if (c->st.state == CTR_RUNNING)
+		ctr_back_off_restore(c);
+		if (c->st.state == CTR_RUNNING) {
+			c->log = rotator_add(c);
 			probes_start(c, true);
-		else if (c->st.state == CTR_EXITED)
+		} else if (c->st.state == CTR_EXITED) {
 			ctr_back_off(c);
+		}
 	}
 	p->initialized = mains;
 }

@@ -31,7 +31,7 @@
 
 struct start {
 	struct ctr *c;
-	bool canceled, created, pull_told;
+	bool created;
 	int64_t began_ms;
 };
 
@@ -60,7 +60,7 @@ static void start_failed(struct start *s, int64_t delay_ms, const char *reason, 
 {
 	struct ctr *c = s->c;
 
-	if (!s->canceled && !c->pod->a->closing) {
+	if (!c->pod->a->closing) {
 		c->st.state = c->has_last ? CTR_EXITED : CTR_NONE;
 		c->st.start_failed = true;
 		c->st.retry_at_ms = loop_now_ms(c->pod->a->loop) + delay_ms;
@@ -75,9 +75,9 @@ static bool unwanted(struct start *s)
 {
 	struct pod *p = s->c->pod;
 
-	if (!s->canceled && !p->a->closing && !p->deleting && !p->failed)
+	if (!p->a->closing && !p->deleting && !p->failed)
 		return false;
-	if (!s->canceled && !p->a->closing) {
+	if (!p->a->closing) {
 		s->c->st.state = s->c->has_last ? CTR_EXITED : CTR_NONE;
 		if (s->created)
 			runtime_remove(p->a->rt, s->c->id, NULL, NULL);
@@ -97,7 +97,6 @@ static void hook_done(void *arg, bool ok, const char *message)
 	c->hook = NULL;
 	if (!ok) {
 		event_pod(c->pod, c, "Warning", "FailedPostStartHook", "PostStartHook failed: %s", message);
-		c->hook_failed = true;
 		ctr_stop(c, "FailedPostStartHook");
 	} else {
 		ctr_running(c);
@@ -121,8 +120,7 @@ static void started(void *arg, int rc, const char *message)
 	struct err e;
 
 	if (rc) {
-		if (!s->canceled)
-			event_pod(c->pod, c, "Warning", "Failed", "Error: %s", message);
+		event_pod(c->pod, c, "Warning", "Failed", "Error: %s", message);
 		runtime_remove(a->rt, c->id, NULL, NULL);
 		c->backoff_ms = podstate_backoff(c->backoff_ms, 0);
 		start_failed(s, c->backoff_ms, "RunContainerError", message);
@@ -132,9 +130,10 @@ static void started(void *arg, int rc, const char *message)
 	c->st.state = CTR_RUNNING;
 	c->st.start_failed = false;
 	c->st.retry_at_ms = 0;
+	c->log = rotator_add(c);
 	event_pod(c->pod, c, "Normal", "Started", "Started container %s", c->name);
 	hook = doc_get(c->spec, "lifecycle.postStart");
-	if (hook && !s->canceled) {
+	if (hook) {
 		c->hook = handler_run(c, hook, HOOK_TIMEOUT_MS, hook_done, s, &e);
 		if (!c->hook)
 			hook_done(s, false, e.msg);
@@ -339,7 +338,9 @@ void ctr_start(struct ctr *c)
 		if (c->attempt > 0) {
 			char old[PATH_MAX];
 
-			log_path(old, sizeof(old), c->pod, c->name, c->attempt - 1);
+			log_path(old, sizeof(old) - 2, c->pod, c->name, c->attempt - 1);
+			unlink(old);
+			strcat(old, ".1");
 			unlink(old);
 		}
 		map_del(&a->by_ctr, c->id);
@@ -353,7 +354,7 @@ void ctr_start(struct ctr *c)
 	ctr_id(c->id, c->pod->uid, c->name, c->attempt);
 	map_put(&a->by_ctr, c->id, c, NULL);
 	c->st.state = CTR_BUSY;
-	c->st.stopping = c->st.unhealthy = c->hook_failed = c->kill_told = false;
+	c->st.stopping = c->st.unhealthy = c->attached = false;
 	if (how == IMAGE_ALWAYS || (how == IMAGE_IF_NOT_PRESENT && image_find(a->images, image ? image : "", &info)))
 		event_pod(c->pod, c, "Normal", "Pulling", "Pulling image \"%s\"", image);
 	auth_count = pull_auths(c->pod, auths, &keep);
@@ -361,10 +362,4 @@ void ctr_start(struct ctr *c)
 	strv_finish(&keep);
 	if (rc)
 		pull_failed(s, rc, err_text(rc));
-}
-
-void ctr_start_cancel(struct ctr *c)
-{
-	if (c->start)
-		c->start->canceled = true;
 }

@@ -61,8 +61,7 @@ static void add_waiting(jdoc *d, jval *state, const char *reason, const char *me
 		yyjson_mut_obj_add_strcpy(d, o, "message", message);
 }
 
-/* An exited container that waits to be started again is shown as waiting. */
-static bool backing_off(const struct ctr *c)
+bool ctr_backing_off(const struct ctr *c)
 {
 	return c->st.state == CTR_EXITED && *c->reason && !c->pod->deleting && !c->pod->failed &&
 		podstate_restarts(c->pod->restart, c->kind, c->st.exit_code);
@@ -71,7 +70,7 @@ static bool backing_off(const struct ctr *c)
 static void add_container(jdoc *d, jval *list, struct ctr *c)
 {
 	jval *o = yyjson_mut_arr_add_obj(d, list), *state;
-	bool running = c->st.state == CTR_RUNNING, wait = backing_off(c), ready;
+	bool running = c->st.state == CTR_RUNNING, wait = ctr_backing_off(c), ready;
 	/* A failed try to start again has moved the end of the instance before to last. */
 	const struct termination *ended = c->st.start_failed && c->has_last ? &c->last : &c->term;
 	const char *image = doc_str(c->spec, "image"), *instance;

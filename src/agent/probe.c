@@ -87,6 +87,8 @@ static void result(void *arg, bool ok, const char *message)
 	p->run = NULL;
 	if (!ok)
 		event_pod(c->pod, c, "Warning", "Unhealthy", "%s probe failed: %s", event_names[p->kind], message);
+	else if (*message)
+		event_pod(c->pod, c, "Warning", "ProbeWarning", "%s probe warning: %s", event_names[p->kind], message);
 	p->in_row = ok == p->last_ok ? p->in_row + 1 : 1;
 	p->last_ok = ok;
 	if (p->in_row == (unsigned)(needed > 0 ? needed : 1))

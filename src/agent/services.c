@@ -20,6 +20,7 @@
 
 struct slice {
 	struct list in;                /* of its service */
+	struct service *service;
 	char *key;
 	yyjson_doc *doc;
 };
@@ -227,6 +228,40 @@ static void service_event(void *arg, enum client_event ev, yyjson_val *obj)
 	service_drop(s, v);
 }
 
+static void slice_free(struct slice *sl)
+{
+	yyjson_doc_free(sl->doc);
+	free(sl->key);
+	free(sl);
+}
+
+/* Its service is told without it. */
+static void slice_drop(struct services *s, struct slice *sl)
+{
+	struct service *v = sl->service;
+
+	map_del(&s->slices, sl->key);
+	list_del(&sl->in);
+	slice_free(sl);
+	tell(s, v);
+	service_drop(s, v);
+}
+
+static struct slice *slice_new(struct services *s, struct service *v, const char *key)
+{
+	struct slice *sl = calloc(1, sizeof(*sl));
+
+	if (!sl || !(sl->key = strdup(key)) || map_put(&s->slices, key, sl, NULL)) {
+		if (sl)
+			free(sl->key);
+		free(sl);
+		return NULL;
+	}
+	sl->service = v;
+	list_add_tail(&v->slices, &sl->in);
+	return sl;
+}
+
 static void slice_event(void *arg, enum client_event ev, yyjson_val *obj)
 {
 	struct services *s = arg;
@@ -239,34 +274,23 @@ static void slice_event(void *arg, enum client_event ev, yyjson_val *obj)
 		known(s, &s->slices_known);
 		return;
 	}
-	label = yyjson_obj_get(doc_get(obj, "metadata.labels"), "kubernetes.io/service-name");
-	if (!yyjson_is_str(label))
-		return;
 	key_of(obj, doc_str(obj, "metadata.name"), key);
-	key_of(obj, yyjson_get_str(label), service);
-	v = service_of(s, service);
+	label = yyjson_obj_get(doc_get(obj, "metadata.labels"), "kubernetes.io/service-name");
+	key_of(obj, yyjson_is_str(label) ? yyjson_get_str(label) : "", service);
+	sl = map_get(&s->slices, key);
+	/* One that went away may have no more than its name; the label may have come to name another. */
+	if (sl && (ev == CLIENT_DELETED || strcmp(sl->service->key, service))) {
+		slice_drop(s, sl);
+		sl = NULL;
+	}
+	if (ev == CLIENT_DELETED || !yyjson_is_str(label))
+		return;
+	v = sl ? sl->service : service_of(s, service);
 	if (!v)
 		return;
-	sl = map_get(&s->slices, key);
-	if (ev == CLIENT_DELETED) {
-		if (sl) {
-			map_del(&s->slices, key);
-			list_del(&sl->in);
-			yyjson_doc_free(sl->doc);
-			free(sl->key);
-			free(sl);
-		}
-	} else {
-		if (!sl) {
-			sl = calloc(1, sizeof(*sl));
-			if (!sl || !(sl->key = strdup(key)) || map_put(&s->slices, key, sl, NULL)) {
-				if (sl)
-					free(sl->key);
-				free(sl);
-				return;
-			}
-			list_add_tail(&v->slices, &sl->in);
-		}
+	if (!sl)
+		sl = slice_new(s, v, key);
+	if (sl) {
 		yyjson_doc_free(sl->doc);
 		sl->doc = copy(obj);
 	}
@@ -368,13 +392,8 @@ void services_close(struct services *s)
 		client_watch_close(s->service_watch);
 	if (s->slice_watch)
 		client_watch_close(s->slice_watch);
-	while (map_next(&s->slices, &it, &key, &v)) {
-		struct slice *sl = v;
-
-		yyjson_doc_free(sl->doc);
-		free(sl->key);
-		free(sl);
-	}
+	while (map_next(&s->slices, &it, &key, &v))
+		slice_free(v);
 	it = 0;
 	while (map_next(&s->services, &it, &key, &v)) {
 		struct service *svc = v;

@@ -582,7 +582,7 @@ void volumes_remove(struct pod *p)
 	if (!r)
 		return;
 	snprintf(r->dir, sizeof(r->dir), "%s", p->dir);
-	if (workers_submit(p->a->workers, removal_run, free, r)) {
+	if (workers_submit(p->a->removals, removal_run, free, r)) {
 		removal_run(r);
 		free(r);
 	}

@@ -113,6 +113,21 @@ check "log is followed to its end" "line 1.*line 5" kubectl logs -f teller
 check "tail" "^line 4"$'\n'"line 5$" kubectl logs teller --tail=2
 check "timestamps" "^20[0-9-]*T[0-9:.]*Z line 5$" kubectl logs teller --tail=1 --timestamps
 
+# A program that is over by the time its client attaches is still heard, whole.
+for i in 0 05 1 2 4; do
+	check "run -i is told all of it (ends after 0.$i s)" "all of it"$'\n'"and the rest$" kubectl run quick$i --image=$B --rm -i --restart=Never -q -- \
+		sh -c "echo all of it; sleep 0.$i; echo and the rest"
+done
+check "run -i takes its input" "^got word"$'\n'"err word" sh -c "echo word | kubectl run asks --image=$B --rm -i --restart=Never -q -- sh -c 'read a; echo got \$a; sleep 0.2; echo err \$a'"
+# Three logs' worth, written as it is read.
+kubectl run chatty --image=$B --restart=Never -- sh -c 'sleep 1; i=0; while [ $i -lt 12 ]; do i=$((i+1)); seq $((i*60000-59999)) $((i*60000)); sleep 0.4; done; sleep 1' >/dev/null
+until_ok "chatty runs" "Running" field chatty .status.phase
+check "a log is followed over its renewals" "^$(seq 720000 | md5sum)$" sh -c 'timeout 50 kubectl logs -f chatty | md5sum'
+check "its end is kept" "^719999"$'\n'"720000$" kubectl logs chatty --tail=2
+check "and in one piece" "^0$" sh -c 'kubectl logs chatty | awk "p && \$1 != p + 1 { n++ } { p = \$1 } END { print n + 0 }"'
+check "its beginning is not" "^[2-9][0-9]|^[0-9]{3}" sh -c 'kubectl logs chatty | head -n1'
+check "a log has a bound" "^[0-9]{1,2}$|^1[0-9]{2}$" sh -c "du -cm $DATA/agent/logs | awk 'END { print (\$1 <= 40) ? 1 : \"large: \" \$1 }'"
+
 # ---- ends and failures ----
 until_ok "success ends a pod" "^Succeeded 0 Completed$" field teller ".status.phase} {.status.containerStatuses[0].state.terminated.exitCode} {.status.containerStatuses[0].state.terminated.reason"
 kubectl run fails --image=$B --restart=Never -- sh -c 'echo last words >/dev/termination-log; exit 3' >/dev/null
@@ -120,6 +135,8 @@ until_ok "failure ends a pod" "^Failed 3 last words" field fails ".status.phase}
 kubectl run crash --image=$B -- sh -c 'echo try; exit 1' >/dev/null
 until_ok "a crash is tried again, then backs off" "^CrashLoopBackOff [1-9]" field crash ".status.containerStatuses[0].state.waiting.reason} {.status.containerStatuses[0].restartCount"
 check "log of the instance before" "^try$" kubectl logs crash --previous
+backed_off() { kubectl get pod crash -o 'jsonpath={.status.containerStatuses[0].state.waiting.message}' | grep -o 'back-off [0-9ms]*'; }
+until_ok "its back-off grows" "back-off 20s" backed_off
 kubectl run noimage --image=127.0.0.1:1/none:1 --restart=Never >/dev/null
 until_ok "an image that cannot be had" "^(ErrImagePull|ImagePullBackOff)$" field noimage ".status.containerStatuses[0].state.waiting.reason"
 kubectl run oom --image=$B --restart=Never --overrides='{"spec":{"containers":[{"name":"oom","image":"'$B'","command":["sh","-c","tail /dev/zero"],"resources":{"limits":{"memory":"16Mi"}}}]}}' >/dev/null
@@ -169,6 +186,17 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
+metadata: {name: loud}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: c
+    image: $B
+    command: [sleep, "1000"]
+    readinessProbe: {exec: {command: [sh, -c, "yes >&2 & echo said >&2; exit 1"]}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Pod
 metadata: {name: hooks}
 spec:
   terminationGracePeriodSeconds: 10
@@ -192,6 +220,7 @@ kubectl exec probed -- touch /started /ready
 until_ok "started and ready" "^true true$" field probed ".status.containerStatuses[0].started} {.status.containerStatuses[0].ready"
 kubectl exec probed -- rm /ready
 until_ok "not ready any more" "^false$" field probed ".status.containerStatuses[0].ready"
+until_ok "errors are in what a probe says" "Readiness probe failed: (said|y )" sh -c 'echo $(kubectl get events --field-selector involvedObject.name=loud)'
 kubectl exec probed -- touch /dead
 until_ok "not alive: started again" "^[1-9]" field probed ".status.containerStatuses[0].restartCount"
 until_ok "hooks runs" "Running" field hooks .status.phase
@@ -211,6 +240,14 @@ check "the process runs on" "" kill -0 "$main"
 until_ok "an end in between is noticed" "^Failed 4$" field brief ".status.phase} {.status.containerStatuses[0].state.terminated.exitCode"
 check "the same container" "^$before 0$" field full ".status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount"
 check "exec works again" "^again$" in_full "echo again"
+until_ok "a back-off goes on where it was" "back-off (20|40)s" backed_off
+server() { pgrep -f "server --data-dir $DATA" | head -n1; }
+kubectl run unseen --image=$B --restart=Never -- sh -c 'sleep 2; exit 5' >/dev/null
+until_ok "unseen runs" "Running" field unseen .status.phase
+kill -STOP "$(server)"; kill -9 "$(agent)"
+sleep 3
+kill -CONT "$(server)"
+until_ok "an end while the API did not answer is noticed" "^Failed 5$" field unseen ".status.phase} {.status.containerStatuses[0].state.terminated.exitCode"
 kubectl patch configmap cfg -p '{"data":{"a":"later"}}' >/dev/null
 until_ok "configMap still follows" "^later$" in_full "cat /c/dir/a; echo"
 

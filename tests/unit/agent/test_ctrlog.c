@@ -134,6 +134,58 @@ static void follow_goes_on_in_a_new_file(void **state)
 	assert_int_equal(f->ends, 1);
 }
 
+static void put(const char *path, const char *what)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(write(fd, what, strlen(what)), (ssize_t)strlen(what));
+	close(fd);
+}
+
+/* As logrotate.c does it: aside first, the new one a moment later, more into the old one till then. */
+static void a_renewal_loses_and_repeats_nothing(void **state)
+{
+	static const struct { const char *name; struct ctrlog_opts o; const char *want; } cases[] = {
+		{ "all", { .tail = -1, .limit_bytes = -1 }, "old\none\ntwo\nthree\n" },
+		{ "tail in the new one", { .tail = 3, .limit_bytes = -1 }, "two\nthree\n" },
+		{ "tail of all of the new one", { .tail = 4, .limit_bytes = -1 }, "one\ntwo\nthree\n" },
+		{ "tail from the old one", { .tail = 5, .limit_bytes = -1 }, "old\none\ntwo\nthree\n" },
+		{ "more than there are", { .tail = 50, .limit_bytes = -1 }, "old\none\ntwo\nthree\n" },
+	};
+	struct fix *f = *state;
+	char older[64];
+	int fd;
+
+	snprintf(older, sizeof(older), "%s.1", f->path);
+	put(older, "2026-01-01T00:00:00Z stdout F old\n");
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		read_all(f, cases[i].o);
+		if (f->ends != 1 || strcmp(f->out, cases[i].want))
+			fail_msg("%s: ends %d, got %s", cases[i].name, f->ends, f->out);
+	}
+	fd = open(f->path, O_WRONLY | O_APPEND);
+	read_all(f, (struct ctrlog_opts){ .tail = -1, .limit_bytes = -1, .follow = true });
+	assert_int_equal(rename(f->path, older), 0);
+	for (int i = 0; i < 5; i++)
+		loop_turn(f->loop, 10);
+	assert_int_equal(write(fd, "2026-01-02T03:04:08Z stdout F four\n", 35), 35);
+	close(fd);
+	put(f->path, "2026-01-02T03:04:09Z stdout F five\n");
+	for (int i = 0; i < 20 && !strstr(f->out, "five"); i++)
+		loop_turn(f->loop, 100);
+	assert_string_equal(f->out, "old\none\ntwo\nthree\nfour\nfive\n");
+	/* Twice before the reader looks: the one between is read from where it was put aside. */
+	assert_int_equal(rename(f->path, older), 0);
+	put(f->path, "2026-01-02T03:04:10Z stdout F six\n");
+	assert_int_equal(rename(f->path, older), 0);
+	put(f->path, "2026-01-02T03:04:11Z stdout F seven\n");
+	ctrlog_finish(f->log);
+	for (int i = 0; i < 50 && !f->ends; i++)
+		loop_turn(f->loop, 10);
+	assert_string_equal(strstr(f->out, "five"), "five\nsix\nseven\n");
+	unlink(older);
+}
+
 static void a_slow_reader_is_waited_for(void **state)
 {
 	struct fix *f = *state;
@@ -166,6 +218,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(options_select_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(follow_sees_growth_and_ends_when_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(follow_goes_on_in_a_new_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_renewal_loses_and_repeats_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(tail_text_keeps_the_end, setup, teardown),
 	};
