@@ -1,99 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * body - what the client sent, read only now that it is known who sends it and that
- * he may: JSON, YAML or protobuf, decoded by the table of the expected type; and the
- * options of a write.
+ * he may: JSON, YAML or protobuf, decoded by the table of the expected type.
+ * Source: apiserver pkg/endpoints/handlers (create.go, rest.go transformDecodeError),
+ * apimachinery pkg/runtime/serializer/json.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "api/call.h"
-#include "base/text.h"
+#include "doc/syntax.h"
 #include "doc/yaml.h"
 #include "http/http.h"
-
-#define MANAGER_MAX 128u
-
-/* ---- options ---- */
-
-static const char *options_kind(const struct call *c)
-{
-	switch (c->verb) {
-	case VERB_CREATE:
-		return "CreateOptions";
-	case VERB_UPDATE:
-		return "UpdateOptions";
-	case VERB_PATCH:
-		return "PatchOptions";
-	default:
-		return "DeleteOptions";
-	}
-}
-
-static const char *default_manager(struct call *c)
-{
-	const char *agent = c->http ? http_header(c->http, "user-agent") : NULL;
-	size_t n;
-
-	if (!agent)
-		return c->done ? c->user.name : "unknown";
-	n = strcspn(agent, "/");
-	if (!n)
-		return "unknown";
-	if (n > MANAGER_MAX)
-		n = MANAGER_MAX;
-	return arena_strndup(c->arena, agent, n);
-}
-
-static enum step dry_run_option(struct call *c, const char *v)
-{
-	if (!strcmp(v, "All")) {
-		c->dry_run = true;
-		return STEP_NEXT;
-	}
-	return fail_option(c, options_kind(c), "dryRun", "FieldValueNotSupported",
-		"Unsupported value: []string{\"%s\"}: supported values: \"All\"", v);
-}
-
-static enum step options(struct call *c)
-{
-	const char *v = param(c, "dryRun");
-	enum step step;
-
-	if (v) {
-		step = dry_run_option(c, v);
-		if (step != STEP_NEXT)
-			return step;
-	}
-	v = param(c, "fieldManager");
-	if (v && strlen(v) > MANAGER_MAX)
-		return fail_option(c, options_kind(c), "fieldManager", "FieldValueTooLong",
-			"Too long: may not be more than 128 bytes");
-	for (const char *p = v; p && *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return fail_option(c, options_kind(c), "fieldManager", "FieldValueInvalid",
-				"Invalid value: \"%s\": should only contain printable characters", v);
-	c->manager = v && *v ? v : default_manager(c);
-	c->force = param_bool(c, "force");
-	if (param(c, "force") && c->patch != PATCH_APPLY && c->verb == VERB_PATCH)
-		return fail_option(c, "PatchOptions", "force", "FieldValueForbidden",
-			"Forbidden: may not be specified for non-apply patch");
-	if (c->patch == PATCH_APPLY && !(v && *v))
-		return fail_option(c, "PatchOptions", "fieldManager", "FieldValueRequired",
-			"Required value: is required for apply patch");
-	v = param(c, "fieldValidation");
-	c->strict = KS_WARN;
-	if (v && !strcmp(v, "Ignore"))
-		c->strict = KS_IGNORE;
-	else if (v && !strcmp(v, "Strict"))
-		c->strict = KS_STRICT;
-	else if (v && *v && strcmp(v, "Warn"))
-		return fail_option(c, options_kind(c), "fieldValidation", "FieldValueNotSupported",
-			"Unsupported value: \"%s\": supported values: \"Ignore\", \"Strict\", \"Warn\"", v);
-	if (c->done && !v)
-		c->strict = KS_IGNORE;     /* those inside write from the same tables */
-	return STEP_NEXT;
-}
 
 /* ---- decoding ---- */
 
@@ -102,27 +19,31 @@ static bool is_proto(const struct call *c)
 	return !strcmp(c->content_type, "application/vnd.kubernetes.protobuf");
 }
 
-static bool is_yaml(const struct call *c)
+void body_repeats(struct buf *out, const struct buf *lines)
 {
-	return !strcmp(c->content_type, "application/yaml") ||
-		!strcmp(c->content_type, "application/apply-patch+yaml");
+	buf_adds(out, "yaml: unmarshal errors:\n  ");
+	for (size_t i = 0; i < lines->len; i++)
+		buf_adds(out, lines->p[i] == '\n' ? "\n  " : (const char[]){ lines->p[i], 0 });
 }
 
-static enum step problems(struct call *c, struct kinds_problem *p)
+/* What field validation has to say of a body: of repeated keys of YAML, in lines, and of
+ * members that are unknown or come twice. */
+static enum step problems(struct call *c, const struct buf *repeated, const struct kinds_problem *p)
 {
 	BUF_AUTO struct buf b = { 0 };
 
-	if (!p)
+	if (!p && !repeated->len)
 		return STEP_NEXT;
 	if (c->strict != KS_STRICT) {
+		call_warn_lines(c, repeated);
 		for (; p; p = p->next)
 			call_warn(c, p->text);
 		return STEP_NEXT;
 	}
-	for (struct kinds_problem *q = p; q; q = q->next)
-		buf_printf(&b, "%s%s", q == p ? "" : ", ", q->text);
-	if (c->verb == VERB_PATCH)
-		return fail_bad_request(c, "strict decoding error: %s", b.failed ? "" : b.p);
+	if (repeated->len)
+		body_repeats(&b, repeated);
+	for (; p; p = p->next)
+		buf_printf(&b, "%s%s", b.len ? ", " : "", p->text);
 	return fail_bad_request(c, "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s",
 		c->kind->kind, c->kind->version, c->kind->kind, b.failed ? "" : b.p);
 }
@@ -137,81 +58,164 @@ static const char *type_kind(const struct call *c, const struct kinds_type *t)
 	return dot ? dot + 1 : t->name;
 }
 
-static enum step check_type(struct call *c, const struct kinds_type *t, yyjson_mut_val *v)
+/* "core/v1.Secret" as Go has it outside ("v1.Secret") and inside ("core.Secret"). */
+static const char *go_name(struct call *c, const struct kinds_type *t, bool inside)
 {
-	const char *kind = doc_mstr(v, "kind"), *version = doc_mstr(v, "apiVersion"), *want = type_kind(c, t);
+	const char *slash = strchr(t->name, '/'), *dot = strrchr(t->name, '.');
+
+	if (!slash || !dot)
+		return t->name;
+	return inside ? arena_printf(c->arena, "%.*s%s", (int)(slash - t->name), t->name, dot) : slash + 1;
+}
+
+const char *body_mismatch(struct call *c, const struct kinds_type *t, yyjson_mut_val *v)
+{
+	const char *kind = doc_mstr(v, "kind"), *version = doc_mstr(v, "apiVersion");
 	char group[254], ver[64];
 	const struct kinds_type *got;
 
-	if ((!kind || !*kind) && (!version || !*version))
-		return STEP_NEXT;
+	/* One of the two may be left out: it is what the path says. */
 	if (!kind || !*kind)
-		return fail_bad_request(c, "Object 'Kind' is missing in the request's body");
+		kind = type_kind(c, t);
 	if (!version || !*version)
-		return fail_bad_request(c, "Object 'apiVersion' is missing in the request's body");
+		version = t == c->kind->type ? c->kind->api_version : "v1";
 	kinds_split_api_version(version, group, ver);
 	got = kinds_type_by_gvk(group, ver, kind);
 	if (got == t)
-		return STEP_NEXT;
+		return NULL;
 	/* Options carry whatever version the client grew up with. */
-	if (!strcmp(want, "DeleteOptions") && !strcmp(kind, want))
-		return STEP_NEXT;
-	if (!strcmp(want, "Eviction") && !strcmp(kind, want))
-		return STEP_NEXT;
+	if ((!strcmp(type_kind(c, t), "DeleteOptions") || !strcmp(type_kind(c, t), "Eviction")) &&
+	    !strcmp(kind, type_kind(c, t)))
+		return NULL;
 	if (!got)
-		return fail_bad_request(c, "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is "
-			"registered for version \"%s\"", kind, ver, want, kind, version);
-	return fail_bad_request(c, "the API version in the data (%s) does not match the expected API version (%s): "
-		"%s in version \"%s\" cannot be handled as a %s", version, c->kind->api_version, kind, version, want);
+		return arena_printf(c->arena, "no kind \"%s\" is registered for version \"%s\" in scheme "
+			"\"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"", kind, version);
+	return arena_printf(c->arena, "converting (%s) to (%s): unknown conversion", go_name(c, got, false),
+		go_name(c, t, true));
 }
 
-static enum step decode_value(struct call *c, const struct kinds_type *t, yyjson_val *in)
+/* Custom objects have no types to convert: names are compared. */
+static enum step check_custom(struct call *c, yyjson_mut_val *v)
 {
+	const char *kind = doc_mstr(v, "kind"), *version = doc_mstr(v, "apiVersion");
+	struct field_error *e = NULL;
+
+	if (version && *version && strcmp(version, c->kind->api_version))
+		return fail_bad_request(c, "the API version in the data (%s) does not match the expected API version (%s)",
+			version, c->kind->api_version);
+	if (!kind || !*kind || !strcmp(kind, c->kind->kind))
+		return STEP_NEXT;
+	field_error_add(c->arena, &e, "FieldValueInvalid", "kind", "Invalid value: \"%s\": must be %s", kind, c->kind->kind);
+	return fail_invalid(c, c->kind->kind, c->group, doc_mstr(v, "metadata.name") ? doc_mstr(v, "metadata.name") : "", e);
+}
+
+static enum step check_type(struct call *c, const struct kinds_type *t, yyjson_mut_val *v)
+{
+	const char *kind = doc_mstr(v, "kind"), *version = doc_mstr(v, "apiVersion"), *why;
+	const struct kinds_kind *other;
+	char group[254], ver[64];
+
+	if ((!kind || !*kind) && (!version || !*version))
+		return STEP_NEXT;
+	if (t == c->kind->type && c->kind->custom)
+		return check_custom(c, v);
+	why = body_mismatch(c, t, v);
+	if (!why)
+		return STEP_NEXT;
+	kinds_split_api_version(version ? version : "", group, ver);
+	other = kind && version ? kinds_by_kind(group, ver, kind) : NULL;
+	/* Another version of the same: it would convert, but has a path of its own. */
+	if (other && other->store && c->kind->store && !strcmp(other->store, c->kind->store))
+		return fail_bad_request(c, "the API version in the data (%s) does not match the expected API version (%s)",
+			version, c->kind->api_version);
+	return fail_bad_request(c, "%s in version \"%s\" cannot be handled as a %s: %s",
+		kind && *kind ? kind : type_kind(c, t), version && *version ? ver : c->kind->version, type_kind(c, t), why);
+}
+
+/* The body's beginning, as upstream shows it where it cannot tell what it is. */
+static void summary(struct call *c, struct buf *b)
+{
+	size_t n = c->body_len > 30 ? 30 : c->body_len;
+
+	if (!c->body_len)
+		buf_adds(b, "<empty>");
+	else if (*c->body == '{')
+		buf_add(b, c->body, n);
+	else
+		for (size_t i = 0; i < n; i++)
+			buf_printf(b, "%02x", (unsigned char)c->body[i]);
+	if (c->body_len > n)
+		buf_adds(b, " ...");
+}
+
+static enum step unrecognized(struct call *c, const char *why)
+{
+	BUF_AUTO struct buf b = { 0 };
+
+	summary(c, &b);
+	return fail_bad_request(c, "the object provided is unrecognized (must be of type %s): %s (%s)",
+		c->body_type ? type_kind(c, c->body_type) : "", why, b.failed ? "" : b.p);
+}
+
+static enum step decode_value(struct call *c, const struct kinds_type *t, yyjson_val *in, const struct buf *repeated)
+{
+	static const char not_object[] = "couldn't get version/kind; json parse error: json: cannot unmarshal %s into Go "
+		"value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+		"\"json:\\\"kind,omitempty\\\"\" }";
 	struct kinds_problem *p = NULL;
 	struct err e = { 0 };
+	const char *text, *kind, *version;
+	char group[254], ver[64];
 	enum step step;
 	int rc;
 
-	if (!yyjson_is_obj(in))
-		return fail_bad_request(c, "the object provided is unrecognized (must be of type %s): "
-			"couldn't get version/kind; the body is not an object", type_kind(c, t));
+	if (!yyjson_is_obj(in)) {
+		text = arena_printf(c->arena, not_object, yyjson_is_arr(in) ? "array" : yyjson_is_str(in) ? "string" :
+			yyjson_is_num(in) ? "number" : yyjson_is_bool(in) ? "bool" : "null");
+		return unrecognized(c, text ? text : "the body is not an object");
+	}
 	rc = kinds_decode(c->doc, c->arena, t, in, c->strict, &c->input, &p, &e);
-	if (rc == -ERR_BAD_REQUEST)
+	if (rc == -ERR_BAD_REQUEST) {
+		kind = doc_str(in, "kind");
+		version = doc_str(in, "apiVersion");
+		kinds_split_api_version(version && *version ? version : c->kind->api_version, group, ver);
 		return fail_bad_request(c, "%s in version \"%s\" cannot be handled as a %s: %s",
-			type_kind(c, t), c->version, type_kind(c, t), e.msg);
+			kind && *kind ? kind : type_kind(c, t), ver, type_kind(c, t), e.msg);
+	}
 	if (rc)
 		return fail_err(c, rc, &e);
+	c->clear_owners = yyjson_is_arr(doc_get(in, "metadata.managedFields")) && !doc_len(in, "metadata.managedFields");
 	step = check_type(c, t, c->input);
-	return step == STEP_NEXT ? problems(c, p) : step;
+	return step == STEP_NEXT ? problems(c, repeated, p) : step;
 }
 
 /* The bytes as a JSON value; NULL and the failure in *ret_step. */
-static yyjson_val *read_value(struct call *c, enum step *ret_step)
+static yyjson_val *read_value(struct call *c, struct buf *repeated, enum step *ret_step)
 {
-	yyjson_doc *d;
+	char wrong[SYNTAX_TEXT_MAX];
 	struct err e = { 0 };
-	int rc = 0;
+	yyjson_doc *d;
+	const char *why;
+	int rc;
 
 	*ret_step = STEP_NEXT;
-	/* kubectl sends JSON as apply-patch+yaml: JSON first, it is a thousand times faster. */
-	if (!is_yaml(c) || (c->body_len && *c->body == '{')) {
+	if (strcmp(c->content_type, "application/yaml")) {
 		rc = doc_parse(c->arena, c->body, c->body_len, &d, &e);
 		if (!rc)
 			return yyjson_doc_get_root(d);
-	}
-	if (is_yaml(c)) {
+		why = syntax_error(c->body, c->body_len, wrong);
+		why = arena_printf(c->arena, "couldn't get version/kind; json parse error: %s", why ? why : e.msg);
+	} else {
 		yyjson_mut_val *v = NULL;
 
-		rc = yaml_parse(c->doc, c->body, c->body_len, &v, &e);
+		rc = yaml_parse_noting(c->doc, c->body, c->body_len, &v, c->strict == KS_IGNORE ? NULL : repeated, &e);
 		if (!rc && v)
 			return doc_freeze(c->arena, v);
 		if (!rc)
-			rc = err_set(&e, ERR_BAD_REQUEST, "the body is empty");
+			rc = err_set(&e, ERR_BAD_REQUEST, "Object 'Kind' is missing in 'null'");
+		why = arena_strdup(c->arena, e.msg);
 	}
-	*ret_step = rc == -ERR_BAD_REQUEST
-		? fail_bad_request(c, "the object provided is unrecognized (must be of type %s): couldn't get "
-			"version/kind; json parse error: %s", c->body_type ? type_kind(c, c->body_type) : "", e.msg)
-		: fail_err(c, rc, &e);
+	*ret_step = rc == -ERR_BAD_REQUEST ? unrecognized(c, why ? why : "unreadable") : fail_err(c, rc, &e);
 	return NULL;
 }
 
@@ -235,6 +239,7 @@ static enum step set_type(struct call *c)
 
 enum step body_decode(struct call *c)
 {
+	BUF_AUTO struct buf repeated = { 0 };
 	enum step step;
 	yyjson_val *in;
 
@@ -252,61 +257,12 @@ enum step body_decode(struct call *c)
 			return fail_err(c, rc, &e);
 		step = check_type(c, c->body_type, c->input);
 	} else {
-		in = read_value(c, &step);
+		in = read_value(c, &repeated, &step);
 		if (!in)
 			return step;
-		step = decode_value(c, c->body_type, in);
+		step = decode_value(c, c->body_type, in, &repeated);
 	}
 	return step == STEP_NEXT ? set_type(c) : step;
-}
-
-/* ---- deletion ---- */
-
-static enum step propagation_option(struct call *c, const char *v)
-{
-	if (!strcmp(v, "Foreground") || !strcmp(v, "Background") || !strcmp(v, "Orphan")) {
-		c->propagation = v;
-		return STEP_NEXT;
-	}
-	return fail_option(c, "DeleteOptions", "propagationPolicy", "FieldValueNotSupported",
-		"Unsupported value: \"%s\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"", v);
-}
-
-static enum step delete_options(struct call *c)
-{
-	const char *v = param(c, "propagationPolicy");
-	enum step step = STEP_NEXT;
-	bool bad = false;
-	yyjson_mut_val *m;
-
-	param_int(c, "gracePeriodSeconds", &c->grace_s, &bad);
-	if (bad)
-		return fail_bad_request(c, "gracePeriodSeconds is not a number");
-	if (v && *v)
-		step = propagation_option(c, v);
-	if (step == STEP_NEXT && param(c, "orphanDependents"))
-		c->propagation = param_bool(c, "orphanDependents") ? "Orphan" : "Background";
-	if (step != STEP_NEXT || !c->body_len)
-		return step;
-	c->strict = KS_IGNORE;
-	c->body_type = kinds_type_by_gvk("", "v1", "DeleteOptions");
-	step = body_decode(c);
-	if (step != STEP_NEXT)
-		return step;
-	m = doc_mget(c->input, "gracePeriodSeconds");
-	if (m)
-		c->grace_s = doc_mint(c->input, "gracePeriodSeconds", 0);
-	v = doc_mstr(c->input, "propagationPolicy");
-	if (v && *v)
-		step = propagation_option(c, v);
-	if (doc_mget(c->input, "orphanDependents") && !v)
-		c->propagation = doc_mbool(c->input, "orphanDependents", false) ? "Orphan" : "Background";
-	c->want_uid = doc_mstr(c->input, "preconditions.uid");
-	c->want_rv = doc_mstr(c->input, "preconditions.resourceVersion");
-	v = doc_mstr(c->input, "dryRun.0");
-	if (step == STEP_NEXT && v)
-		step = dry_run_option(c, v);
-	return step;
 }
 
 /* ---- the stage ---- */
@@ -314,6 +270,7 @@ static enum step delete_options(struct call *c)
 static enum step media_type(struct call *c)
 {
 	const char *t = c->content_type;
+	bool proto;
 
 	if (c->verb == VERB_PATCH) {
 		if (!strcmp(t, "application/json-patch+json"))
@@ -324,19 +281,21 @@ static enum step media_type(struct call *c)
 			c->patch = PATCH_STRATEGIC;
 		else if (!strcmp(t, "application/apply-patch+yaml"))
 			c->patch = PATCH_APPLY;
-		else
+		else if (c->kind->custom)
 			return fail_status(c, 415, "UnsupportedMediaType", NULL, 0,
 				"the body of the request was in an unknown format - accepted media types include: "
-				"application/json-patch+json, application/merge-patch+json%s, application/apply-patch+yaml",
-				c->kind->custom ? "" : ", application/strategic-merge-patch+json");
+				"application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
+		else
+			return fail_generic(c, 415, "UnsupportedMediaType", "415: Unsupported Media Type");
 		return STEP_NEXT;
 	}
-	if (!strcmp(t, "application/json") || is_proto(c) || !strcmp(t, "application/yaml") ||
+	proto = !c->kind->custom || c->subdef || c->verb >= VERB_DELETE;
+	if (!strcmp(t, "application/json") || !strcmp(t, "application/yaml") || (proto && is_proto(c)) ||
 	    (c->verb >= VERB_DELETE && !c->body_len))
 		return STEP_NEXT;
 	return fail_status(c, 415, "UnsupportedMediaType", NULL, 0,
 		"the body of the request was in an unknown format - accepted media types include: "
-		"application/json, application/yaml, application/vnd.kubernetes.protobuf");
+		"application/json, application/yaml%s", proto ? ", application/vnd.kubernetes.protobuf" : "");
 }
 
 static enum step parse(struct call *c)
@@ -346,13 +305,13 @@ static enum step parse(struct call *c)
 
 	if (step != STEP_NEXT)
 		return step;
-	step = options(c);
-	if (step != STEP_NEXT)
-		return step;
 	if (c->verb >= VERB_DELETE) {
-		step = delete_options(c);
+		step = options_delete(c);
 		return step == STEP_NEXT && c->verb == VERB_DELETECOLLECTION ? collection_delete(c) : step;
 	}
+	step = options_write(c);
+	if (step != STEP_NEXT)
+		return step;
 	c->body_type = c->kind->type;
 	if (s && s->kind)
 		c->body_type = kinds_type_by_gvk(s->group ? s->group : "", s->version, s->kind);

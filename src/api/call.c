@@ -22,6 +22,7 @@ static const struct {
 	[STAGE_BODY] = { "body", stage_body },
 	[STAGE_LOAD] = { "load", stage_load },
 	[STAGE_DEFAULT] = { "default", stage_default },
+	[STAGE_TRACK] = { "track", stage_track },
 	[STAGE_MUTATE] = { "mutate", stage_mutate },
 	[STAGE_PREPARE] = { "prepare", stage_prepare },
 	[STAGE_VALIDATE] = { "validate", stage_validate },
@@ -121,18 +122,6 @@ void call_resume(struct call *c, enum step step)
 	else if (step != STEP_AGAIN)
 		return;
 	call_run(c);
-}
-
-void call_warn(struct call *c, const char *text)
-{
-	struct warning *w = arena_zalloc(c->arena, sizeof(*w));
-	char *copy = arena_strdup(c->arena, text);
-
-	if (!w || !copy)
-		return;   /* a warning is not worth failing for */
-	w->text = copy;
-	*c->warnings_end = w;
-	c->warnings_end = &w->next;
 }
 
 int64_t call_now_s(void)

@@ -7,8 +7,8 @@
  * the client went away (http NULL, done NULL) the stages go on: a write under way
  * is finished, only the answer has no reader.
  *
- *   route authn audit flow authz serve body load default mutate prepare validate
- *   police commit reply
+ *   route authn audit flow authz serve body load default track mutate prepare
+ *   validate police commit reply
  *
  * serve answers what writes nothing. load..commit are one round of compare-and-swap
  * and run again, on the fresh object, when another writer was faster.
@@ -33,7 +33,7 @@ enum step {
 };
 enum stage {
 	STAGE_ROUTE, STAGE_AUTHN, STAGE_AUDIT, STAGE_FLOW, STAGE_AUTHZ, STAGE_SERVE,
-	STAGE_BODY, STAGE_LOAD, STAGE_DEFAULT, STAGE_MUTATE, STAGE_PREPARE,
+	STAGE_BODY, STAGE_LOAD, STAGE_DEFAULT, STAGE_TRACK, STAGE_MUTATE, STAGE_PREPARE,
 	STAGE_VALIDATE, STAGE_POLICE, STAGE_COMMIT, STAGE_REPLY, STAGE_COUNT
 };
 enum verb { VERB_NONE, VERB_GET, VERB_LIST, VERB_WATCH, VERB_CREATE, VERB_UPDATE,
@@ -96,6 +96,7 @@ struct call {
 	bool dry_run, force;
 	enum kinds_strict strict;
 	const char *manager;
+	bool clear_owners;             /* metadata.managedFields came as an empty list */
 
 	/* the write */
 	yyjson_mut_doc *doc;
@@ -148,8 +149,12 @@ void call_run(struct call *c);
 int api_call_trusted(struct api *a, const struct api_call *q, api_done_fn *done, void *arg);
 /* Go on after STEP_WAIT with what the waiting stage would have returned. */
 void call_resume(struct call *c, enum step step);
-void call_warn(struct call *c, const char *text);   /* copied */
 int64_t call_now_s(void);
+
+/* ---- warn.c ---- */
+void call_warn(struct call *c, const char *text);   /* copied; said once */
+void call_warn_lines(struct call *c, const struct buf *lines);
+void warn_headers(struct call *c);
 
 /* ---- the stages, each in the file of its name ---- */
 enum step stage_route(struct call *c);
@@ -162,6 +167,7 @@ enum step stage_serve(struct call *c);
 enum step stage_body(struct call *c);
 enum step stage_load(struct call *c);
 enum step stage_default(struct call *c);
+enum step stage_track(struct call *c);
 enum step stage_mutate(struct call *c);
 enum step stage_prepare(struct call *c);
 enum step stage_validate(struct call *c);
@@ -175,6 +181,10 @@ const char *param(const struct call *c, const char *key);      /* first value, o
 bool param_bool(const struct call *c, const char *key);
 /* A decimal number. Absent: *ret untouched, false. Malformed: false and *bad. */
 bool param_int(const struct call *c, const char *key, int64_t *ret, bool *bad);
+
+/* ---- options.c: the parameters of a write ---- */
+enum step options_write(struct call *c);
+enum step options_delete(struct call *c);      /* of the body too, when there is one */
 
 /* ---- accept.c: what the client takes ---- */
 /* Pick media and view out of Accept for an object of type t (NULL: JSON only).
@@ -207,6 +217,9 @@ enum step fail_invalid(struct call *c, const char *kind, const char *group, cons
 enum step fail_option(struct call *c, const char *options, const char *field, const char *type,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 enum step fail_not_acceptable(struct call *c);
+/* What the routing of upstream says before a handler is reached: details are there, and
+ * empty (apimachinery's NewGenericServerResponse). */
+enum step fail_generic(struct call *c, int status, const char *reason, const char *message);
 enum step fail_expired(struct call *c, const char *message, const char *continue_token);
 enum step fail_too_large_rv(struct call *c, int64_t asked);
 enum step fail_busy(struct call *c, int status, int retry_s, const char *message);
@@ -292,10 +305,17 @@ enum step reply_deleted(struct call *c, const char *name, const char *uid);
 
 /* ---- writing ---- */
 enum step body_decode(struct call *c);
-/* The patch in the body applied to *root, an object of type t. */
+/* Lines about repeated keys as go-yaml's one error. */
+void body_repeats(struct buf *out, const struct buf *lines);
+/* Why what calls itself v's kind and apiVersion is no object of type t, or NULL. */
+const char *body_mismatch(struct call *c, const struct kinds_type *t, yyjson_mut_val *v);
+/* The patch in the body applied to *root, an object of type t (patch.c). */
 enum step patch_apply(struct call *c, const struct kinds_type *t, yyjson_mut_val **root);
-/* Server-side apply of the body onto c->old (NULL: create) into c->obj. */
-enum step patch_server_side(struct call *c);
+/* Server-side apply of the body onto c->old (NULL: create) into c->obj; of a Scale,
+ * onto its number (apply.c). */
+enum step apply_configuration(struct call *c);
+/* What an apply makes of what was loaded. */
+enum step load_applied(struct call *c, bool found);
 /* Load c->cur and c->old by the request's name; false: there is none. */
 enum step load_current(struct call *c, bool *ret_found);
 enum step delete_prepare(struct call *c);
@@ -333,6 +353,7 @@ void alloc_ip(const struct api *a, unsigned nth, char out[46]);   /* nth address
 
 /* ---- subresources ---- */
 enum step scale_load(struct call *c);
+enum step scale_configuration(struct call *c); /* an applied Scale in c->input, as one of its parent */
 enum step scale_reply(struct call *c, int status, yyjson_val *parent);
 enum step binding_load(struct call *c);
 enum step eviction_load(struct call *c);

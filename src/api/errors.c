@@ -320,6 +320,11 @@ enum step fail_not_acceptable(struct call *c)
 			"application/yaml, application/vnd.kubernetes.protobuf" });
 }
 
+enum step fail_generic(struct call *c, int status, const char *reason, const char *message)
+{
+	return fail(c, &(struct failure){ .status = status, .reason = reason, .message = message });
+}
+
 enum step fail_expired(struct call *c, const char *message, const char *continue_token)
 {
 	return fail(c, &(struct failure){ .status = 410, .reason = "Expired", .message = message,

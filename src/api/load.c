@@ -146,6 +146,29 @@ static enum step load_update(struct call *c)
 	return load_create(c);
 }
 
+enum step load_applied(struct call *c, bool found)
+{
+	const char *rv, *uid;
+	enum step step = apply_configuration(c);
+
+	if (step != STEP_NEXT)
+		return step;
+	uid = doc_mstr(c->obj, "metadata.uid");
+	if (!found && uid && *uid)
+		return fail_conflict(c, "uid mismatch: the provided object specified uid %s, and no existing object was found",
+			uid);
+	step = check_name(c, c->obj);
+	if (step != STEP_NEXT)
+		return step;
+	if (!found)
+		return load_create(c);
+	step = check_versions(c);
+	/* The merged object has the revision of the old one: what counts is what was sent. */
+	rv = doc_mstr(c->input, "metadata.resourceVersion");
+	c->conditional = rv && *rv;
+	return step;
+}
+
 static enum step load_patch(struct call *c)
 {
 	yyjson_mut_val *root;
@@ -157,21 +180,8 @@ static enum step load_patch(struct call *c)
 		return step;
 	if (!found && (c->patch != PATCH_APPLY || *c->sub))
 		return fail_not_found(c, c->resource, c->group, c->name);
-	if (c->patch == PATCH_APPLY) {
-		step = patch_server_side(c);
-		if (step != STEP_NEXT)
-			return step;
-		step = check_name(c, c->obj);
-		if (step != STEP_NEXT)
-			return step;
-		if (!found)
-			return load_create(c);
-		step = check_versions(c);
-		/* The merged object has the revision of the old one: what counts is what was sent. */
-		rv = doc_mstr(c->input, "metadata.resourceVersion");
-		c->conditional = rv && *rv;
-		return step;
-	}
+	if (c->patch == PATCH_APPLY)
+		return load_applied(c, found);
 	root = yyjson_mut_val_mut_copy(c->doc, c->old);
 	if (!root)
 		return fail_err(c, -ERR_SIZE, NULL);
@@ -225,7 +235,7 @@ static void forget_round(struct call *c)
 	c->cur = NULL;
 	c->value = NULL;
 	c->obj = c->old = NULL;
-	c->creating = c->remove = c->conditional = false;
+	c->creating = c->remove = c->conditional = c->clear_owners = false;
 }
 
 enum step stage_load(struct call *c)

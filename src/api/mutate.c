@@ -9,21 +9,12 @@
 
 #include "api/call.h"
 
-static enum step label_namespace(struct call *c)
-{
-	if (!doc_mset_key(c->doc, c->obj, "metadata.labels", "kubernetes.io/metadata.name", c->name))
-		return fail_err(c, -ERR_SIZE, NULL);
-	return STEP_NEXT;
-}
-
 enum step stage_mutate(struct call *c)
 {
 	enum step step = mutate_namespace(c);
 
 	if (step != STEP_NEXT || c->verb == VERB_DELETE)
 		return step;
-	if (c->kind == c->api->k.ns && !*c->sub)
-		return label_namespace(c);
 	if (c->kind == c->api->k.pod && c->creating) {
 		step = mutate_pod(c);
 		if (step != STEP_NEXT)

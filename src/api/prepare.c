@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prepare - what this write may touch and what not; and who owns the fields it
- * touched (managedFields).
+ * prepare - what this write may touch and what not. What then differs from the stored
+ * object in times of managedFields alone is no write.
  */
 #include <string.h>
 
 #include "api/call.h"
-#include "base/env.h"
 
 enum step stage_prepare(struct call *c)
 {
 	const char *sub = *c->sub ? c->sub : NULL;
-	struct apply_req req = { .kind = c->kind, .sub = sub, .manager = c->manager,
-		.now_us = env_wall_us() };
 
 	if (c->verb == VERB_DELETE)
 		return delete_prepare(c);
@@ -26,7 +23,7 @@ enum step stage_prepare(struct call *c)
 		if (step != STEP_NEXT)
 			return step;
 	}
-	if (c->patch != PATCH_APPLY && kinds_track(c->doc, c->arena, &req, c->obj, c->old))
+	if (c->old && kinds_settle(c->doc, c->obj, c->old))
 		return fail_err(c, -ERR_SIZE, NULL);
 	if (arena_over(c->arena))
 		return fail_err(c, -ERR_SIZE, NULL);

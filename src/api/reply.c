@@ -18,19 +18,7 @@ void reply_headers(struct call *c, const char *content_type)
 	http_set_header(r, "cache-control", c->out_public ? "public, max-age=3600" : "no-cache, private");
 	if (c->audit_id)
 		http_set_header(r, "audit-id", c->audit_id);
-	for (struct warning *w = c->warnings; w; w = w->next) {
-		BUF_AUTO struct buf b = { 0 };
-
-		buf_adds(&b, "299 - \"");
-		for (const char *p = w->text; *p; p++) {
-			if (*p == '"' || *p == '\\')
-				buf_addc(&b, '\\');
-			buf_addc(&b, (unsigned char)*p < 0x20 ? ' ' : *p);
-		}
-		buf_addc(&b, '"');
-		if (!b.failed)
-			http_add_header(r, "warning", b.p);
-	}
+	warn_headers(c);
 }
 
 enum step reply_obj(struct call *c, int status, struct cache_obj *o)

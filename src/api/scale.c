@@ -86,6 +86,26 @@ enum step scale_reply(struct call *c, int status, yyjson_val *parent)
 	return v ? reply_mut(c, status, v) : fail_err(c, -ERR_SIZE, NULL);
 }
 
+/* An applied Scale is an applied parent that says nothing but its number. */
+enum step scale_configuration(struct call *c)
+{
+	yyjson_mut_val *n = doc_mget(c->input, "spec.replicas"), *v = yyjson_mut_obj(c->doc), *meta;
+	static const char *const keep[] = { "name", "namespace", "resourceVersion" };
+
+	meta = v && doc_mset_str(c->doc, v, "kind", c->kind->kind) &&
+		doc_mset_str(c->doc, v, "apiVersion", c->kind->api_version) ? doc_mobj(c->doc, v, "metadata") : NULL;
+	for (size_t i = 0; meta && i < sizeof(keep) / sizeof(keep[0]); i++) {
+		const char *s = doc_mstr(doc_mget(c->input, "metadata"), keep[i]);
+
+		if (s && !doc_mset_str(c->doc, meta, keep[i], s))
+			meta = NULL;
+	}
+	if (!meta || (n && !doc_mset(c->doc, v, places_of(c).spec, yyjson_mut_val_mut_copy(c->doc, n))))
+		return fail_err(c, -ERR_SIZE, NULL);
+	c->input = v;
+	return STEP_NEXT;
+}
+
 /* The Scale in the body, or the patched one, becomes a change of its parent. */
 enum step scale_load(struct call *c)
 {
@@ -100,6 +120,8 @@ enum step scale_load(struct call *c)
 		return step;
 	if (!found)
 		return fail_not_found(c, c->resource, c->group, c->name);
+	if (c->patch == PATCH_APPLY)
+		return load_applied(c, true);
 	scale = c->input;
 	if (c->verb == VERB_PATCH) {
 		scale = make(c, view_tree(c, c->cur));

@@ -64,6 +64,11 @@ static yyjson_mut_val *find(struct doc_members *m, const char *key, size_t n)
 	return NULL;
 }
 
+bool doc_members_has(struct doc_members *m, const char *key, size_t n)
+{
+	return find(m, key, n) != NULL;
+}
+
 yyjson_mut_val *doc_members_get(struct doc_members *m, const char *key, size_t n)
 {
 	yyjson_mut_val *k = find(m, key, n);

@@ -22,6 +22,7 @@ struct doc_members {
 };
 
 void doc_members_open(struct doc_members *m, yyjson_mut_doc *d, yyjson_mut_val *obj);
+bool doc_members_has(struct doc_members *m, const char *key, size_t n);   /* null counts */
 yyjson_mut_val *doc_members_get(struct doc_members *m, const char *key, size_t n);
 /* Set or replace; an existing member keeps its place. A NULL v only marks failure. */
 void doc_members_put(struct doc_members *m, const char *key, size_t n, yyjson_mut_val *v);

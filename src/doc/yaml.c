@@ -13,11 +13,14 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "doc/members.h"
+
 struct conv {
 	yaml_document_t *y;
 	yyjson_mut_doc *d;
 	struct err *err;
-	unsigned nodes;
+	struct buf *repeated;      /* or NULL */
+	unsigned nodes, repeats;
 	int rc;
 };
 
@@ -99,21 +102,35 @@ static yyjson_mut_val *fail(struct conv *c, const yaml_node_t *n, const char *wh
 	return NULL;
 }
 
+/* A key that came before: what go-yaml says of it. */
+static void note_repeat(struct conv *c, const yaml_node_t *k)
+{
+	if (!c->repeated || c->repeats++ >= YAML_REPEATS_MAX)
+		return;
+	buf_printf(c->repeated, "%sline %zu: key ", c->repeated->len ? "\n" : "", k->start_mark.line + 1);
+	buf_add_json(c->repeated, (const char *)k->data.scalar.value, k->data.scalar.length);
+	buf_adds(c->repeated, " already set in map");
+}
+
 static yyjson_mut_val *mapping(struct conv *c, const yaml_node_t *n, int depth)
 {
 	yyjson_mut_val *obj = yyjson_mut_obj(c->d);
+	struct doc_members m;
 
-	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; obj && p < n->data.mapping.pairs.top; p++) {
+	doc_members_open(&m, c->d, obj);
+	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; !m.failed && p < n->data.mapping.pairs.top; p++) {
 		const yaml_node_t *k = yaml_document_get_node(c->y, p->key);
-		if (!k || k->type != YAML_SCALAR_NODE)
-			return fail(c, n, "a mapping's keys must be plain strings");
-		yyjson_mut_val *key = yyjson_mut_strncpy(c->d, (const char *)k->data.scalar.value,
-			k->data.scalar.length);
-		yyjson_mut_val *val = node(c, p->value, depth + 1);
-		if (!key || !val || !yyjson_mut_obj_add(obj, key, val))
-			return NULL;
+		const char *key;
+		if (!k || k->type != YAML_SCALAR_NODE) {
+			fail(c, n, "a mapping's keys must be plain strings");
+			break;
+		}
+		key = (const char *)k->data.scalar.value;
+		if (doc_members_has(&m, key, k->data.scalar.length))
+			note_repeat(c, k);
+		doc_members_put(&m, key, k->data.scalar.length, node(c, p->value, depth + 1));
 	}
-	return obj;
+	return doc_members_close(&m) && !c->rc ? obj : NULL;
 }
 
 static yyjson_mut_val *sequence(struct conv *c, const yaml_node_t *n, int depth)
@@ -152,9 +169,15 @@ static yyjson_mut_val *node(struct conv *c, int index, int depth)
 
 int yaml_parse(yyjson_mut_doc *d, const char *p, size_t n, yyjson_mut_val **ret, struct err *reterr)
 {
+	return yaml_parse_noting(d, p, n, ret, NULL, reterr);
+}
+
+int yaml_parse_noting(yyjson_mut_doc *d, const char *p, size_t n, yyjson_mut_val **ret, struct buf *repeated,
+	struct err *reterr)
+{
 	yaml_parser_t parser;
 	yaml_document_t y;
-	struct conv c = { .y = &y, .d = d, .err = reterr };
+	struct conv c = { .y = &y, .d = d, .err = reterr, .repeated = repeated };
 
 	*ret = NULL;
 	if (!yaml_parser_initialize(&parser))

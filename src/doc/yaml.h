@@ -12,10 +12,15 @@
 #include "doc/doc.h"
 
 #define YAML_NODES_MAX 1000000u
+#define YAML_REPEATS_MAX 100u   /* repeated keys that are noted of one document */
 
 /* The first document of p; *ret is NULL for an empty one. d's arena caps the size.
- * -ERR_BAD_REQUEST with line and column, -ERR_SIZE. Duplicate keys are kept. */
+ * -ERR_BAD_REQUEST with line and column, -ERR_SIZE. Of equal keys the last counts. */
 int yaml_parse(yyjson_mut_doc *d, const char *p, size_t n, yyjson_mut_val **ret, struct err *reterr);
+/* The same, and a line in repeated for each key that came before in its mapping:
+ * `line 5: key "x" already set in map`. */
+int yaml_parse_noting(yyjson_mut_doc *d, const char *p, size_t n, yyjson_mut_val **ret, struct buf *repeated,
+	struct err *reterr);
 /* True when s written bare would not read back as this string. */
 bool yaml_needs_quotes(const char *s);
 

@@ -2,11 +2,14 @@
 /*
  * apply - server-side apply.
  *
- * The configuration is merged into the live object; what this manager had
- * applied and nobody owns any more is pruned; what changed against other owners
- * is a conflict unless forced, and then theirs no longer.
+ * The configuration, as it was sent, is merged into the live object; what this
+ * manager had applied and nobody owns any more is pruned; what changed against other
+ * owners is a conflict unless forced, and then theirs no longer. Only then is the
+ * result decoded: zero values and nulls are owned by who sends them, though the stored
+ * object does not show them.
  * Source: structured-merge-diff merge/update.go; apimachinery
- * util/managedfields/internal (lastappliedmanager.go, lastappliedupdater.go).
+ * util/managedfields/internal (structuredmerge.go, managedfieldsupdater.go,
+ * lastappliedmanager.go, lastappliedupdater.go).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,16 +45,26 @@ static int combine(struct application *x, enum fieldset_op op, const struct fiel
 	return fieldset_combine(x->c.a, op, a, b, ret) ? 0 : over(x);
 }
 
+/* "default/web; apps/v1, Kind=Deployment", as sent. */
+static const char *named(struct application *x)
+{
+	const char *ns = doc_mstr(x->applied, "metadata.namespace"), *name = doc_mstr(x->applied, "metadata.name");
+	const char *s = arena_printf(x->c.a, "%s/%s; %s/%s, Kind=%s", ns ? ns : "", name ? name : "", x->r->kind->group,
+		x->r->kind->version, x->r->kind->kind);
+
+	return s ? s : "";
+}
+
 static int check_input(struct application *x)
 {
-	const char *version = doc_mstr(x->applied, "apiVersion");
+	const char *problem;
 
-	if (doc_mlen(x->applied, "metadata.managedFields"))
+	if (yyjson_mut_is_arr(doc_mget(x->applied, "metadata.managedFields")))
 		return err_set(x->err, ERR_BAD_REQUEST, "metadata.managedFields must be nil");
-	if (version && strcmp(version, x->r->kind->api_version))
-		return err_set(x->err, ERR_BAD_REQUEST, "Incorrect version specified in apply patch. "
-			"Specified patch version: %.100s, expected: %s", version, x->r->kind->api_version);
-	return 0;
+	problem = apply_check(&x->c, x->applied);
+	if (problem)
+		return err_set(x->err, ERR_INTERNAL, "failed to create typed patch object (%s): %s", named(x), problem);
+	return x->c.over ? over(x) : 0;
 }
 
 /* An object that nobody tracked belongs to whoever wrote it before. */
@@ -89,14 +102,8 @@ static int merge_and_prune(struct application *x)
 {
 	const struct fieldset **owners = arena_alloc(x->c.a, (x->m.n + 1) * sizeof(*owners));
 	struct fieldset last = x->m.v[x->own].set;
-	const char *problem;
 
-	apply_set(&x->c, x->applied, &x->set, &problem);
-	if (problem) {
-		const char *ns = doc_mstr(x->applied, "metadata.namespace"), *name = doc_mstr(x->applied, "metadata.name");
-		return err_set(x->err, ERR_INTERNAL, "failed to create typed patch object (%s/%s; %s, Kind=%s): %s",
-			ns ? ns : "", name ? name : "", x->r->kind->api_version, x->r->kind->kind, problem);
-	}
+	apply_set(&x->c, x->applied, &x->set);
 	x->merged = apply_merge(&x->c, x->live, x->applied);
 	if (!owners || !x->merged || x->c.over)
 		return over(x);
@@ -104,7 +111,9 @@ static int merge_and_prune(struct application *x)
 		owners[i] = i == x->own ? &x->set : &x->m.v[i].set;
 	owners[x->m.n] = &server;
 	apply_prune(&x->c, x->merged, &last, owners, x->m.n + 1);
+	x->c.as_sent = true;
 	apply_compare(&x->c, x->live, x->merged, &x->diff);
+	x->c.as_sent = false;
 	return combine(x, FIELDSET_UNION, &x->diff.modified, &x->diff.added, &x->taken);
 }
 
@@ -156,7 +165,7 @@ static int last_applied_set(struct application *x, struct fieldset *ret)
 {
 	yyjson_mut_val *text = yyjson_mut_obj_get(doc_mget(x->live, "metadata.annotations"), LAST_APPLIED);
 	struct difference diff;
-	const char *problem, *version;
+	const char *version;
 	yyjson_mut_val *v;
 	yyjson_doc *doc;
 	int rc;
@@ -169,7 +178,7 @@ static int last_applied_set(struct application *x, struct fieldset *ret)
 	version = doc_mstr(v, "apiVersion");
 	if (!yyjson_mut_is_obj(v) || !version || strcmp(version, x->r->kind->api_version))
 		return 0;
-	apply_set(&x->c, v, ret, &problem);
+	apply_set(&x->c, v, ret);
 	apply_compare(&x->c, v, x->live, &diff);
 	rc = combine(x, FIELDSET_DIFFERENCE, ret, &diff.modified, ret);
 	if (!rc)
@@ -177,22 +186,40 @@ static int last_applied_set(struct application *x, struct fieldset *ret)
 	return rc ? rc : combine(x, FIELDSET_DIFFERENCE, ret, &diff.removed, ret);
 }
 
-/* Conflicts of everybody else's sets with what changed, less what is allowed. */
+static int by_name(const void *pa, const void *pb)
+{
+	const struct manager *a = *(const struct manager *const *)pa, *b = *(const struct manager *const *)pb;
+	int c = strcmp(a->name, b->name);
+
+	if (!c && a->apply != b->apply)
+		return a->apply ? -1 : 1;
+	if (!c)
+		c = strcmp(a->api_version, b->api_version);
+	return c ? c : strcmp(a->sub, b->sub);
+}
+
+/* Conflicts of everybody else's sets with what changed, less what is allowed; by manager. */
 static int find_conflicts(struct application *x, const struct fieldset *allowed, struct apply_conflict **ret)
 {
 	struct conflict_list l = { .x = x, .tail = ret };
+	const struct manager **others = arena_alloc(x->c.a, (x->m.n + 1) * sizeof(*others));
 	struct buf path BUF_AUTO = { 0 };
+	size_t n = 0;
 	int rc = 0;
 
 	*ret = NULL;
-	for (size_t i = 0; !rc && i < x->m.n; i++) {
+	if (!others)
+		return over(x);
+	for (size_t i = 0; i < x->m.n; i++)
+		if (i != x->own)
+			others[n++] = &x->m.v[i];
+	qsort(others, n, sizeof(*others), by_name);
+	for (size_t i = 0; !rc && i < n; i++) {
 		struct fieldset both;
-		if (i == x->own)
-			continue;
-		rc = combine(x, FIELDSET_INTERSECTION, &x->m.v[i].set, &x->taken, &both);
+		l.m = others[i];
+		rc = combine(x, FIELDSET_INTERSECTION, &l.m->set, &x->taken, &both);
 		if (!rc && allowed)
 			rc = combine(x, FIELDSET_DIFFERENCE, &both, allowed, &both);
-		l.m = &x->m.v[i];
 		if (!rc)
 			rc = list_paths(&l, &both, &path);
 	}
@@ -223,7 +250,7 @@ static int pass_ownership(struct application *x)
 {
 	struct manager *own = &x->m.v[x->own];
 	struct fieldset lost;
-	bool changed, same;
+	bool same;
 	int rc = combine(x, FIELDSET_UNION, &x->taken, &x->diff.removed, &lost);
 
 	for (size_t i = 0; !rc && i < x->m.n; i++) {
@@ -236,13 +263,14 @@ static int pass_ownership(struct application *x)
 	}
 	if (rc)
 		return rc;
-	changed = !x->live || !fieldset_empty(&lost);
-	same = own->entry && fieldset_equal(&own->set, &x->set) && !strcmp(own->api_version, x->r->kind->api_version);
-	if (same && !changed)
-		return 0;
+	same = fieldset_equal(&own->set, &x->set) && !strcmp(own->api_version, x->r->kind->api_version);
 	own->set = x->set;
 	own->api_version = x->r->kind->api_version;
-	managed_touch(&x->c, own, x->r->now_us);
+	/* The time is that of the last change of the object, not of its owners. */
+	if (!x->live || !fieldset_empty(&lost))
+		managed_touch(&x->c, own, x->r->now_us);
+	else if (!same)
+		own->entry = NULL;
 	return 0;
 }
 
@@ -269,6 +297,23 @@ static yyjson_mut_val *sorted(struct application *x, yyjson_mut_val *v)
 	return out;
 }
 
+/* The merged tree to its normal form. */
+static int decode_merged(struct application *x)
+{
+	yyjson_val *frozen = doc_freeze(x->c.a, x->merged);
+	struct err e = { 0 };
+	int rc;
+
+	if (!frozen)
+		return over(x);
+	rc = kinds_decode(x->c.d, x->c.a, x->r->kind->type, frozen, KS_IGNORE, &x->merged, NULL, &e);
+	if (rc == -ERR_BAD_REQUEST)
+		return err_set(x->err, ERR_INTERNAL, "failed to convert new object (%s) to proper version: unable to convert "
+			"unstructured object to %s/%s, Kind=%s: %s", named(x), x->r->kind->group, x->r->kind->version,
+			x->r->kind->kind, e.msg);
+	return rc ? over(x) : 0;
+}
+
 /* kubectl's client-side annotation, where there is one, follows its applies. */
 static int sync_last_applied(struct application *x)
 {
@@ -277,7 +322,7 @@ static int sync_last_applied(struct application *x)
 	size_t total = 0;
 	yyjson_mut_obj_iter it;
 
-	if (strcmp(x->r->manager, "kubectl") || !yyjson_mut_obj_get(notes, LAST_APPLIED))
+	if (strcmp(x->r->manager, "kubectl") || !yyjson_mut_get_len(yyjson_mut_obj_get(notes, LAST_APPLIED)))
 		return 0;
 	copy = sorted(x, x->applied);
 	if (!copy || x->c.over)
@@ -302,8 +347,8 @@ static int run(struct application *x, struct apply_conflict **ret_conflicts)
 
 	if (rc)
 		return rc;
+	/* null, if anything. */
 	doc_mdel(doc_mget(x->applied, "metadata"), "managedFields");
-	apply_strip(&x->c, apply_root(&x->c), x->applied);
 	read_owners(x);
 	rc = find_own(x);
 	if (!rc)
@@ -312,6 +357,8 @@ static int run(struct application *x, struct apply_conflict **ret_conflicts)
 		rc = settle_conflicts(x, ret_conflicts);
 	if (!rc)
 		rc = pass_ownership(x);
+	if (!rc)
+		rc = decode_merged(x);
 	if (!rc)
 		rc = sync_last_applied(x);
 	if (!rc)

@@ -19,6 +19,7 @@ struct apply {
 	struct arena *a;
 	const struct kinds_kind *kind;
 	const char *sub;
+	bool as_sent;                  /* what is compared with is no normal form yet: absent is absent */
 	bool over;
 	struct buf text;               /* scratch */
 };
@@ -41,12 +42,7 @@ bool apply_ignores(const struct apply *c, const struct frame *in, const char *ke
 
 /* ---- members and elements (apply_item.c) ---- */
 struct item { const char *key; size_t len; yyjson_mut_val *v; size_t order; };
-struct items {
-	struct item *v;
-	size_t n;
-	const char *lacks;             /* a key the element at `lacking` has not and nothing stands for, or NULL */
-	size_t lacking;
-};
+struct items { struct item *v; size_t n; };
 
 /* The members of an object (NULL: none) in ascending order of key, first of duplicates. */
 struct items items_of_map(struct apply *c, yyjson_mut_val *obj);
@@ -67,11 +63,12 @@ bool item_always(const struct apply *c, const struct kinds_field *f);
 struct difference { struct fieldset added, modified, removed; };
 /* What changed from l to r; either may be NULL, which is the empty object (apply_compare.c). */
 void apply_compare(struct apply *c, yyjson_mut_val *l, yyjson_mut_val *r, struct difference *ret);
-/* The paths v sets. *ret_problem: why its lists cannot be merged, or NULL (apply_set.c). */
-void apply_set(struct apply *c, yyjson_mut_val *v, struct fieldset *ret, const char **ret_problem);
-/* Take zero values out of v that decoding put there (apply_set.c). */
-void apply_strip(struct apply *c, struct shape s, yyjson_mut_val *v);
-/* A new tree: live (may be NULL) with what applied sets (apply_merge.c). */
+/* Why v, as it was sent, is no configuration of the kind: a message, or NULL (apply_check.c). */
+const char *apply_check(struct apply *c, yyjson_mut_val *v);
+void apply_print_path(struct apply *c, struct buf *out, const struct frame *at);
+/* The paths v sets (apply_set.c). */
+void apply_set(struct apply *c, yyjson_mut_val *v, struct fieldset *ret);
+/* A new tree: live (may be NULL) with what applied sets, as sent (apply_merge.c). */
 yyjson_mut_val *apply_merge(struct apply *c, yyjson_mut_val *live, yyjson_mut_val *applied);
 /* Take out of v what `last` has and none of the n owners does (apply_prune.c). */
 void apply_prune(struct apply *c, yyjson_mut_val *v, const struct fieldset *last,

@@ -64,6 +64,8 @@ static bool is_zero(yyjson_mut_val *v)
 		return yyjson_mut_get_num(v) == 0;
 	case YYJSON_TYPE_BOOL:
 		return !yyjson_mut_get_bool(v);
+	case YYJSON_TYPE_NULL:
+		return true;
 	default:
 		return false;
 	}
@@ -140,11 +142,11 @@ static void compare_struct(struct apply *c, struct shape s, struct side l, struc
 	for (uint16_t i = 0; i < s.type->field_count; i++) {
 		const struct kinds_field *f = &s.type->fields[i];
 		bool always;
-		if (!lv[i] && !rv[i] && there(l) == there(r))
+		if (!lv[i] && !rv[i] && (c->as_sent || there(l) == there(r)))
 			continue;
 		always = item_always(c, f);
 		member(c, shape_of_field(f), f->name, f->name_len, (struct side){ lv[i], always && there(l) },
-			(struct side){ rv[i], always && there(r) }, in);
+			(struct side){ rv[i], always && there(r) && !c->as_sent }, in);
 	}
 	if (lrest.n || rrest.n)
 		compare_items(c, s, lrest, rrest, in);

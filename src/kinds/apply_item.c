@@ -10,6 +10,7 @@
 
 #include "kinds/apply.h"
 #include "kinds/kinds_priv.h"
+#include "kinds/prepare.h"
 
 #define KEYS_MAX 8
 
@@ -47,7 +48,8 @@ bool apply_ignores(const struct apply *c, const struct frame *in, const char *ke
 		"clusterName", "generation", "managedFields", "resourceVersion", NULL };
 
 	if (in->up)
-		return !in->up->up && in->type == 'f' && is(in->key, in->len, "metadata") && any_of(key, n, by_server);
+		return !in->up->up && in->type == 'f' && is(in->key, in->len, "metadata") &&
+			(any_of(key, n, by_server) || (c->sub && !strcmp(c->sub, "status") && prepare_resets(c->kind, key, n)));
 	if (is(key, n, "apiVersion") || is(key, n, "kind"))
 		return true;
 	if (!c->sub)
@@ -115,11 +117,8 @@ struct items items_of_map(struct apply *c, yyjson_mut_val *obj)
 		return t;
 	yyjson_mut_obj_iter_init(obj, &it);
 	for (yyjson_mut_val *k; (k = yyjson_mut_obj_iter_next(&it));) {
-		yyjson_mut_val *v = yyjson_mut_obj_iter_get_val(k);
-		if (!yyjson_mut_is_null(v)) {
-			t.v[t.n] = (struct item){ yyjson_mut_get_str(k), yyjson_mut_get_len(k), v, t.n };
-			t.n++;
-		}
+		t.v[t.n] = (struct item){ yyjson_mut_get_str(k), yyjson_mut_get_len(k), yyjson_mut_obj_iter_get_val(k), t.n };
+		t.n++;
 	}
 	unique(&t);
 	return t;
@@ -144,8 +143,6 @@ yyjson_mut_val **items_of_struct(struct apply *c, const struct kinds_type *t, yy
 	for (yyjson_mut_val *k; (k = yyjson_mut_obj_iter_next(&it));) {
 		yyjson_mut_val *m = yyjson_mut_obj_iter_get_val(k);
 		const struct kinds_field *f = kinds_find_field(t, yyjson_mut_get_str(k), yyjson_mut_get_len(k), hint);
-		if (yyjson_mut_is_null(m))
-			continue;
 		if (f) {
 			hint = (uint16_t)(f - t->fields + 1);
 			v[f - t->fields] = m;
@@ -172,11 +169,9 @@ static void add_scalar(struct apply *c, yyjson_mut_val *v)
 		c->over = true;
 }
 
-/* The key that is missing, or NULL. */
-static const char *add_keys(struct apply *c, const struct kinds_type *t, const char *const *keys, size_t n,
+static void add_keys(struct apply *c, const struct kinds_type *t, const char *const *keys, size_t n,
 	yyjson_mut_val *v)
 {
-	const char *lacks = NULL;
 	bool first = true;
 
 	buf_adds(&c->text, "k:{");
@@ -184,10 +179,8 @@ static const char *add_keys(struct apply *c, const struct kinds_type *t, const c
 		const struct kinds_field *f = kinds_find_field(t, keys[i], strlen(keys[i]), 0);
 		yyjson_mut_val *m = yyjson_mut_obj_get(v, keys[i]);
 		const char *dflt = f ? f->dflt : NULL;
-		if ((!m || yyjson_mut_is_null(m)) && !dflt) {
-			lacks = lacks ? lacks : keys[i];
+		if ((!m || yyjson_mut_is_null(m)) && !dflt)
 			continue;
-		}
 		if (!first)
 			buf_addc(&c->text, ',');
 		first = false;
@@ -199,7 +192,6 @@ static const char *add_keys(struct apply *c, const struct kinds_type *t, const c
 			buf_adds(&c->text, dflt);
 	}
 	buf_addc(&c->text, '}');
-	return lacks;
 }
 
 struct items items_of_list(struct apply *c, struct shape s, yyjson_mut_val *arr)
@@ -222,11 +214,7 @@ struct items items_of_list(struct apply *c, struct shape s, yyjson_mut_val *arr)
 		struct item *x = &t.v[t.n];
 		buf_clear(&c->text);
 		if (s.kind == SHAPE_LIST) {
-			const char *lacks = add_keys(c, s.type, keys, n, v);
-			if (lacks && !t.lacks) {
-				t.lacks = lacks;
-				t.lacking = at;
-			}
+			add_keys(c, s.type, keys, n, v);
 		} else {
 			buf_adds(&c->text, "v:");
 			add_scalar(c, v);

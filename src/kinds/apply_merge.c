@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * apply_merge - the live object with what the configuration sets, as a new tree
- * in normal form.
+ * apply_merge - the live object with what the configuration sets, as a new tree.
+ * What was sent is taken as sent; decoding the result makes it normal.
  *
  * Elements of merged lists come in the configuration's order; those only the
  * live list has keep their place between the shared ones.
@@ -58,13 +58,8 @@ static void merge_struct(struct apply *c, struct shape s, yyjson_mut_val *l, yyj
 
 	for (uint16_t i = 0; lv && rv && i < s.type->field_count; i++) {
 		const struct kinds_field *f = &s.type->fields[i];
-		yyjson_mut_val *v = NULL;
 		if (lv[i] || rv[i])
-			v = merge(c, shape_of_field(f), lv[i], rv[i]);
-		else if (!c->kind->custom)
-			v = kinds_zero(c->d, f, &c->over);
-		if (v)
-			add(c, out, f->name, f->name_len, v);
+			add(c, out, f->name, f->name_len, merge(c, shape_of_field(f), lv[i], rv[i]));
 	}
 	if (lrest.n || rrest.n)
 		merge_items(c, s, lrest, rrest, out);
@@ -162,13 +157,17 @@ static yyjson_mut_val *merge(struct apply *c, struct shape s, yyjson_mut_val *l,
 	yyjson_mut_val *out, *one = r ? r : l;
 	bool list;
 
+	/* null empties a value; what has members of its own to name keeps them. */
+	if (r && yyjson_mut_is_null(r) && yyjson_mut_get_len(l) &&
+	    (s.kind == SHAPE_ANY ? yyjson_mut_is_obj(l) : s.kind != SHAPE_LEAF && yyjson_mut_is_ctn(l)))
+		return copy(c, l);
 	s = shape_settle(s, l, r);
 	list = s.kind == SHAPE_SET || s.kind == SHAPE_LIST;
 	if (s.kind == SHAPE_LEAF || !yyjson_mut_is_ctn(one) || yyjson_mut_is_arr(one) != list)
 		return copy(c, one);
 	if (l && yyjson_mut_get_type(l) != yyjson_mut_get_type(one))
 		l = NULL;
-	/* What only live has is in normal form as it is, duplicates and all. */
+	/* What only live has stays as it is, duplicates and all. */
 	if (!r)
 		return copy(c, l);
 	out = list ? yyjson_mut_arr(c->d) : yyjson_mut_obj(c->d);

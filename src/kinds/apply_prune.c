@@ -73,19 +73,11 @@ static void prune_object(struct apply *c, struct shape s, yyjson_mut_val *v, con
 		const char *key = yyjson_mut_get_str(k);
 		size_t len = yyjson_mut_get_len(k);
 		const struct kinds_field *f;
-		yyjson_mut_val *zero;
 		struct shape below;
 		const char *pe = item_field(c, key, len);
-		if (!pe || !shape_member(s, key, len, 0, &below, &f) ||
-		    !prune_value(c, below, yyjson_mut_obj_iter_get_val(k), last, f, pe, len + 2, owners, n))
-			continue;
-		zero = f && !c->kind->custom ? kinds_zero(c->d, f, &c->over) : NULL;
-		if (zero) {
-			zero->next = k->next->next;
-			k->next = zero;
-		} else {
+		if (pe && shape_member(s, key, len, 0, &below, &f) &&
+		    prune_value(c, below, yyjson_mut_obj_iter_get_val(k), last, f, pe, len + 2, owners, n))
 			yyjson_mut_obj_iter_remove(&it);
-		}
 	}
 }
 

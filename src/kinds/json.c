@@ -213,14 +213,7 @@ static yyjson_mut_val *decode_map(struct json_decoder *c, const struct kinds_fie
 	}
 	if (kept == n || c->strict == KS_IGNORE)
 		return obj;
-	/* Rare: say which keys came twice, in the order they came. */
-	yyjson_obj_iter_init(in, &it);
-	while ((key = yyjson_obj_iter_next(&it))) {
-		here.key = yyjson_get_str(key);
-		here.len = yyjson_get_len(key);
-		if (yyjson_obj_getn(in, here.key, here.len) != yyjson_obj_iter_get_val(key))
-			json_problem(c, "duplicate field", &here);
-	}
+	json_repeats(c, in, &here);
 	return obj;
 }
 
@@ -313,7 +306,8 @@ int kinds_decode(yyjson_mut_doc *d, struct arena *a, const struct kinds_type *t,
 	enum kinds_strict strict, yyjson_mut_val **ret, struct kinds_problem **ret_problems,
 	struct err *reterr)
 {
-	struct json_decoder c = { .d = d, .a = a, .strict = strict, .reterr = reterr };
+	struct json_decoder c = { .d = d, .a = a, .strict = strict & ~KS_FROM_MAP, .reterr = reterr,
+		.from_map = strict & KS_FROM_MAP };
 	int r = 0;
 
 	c.tail = &c.problems;

@@ -25,6 +25,7 @@ struct json_decoder {
 	yyjson_mut_doc *d;
 	struct arena *a;
 	enum kinds_strict strict;
+	bool from_map;                   /* KS_FROM_MAP */
 	struct kinds_problem *problems, **tail;
 	unsigned problem_count;
 	bool over;
@@ -33,6 +34,8 @@ struct json_decoder {
 
 /* Note `what "path"`, unless it is noted already. */
 void json_problem(struct json_decoder *c, const char *what, const struct json_step *at);
+/* Note each key of the object in that came before; at is a step of its members. */
+void json_repeats(struct json_decoder *c, yyjson_val *in, struct json_step *at);
 /* Go's message of a value that does not fit; type is prefix followed by type. */
 int json_wrong_type(struct json_decoder *c, const char *value, const char *prefix, const char *type,
 	const struct json_step *at);

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "doc/quantity.h"
+#include "doc/syntax.h"
 #include "kinds/json.h"
 
 /* ---- messages ---- */
@@ -55,6 +56,23 @@ void json_problem(struct json_decoder *c, const char *what, const struct json_st
 	*c->tail = p;
 	c->tail = &p->next;
 	c->problem_count++;
+}
+
+void json_repeats(struct json_decoder *c, yyjson_val *in, struct json_step *at)
+{
+	struct syntax_seen seen;
+	yyjson_obj_iter it;
+
+	syntax_seen_open(&seen, yyjson_obj_size(in));
+	yyjson_obj_iter_init(in, &it);
+	for (yyjson_val *key; c->problem_count < KINDS_PROBLEMS_MAX && (key = yyjson_obj_iter_next(&it));) {
+		if (!syntax_seen(&seen, key))
+			continue;
+		at->key = yyjson_get_str(key);
+		at->len = yyjson_get_len(key);
+		json_problem(c, "duplicate field", at);
+	}
+	syntax_seen_close(&seen);
 }
 
 static const char *short_name(const struct kinds_type *t)
@@ -126,11 +144,40 @@ static void print_field(struct buf *b, const struct json_step *s)
 	}
 }
 
+/* "number 2.5" as the reflect.Kind that Go's maps hold it in. */
+static const char *go_kind(const char *value)
+{
+	if (!strncmp(value, "number", 6))
+		return strpbrk(value, ".eE") ? "float64" : "int64";
+	return !strcmp(value, "object") ? "map" : !strcmp(value, "array") ? "slice" : value;
+}
+
+/* The same of a strategic merge's result, which is converted from a map, not decoded.
+ * Source: apimachinery pkg/runtime/converter.go */
+static int wrong_kind(struct json_decoder *c, const char *value, const char *prefix, const char *type)
+{
+	const char *kind = go_kind(value);
+
+	if (*prefix == '[' || *type == '[')
+		return err_set(c->reterr, ERR_BAD_REQUEST, "cannot restore slice from %s", kind);
+	if (*prefix || !strcmp(type, "v1.ResourceList"))
+		return err_set(c->reterr, ERR_BAD_REQUEST, "cannot restore map from %s", kind);
+	if (strchr(type, '.'))
+		return err_set(c->reterr, ERR_BAD_REQUEST, "cannot restore struct from: %s", kind);
+	/* Go's numbers convert to each other, and integers to strings; here that is refused. */
+	if ((!strcmp(kind, "int64") && strcmp(type, "bool")) ||
+	    (!strcmp(kind, "float64") && (!strncmp(type, "int", 3) || !strncmp(type, "uint", 4))))
+		return err_set(c->reterr, ERR_BAD_REQUEST, "cannot convert %s to %s", kind, type);
+	return err_set(c->reterr, ERR_BAD_REQUEST, "unrecognized type: %s", type);
+}
+
 int json_wrong_type(struct json_decoder *c, const char *value, const char *prefix, const char *type,
 	const struct json_step *at)
 {
 	BUF_AUTO struct buf field = {0};
 
+	if (c->from_map)
+		return wrong_kind(c, value, prefix, type);
 	print_field(&field, at);
 	if (!field.len)
 		return err_set(c->reterr, ERR_BAD_REQUEST,

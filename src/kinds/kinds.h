@@ -109,7 +109,8 @@ const struct kinds_type *kinds_type_by_gvk(const char *group, const char *versio
 uint64_t kinds_generation(void);
 
 /* ---- codecs (json.c, proto.c) ---- */
-enum kinds_strict { KS_IGNORE, KS_WARN, KS_STRICT };
+enum kinds_strict { KS_IGNORE, KS_WARN, KS_STRICT,
+	KS_FROM_MAP = 4 /* with one of them: a strategic merge's result, whose errors have words of their own */ };
 struct kinds_problem { struct kinds_problem *next; const char *text; };   /* `unknown field "spec.x"` */
 /*
  * kinds_decode - check in against the type and build its normal form: members in
@@ -172,10 +173,12 @@ struct apply_req {
 	const char *sub;           /* NULL: main resource */
 	const char *manager;
 	bool force;
+	bool clear;                /* the client sent an empty list of managedFields */
 	int64_t now_us;
 };
-/* Server-side apply: *live (NULL: create) merged with the decoded applied
- * configuration into *ret, managedFields updated. -ERR_CONFLICT with *ret_conflicts. */
+/* Server-side apply: live (NULL: create) merged with the applied configuration, as it
+ * was sent, into *ret, in normal form, managedFields updated. -ERR_CONFLICT with
+ * *ret_conflicts; -ERR_INTERNAL when the configuration does not fit the kind. */
 int kinds_apply(yyjson_mut_doc *d, struct arena *a, const struct apply_req *r, yyjson_mut_val *live,
 	yyjson_mut_val *applied, yyjson_mut_val **ret, struct apply_conflict **ret_conflicts,
 	struct err *reterr);
@@ -183,6 +186,9 @@ int kinds_apply(yyjson_mut_doc *d, struct arena *a, const struct apply_req *r, y
  * be NULL. A no-op keeps times. v is changed in place. */
 int kinds_track(yyjson_mut_doc *d, struct arena *a, const struct apply_req *r, yyjson_mut_val *v,
 	yyjson_mut_val *old);
+/* The write as it will be stored: when it differs from old by nothing but times in
+ * managedFields, they are old's, and it is no write at all. */
+int kinds_settle(yyjson_mut_doc *d, yyjson_mut_val *v, yyjson_mut_val *old);
 
 /* ---- views (columns.c, fields.c, openapi*.c) ---- */
 /* The Table cells of one object, appended as a JSON array. now_us: for ages. */

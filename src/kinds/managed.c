@@ -115,10 +115,13 @@ void managed_touch(struct apply *c, struct manager *m, int64_t now_us)
 {
 	char now[TEXT_TIME_MAX];
 
+	m->entry = NULL;
+	/* Through scale, the times are those its managers had before (scalehandler.go, ToParent). */
+	if (c->sub && !strcmp(c->sub, "scale"))
+		return;
 	text_time(now, now_us);
 	m->time = arena_strdup(c->a, now);
 	m->time_s = now_us / 1000000;
-	m->entry = NULL;
 	c->over |= !m->time;
 }
 

@@ -309,19 +309,32 @@ static bool keep_all_but(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_m
 	return true;
 }
 
-static bool keep_meta_members(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
-	yyjson_mut_val *old, int how)
+/* Metadata that people write, and which status_meta (besides META_RESET) keeps it. */
+static const struct { const char *name; uint8_t how; } meta_members[] = {
+	{ "labels", META_LABELS }, { "ownerReferences", META_OWNERS },
+	{ "annotations", META_RESET }, { "finalizers", META_RESET },
+};
+#define META_MEMBERS (sizeof(meta_members) / sizeof(meta_members[0]))
+
+bool prepare_resets(const struct kinds_kind *k, const char *member, size_t n)
 {
-	static const struct { const char *name; uint8_t how; } members[] = {
-		{ "labels", META_LABELS }, { "ownerReferences", META_OWNERS },
-		{ "annotations", 0 }, { "finalizers", 0 },
-	};
+	int how = strategy_of(k)->meta;
+
+	for (size_t i = 0; i < META_MEMBERS; i++)
+		if (strlen(meta_members[i].name) == n && !memcmp(meta_members[i].name, member, n))
+			return how == META_RESET || how == meta_members[i].how;
+	return false;
+}
+
+static bool keep_meta_members(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old)
+{
 	const struct kinds_type *t = member_type(k->type, "metadata");
 	yyjson_mut_val *meta = yyjson_mut_obj_get(v, "metadata"), *was = yyjson_mut_obj_get(old, "metadata");
 
-	for (size_t i = 0; how != META_FREE && i < sizeof(members) / sizeof(members[0]); i++)
-		if ((how == META_RESET || how == members[i].how) &&
-		    !normal_take(d, t, meta, was, members[i].name))
+	for (size_t i = 0; i < META_MEMBERS; i++)
+		if (prepare_resets(k, meta_members[i].name, strlen(meta_members[i].name)) &&
+		    !normal_take(d, t, meta, was, meta_members[i].name))
 			return false;
 	return true;
 }
@@ -394,7 +407,7 @@ static int prepare_update(yyjson_mut_doc *d, const struct kinds_kind *k, const c
 	if (!sub || !strcmp(sub, "scale"))
 		ok = update_main(d, k, v, old);
 	else if (!strcmp(sub, "status"))
-		ok = keep_all_but(d, k, v, old, "status") && keep_meta_members(d, k, v, old, s->meta);
+		ok = keep_all_but(d, k, v, old, "status") && keep_meta_members(d, k, v, old);
 	else if (!strcmp(sub, "approval"))
 		ok = only(d, k, v, old, "status.conditions");
 	else if (!strcmp(sub, "finalize"))

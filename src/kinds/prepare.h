@@ -8,6 +8,8 @@
 
 #include "kinds/kinds.h"
 
+/* Whether a write of status leaves this member of metadata as it was. */
+bool prepare_resets(const struct kinds_kind *k, const char *member, size_t n);
 bool prepare_pod(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
 bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
 bool prepare_claim(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);

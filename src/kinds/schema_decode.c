@@ -106,15 +106,8 @@ static yyjson_mut_val *decode_members(struct json_decoder *c, const struct kinds
 		kept++;
 	}
 	sorted = kinds_sort_entries(entries, kept);
-	if (sorted < kept && c->strict != KS_IGNORE) {
-		yyjson_obj_iter_init(in, &it);
-		while ((key = yyjson_obj_iter_next(&it))) {
-			here.key = yyjson_get_str(key);
-			here.len = yyjson_get_len(key);
-			if (yyjson_obj_getn(in, here.key, here.len) != yyjson_obj_iter_get_val(key))
-				json_problem(c, "duplicate field", &here);
-		}
-	}
+	if (sorted < kept && c->strict != KS_IGNORE)
+		json_repeats(c, in, &here);
 	return write_object(c, entries, sorted, ret);
 }
 

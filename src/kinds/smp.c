@@ -9,11 +9,11 @@
  */
 #include "kinds/smp.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
 #include "doc/members.h"
+#include "doc/print.h"
 
 #define RETAIN_MAX 200
 
@@ -23,76 +23,13 @@ int smp_over(struct smp *c)
 }
 
 /* ---- messages ---- */
-static int by_key(const void *a, const void *b)
-{
-	return strcmp(yyjson_get_str(*(yyjson_val *const *)a), yyjson_get_str(*(yyjson_val *const *)b));
-}
-
-static void print_map(struct buf *out, yyjson_val *v)
-{
-	size_t n = yyjson_obj_size(v), i = 0;
-	yyjson_val **keys = malloc((n ? n : 1) * sizeof(*keys));
-	yyjson_obj_iter it;
-
-	buf_adds(out, "map[");
-	yyjson_obj_iter_init(v, &it);
-	for (yyjson_val *k; keys && (k = yyjson_obj_iter_next(&it));)
-		keys[i++] = k;
-	if (keys)
-		qsort(keys, i, sizeof(*keys), by_key);
-	for (size_t k = 0; k < i; k++) {
-		buf_printf(out, "%s%s:", k ? " " : "", yyjson_get_str(keys[k]));
-		smp_print(out, yyjson_obj_iter_get_val(keys[k]));
-	}
-	buf_addc(out, ']');
-	free(keys);
-}
-
-void smp_print(struct buf *out, yyjson_val *v)
-{
-	yyjson_arr_iter it;
-	bool first = true;
-
-	switch (yyjson_get_type(v)) {
-	case YYJSON_TYPE_OBJ:
-		print_map(out, v);
-		break;
-	case YYJSON_TYPE_ARR:
-		buf_addc(out, '[');
-		yyjson_arr_iter_init(v, &it);
-		for (yyjson_val *e; (e = yyjson_arr_iter_next(&it)); first = false) {
-			if (!first)
-				buf_addc(out, ' ');
-			smp_print(out, e);
-		}
-		buf_addc(out, ']');
-		break;
-	case YYJSON_TYPE_STR:
-		buf_add(out, yyjson_get_str(v), yyjson_get_len(v));
-		break;
-	case YYJSON_TYPE_BOOL:
-		buf_adds(out, yyjson_get_bool(v) ? "true" : "false");
-		break;
-	case YYJSON_TYPE_NUM:
-		if (yyjson_is_real(v))
-			buf_printf(out, "%g", yyjson_get_real(v));
-		else if (yyjson_is_uint(v))
-			buf_printf(out, "%llu", (unsigned long long)yyjson_get_uint(v));
-		else
-			buf_printf(out, "%lld", (long long)yyjson_get_sint(v));
-		break;
-	default:
-		buf_adds(out, "<nil>");
-	}
-}
-
 int smp_bad_directive(struct smp *c, yyjson_val *value, yyjson_val *in)
 {
 	struct buf b BUF_AUTO = { 0 };
 
-	smp_print(&b, value);
+	doc_print_go(&b, value);
 	buf_adds(&b, " in map: ");
-	smp_print(&b, in);
+	doc_print_go(&b, in);
 	return err_set(c->err, ERR_INTERNAL, "unknown patch type found: %s", b.p ? b.p : "");
 }
 

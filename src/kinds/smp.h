@@ -37,7 +37,5 @@ int smp_list_order(struct smp *c, const char *key, yyjson_mut_val *merged, yyjso
 
 int smp_over(struct smp *c);
 int smp_bad_directive(struct smp *c, yyjson_val *value, yyjson_val *in);
-/* v as Go prints it (%v), for messages that are upstream's. */
-void smp_print(struct buf *out, yyjson_val *v);
 
 #endif

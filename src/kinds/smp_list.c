@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "doc/print.h"
 
 #define NOWHERE SIZE_MAX
 
@@ -45,7 +46,7 @@ static int no_key(struct smp *c, yyjson_val *v, const char *key)
 {
 	struct buf b BUF_AUTO = { 0 };
 
-	smp_print(&b, v);
+	doc_print_go(&b, v);
 	return err_set(c->err, ERR_INTERNAL, "map: %.400s does not contain declared merge key: %s",
 		b.p ? b.p : "", key);
 }
@@ -229,9 +230,9 @@ int smp_list_check_order(struct smp *c, const char *key, yyjson_val *patch, yyjs
 			return 0;
 	}
 	buf_adds(&b, "The order in patch list:\n");
-	smp_print(&b, patch);
+	doc_print_go(&b, patch);
 	buf_adds(&b, "\n doesn't match " SMP_ORDER " list:\n");
-	smp_print(&b, order);
+	doc_print_go(&b, order);
 	buf_addc(&b, '\n');
 	return err_set(c->err, ERR_INTERNAL, "%s", b.failed ? "out of memory" : b.p);
 }
