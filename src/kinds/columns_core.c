@@ -255,11 +255,12 @@ void cells_pv(struct cells *c)
 void cells_pvc(struct cells *c)
 {
 	bool bound = *cells_str(c->v, "spec.volumeName");
+	const char *capacity = doc_str(c->v, "status.capacity.storage");
 
 	cell_name(c);
 	cell_text(c, phase_of(c->v));
 	cell_path(c, "spec.volumeName");
-	cell_text(c, bound ? doc_str(c->v, "status.capacity.storage") : "");
+	cell_text(c, !bound ? "" : capacity ? capacity : "0");
 	access_modes(c, bound ? doc_get(c->v, "status.accessModes") : NULL);
 	cell_text(c, class_of(c->v));
 	cell_path_or(c, "spec.volumeAttributesClassName", "<unset>");

@@ -159,7 +159,7 @@ void cells_pod(struct cells *c)
 	yyjson_arr_iter_init(specs, &it);
 	while ((m = yyjson_arr_iter_next(&it)))
 		total += is_sidecar(m);
-	snprintf(reason, sizeof(reason), "%s", why && *why ? why : gated(conditions) ? "SchedulingGated" :
+	snprintf(reason, sizeof(reason), "%s", gated(conditions) ? "SchedulingGated" : why && *why ? why :
 		phase ? phase : "");
 	if (!initializing(c->v, reason, &r, &sidecars, &ready) ||
 	    (initialized && !strcmp(initialized, "True"))) {

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "doc/doc.h"
-#include "doc/quantity.h"
 #include "kinds/default_table.h"
 #include "kinds/normal.h"
+#include "kinds/pod_sum.h"
 
 static void put(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
 	const char *name, yyjson_mut_val *v)
@@ -209,56 +209,60 @@ static void container_resources(struct default_run *r, const struct kinds_type *
 	}
 }
 
-/* The sum over containers, or one init container's when that is more. False: nobody has it. */
-static bool sum_requests(yyjson_mut_val *spec, const char *resource, struct quantity *ret)
+/* The amount that the containers have together. */
+static void put_sum(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *resources,
+	const char *side, const char *name, const struct quantity *sum)
 {
-	static const char *const lists[] = { "containers", "initContainers" };
-	bool found = false;
+	char text[QUANTITY_MAX];
 
-	*ret = (struct quantity){ 0 };
-	for (int l = 0; l < 2; l++) {
-		yyjson_mut_val *c;
-		yyjson_mut_arr_iter it;
-		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, lists[l]), &it);
-		while ((c = yyjson_mut_arr_iter_next(&it))) {
-			yyjson_mut_val *m = yyjson_mut_obj_get(doc_mget(c, "resources.requests"), resource);
-			struct quantity q;
-			if (!m || quantity_parse(yyjson_mut_get_str(m), yyjson_mut_get_len(m), &q))
-				continue;
-			if (!found)
-				ret->format = q.format;
-			found = true;
-			if (!l)
-				quantity_add(ret, &q);
-			else if (quantity_cmp(&q, ret) > 0)
-				*ret = q;
-		}
-	}
-	return found;
+	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(resources, side)))
+		put(r, t, resources, side, yyjson_mut_obj(r->d));
+	quantity_print(text, sum);
+	put(r, NULL, yyjson_mut_obj_get(resources, side), arena_strdup(r->a, name), yyjson_mut_strcpy(r->d, text));
 }
 
-/* Pod-level limits imply pod-level requests: what the containers ask for, else the limit. */
+/* Huge pages are the sum of the containers' limits where the pod does not say. */
+static void pod_huge_pages(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *spec)
+{
+	yyjson_mut_val *resources = yyjson_mut_obj_get(spec, "resources"), *c, *key;
+	yyjson_mut_arr_iter it;
+	yyjson_mut_obj_iter members;
+
+	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "containers"), &it);
+	while ((c = yyjson_mut_arr_iter_next(&it)) && !r->full) {
+		yyjson_mut_obj_iter_init(yyjson_mut_obj_get(yyjson_mut_obj_get(c, "resources"), "limits"), &members);
+		while ((key = yyjson_mut_obj_iter_next(&members)) && !r->full) {
+			const char *name = yyjson_mut_get_str(key);
+			struct quantity sum;
+			if (strncmp(name, "hugepages-", 10) ||
+			    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "limits"), name) ||
+			    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "requests"), name) ||
+			    !pod_sum(spec, "limits", name, &sum))
+				continue;
+			put_sum(r, t, resources, "limits", name, &sum);
+		}
+	}
+}
+
+/* Limits of a pod imply requests: what the containers ask for, else the limit. KEP-2837 */
 static void pod_resources(struct default_run *r, const struct kinds_type *spec_type, yyjson_mut_val *spec)
 {
 	static const char *const shared[] = { "cpu", "memory" };
 	yyjson_mut_val *resources = yyjson_mut_obj_get(spec, "resources");
-	yyjson_mut_val *limits = yyjson_mut_obj_get(resources, "limits");
 	const struct kinds_type *t = type_at(spec_type, "resources");
 
-	if (!yyjson_mut_obj_size(limits))
+	if (!doc_mlen(resources, "limits") && !doc_mlen(resources, "requests"))
+		return;
+	pod_huge_pages(r, t, spec);
+	if (!doc_mlen(resources, "limits"))
 		return;
 	for (int i = 0; i < 2; i++) {
 		struct quantity sum;
-		char text[QUANTITY_MAX];
-		if (!yyjson_mut_obj_get(limits, shared[i]) || !sum_requests(spec, shared[i], &sum) ||
-		    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "requests"), shared[i]))
-			continue;
-		if (!yyjson_mut_is_obj(yyjson_mut_obj_get(resources, "requests")))
-			put(r, t, resources, "requests", yyjson_mut_obj(r->d));
-		quantity_print(text, &sum);
-		put(r, NULL, yyjson_mut_obj_get(resources, "requests"), shared[i], yyjson_mut_strcpy(r->d, text));
+		if (!yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "requests"), shared[i]) &&
+		    pod_sum(spec, "requests", shared[i], &sum))
+			put_sum(r, t, resources, "requests", shared[i], &sum);
 	}
-	fill_map(r, t, resources, "requests", limits);
+	fill_map(r, t, resources, "requests", yyjson_mut_obj_get(resources, "limits"));
 }
 
 DEFAULT_CALL(pod)
@@ -284,6 +288,37 @@ DEFAULT_CALL(pod_spec)
 		put(r, t, v, "serviceAccount", yyjson_mut_strcpy(r->d, name));
 	else if (old && *old)
 		put(r, t, v, "serviceAccountName", yyjson_mut_strcpy(r->d, old));
+}
+
+/* podIP is the first of podIPs, podCIDR of podCIDRs; whoever sets only the one means both. */
+static void follow_first(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *v, const char *one,
+	const char *list, const char *key)
+{
+	const char *s = doc_mstr(v, one), *first;
+	yyjson_mut_val *m = yyjson_mut_arr_get_first(yyjson_mut_obj_get(v, list));
+
+	first = key ? doc_mstr(m, key) : yyjson_mut_get_str(m);
+	if (s && *s && (!first || strcmp(first, s))) {
+		yyjson_mut_val *fresh = yyjson_mut_arr(r->d), *item = fresh && key ? yyjson_mut_arr_add_obj(r->d, fresh) : NULL;
+		bool ok = key ? item && yyjson_mut_obj_add_strcpy(r->d, item, key, s) :
+			fresh && yyjson_mut_arr_add_strcpy(r->d, fresh, s);
+		if (ok)
+			put(r, t, v, list, fresh);
+		else
+			r->full = true;
+	} else if ((!s || !*s) && first && *first) {
+		put(r, t, v, one, yyjson_mut_strcpy(r->d, first));
+	}
+}
+
+DEFAULT_CALL(pod_status)
+{
+	follow_first(r, t, v, "podIP", "podIPs", "ip");
+}
+
+DEFAULT_CALL(node_spec)
+{
+	follow_first(r, t, v, "podCIDR", "podCIDRs", NULL);
 }
 
 DEFAULT_CALL(namespace)

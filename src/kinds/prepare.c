@@ -34,10 +34,13 @@ enum {
 	NEEDS_VERSION = 4,      /* an update must name the resourceVersion it read */
 };
 
+static prepare_fn keep_spec, merge_string_data, namespace_finalizers;
+
 static const struct strategy {
 	const char *type;
 	uint8_t generation, meta, flags;
 	const char *phase;      /* status.phase of a new object */
+	prepare_fn *fill, *fill_status;
 } strategies[] = {              /* ascending type */
 	{ "admissionregistration/v1.MutatingAdmissionPolicy", GEN_SPEC, META_FREE, NEEDS_VERSION },
 	{ "admissionregistration/v1.MutatingAdmissionPolicyBinding", GEN_SPEC, META_FREE, NEEDS_VERSION },
@@ -47,23 +50,27 @@ static const struct strategy {
 	{ "admissionregistration/v1.ValidatingWebhookConfiguration", GEN_BODY, META_FREE, NEEDS_VERSION },
 	{ "apiextensions/v1.CustomResourceDefinition", GEN_SPEC, META_RESET, NEEDS_VERSION },
 	{ "apiregistration/v1.APIService", GEN_NONE, META_RESET, NEEDS_VERSION },
-	{ "apps/v1.DaemonSet", GEN_SPEC },
+	{ "apps/v1.DaemonSet", GEN_SPEC, META_FREE, 0, NULL, prepare_daemon_set },
 	{ "apps/v1.Deployment", GEN_SPEC_NOTES, META_LABELS },
 	{ "apps/v1.ReplicaSet", GEN_SPEC },
 	{ "apps/v1.StatefulSet", GEN_SPEC },
 	{ "batch/v1.CronJob", GEN_SPEC },
-	{ "batch/v1.Job", GEN_SPEC },
+	{ "batch/v1.Job", GEN_SPEC, META_FREE, 0, NULL, prepare_job },
+	{ "certificates/v1.CertificateSigningRequest", GEN_NONE, META_FREE, 0, NULL, keep_spec },
 	{ "coordination/v1.Lease", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
 	{ "core/v1.Endpoints", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
 	{ "core/v1.Event", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
 	{ "core/v1.LimitRange", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
-	{ "core/v1.Namespace", GEN_NONE, META_FREE, 0, "Active" },
-	{ "core/v1.Node", GEN_NONE, META_FREE, KEEP_STATUS },
+	{ "core/v1.Namespace", GEN_NONE, META_FREE, 0, "Active", namespace_finalizers },
+	{ "core/v1.Node", GEN_NONE, META_FREE, KEEP_STATUS, NULL, prepare_node },
 	{ "core/v1.PersistentVolume", GEN_NONE, META_FREE, 0, "Pending" },
-	{ "core/v1.PersistentVolumeClaim", GEN_NONE, META_FREE, 0, "Pending" },
-	{ "core/v1.Pod", GEN_SPEC, META_OWNERS, 0, "Pending" },
+	{ "core/v1.PersistentVolumeClaim", GEN_NONE, META_FREE, 0, "Pending", prepare_claim },
+	{ "core/v1.Pod", GEN_SPEC, META_OWNERS, 0, "Pending", prepare_pod, prepare_pod_status },
+	{ "core/v1.PodTemplate", GEN_BODY },
 	{ "core/v1.ReplicationController", GEN_SPEC },
-	{ "core/v1.Service", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "core/v1.Secret", GEN_NONE, META_FREE, 0, NULL, merge_string_data },
+	{ "core/v1.Service", GEN_NONE, META_FREE, CREATE_BY_UPDATE, NULL, prepare_service },
+	{ "core/v1.ServiceAccount", GEN_NONE, META_FREE, 0, NULL, prepare_service_account },
 	{ "discovery/v1.EndpointSlice", GEN_BODY },
 	{ "events/v1.Event", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
 	{ "flowcontrol/v1.FlowSchema", GEN_SPEC, META_RESET },
@@ -116,11 +123,6 @@ bool kinds_allows_create_on_update(const struct kinds_kind *k)
 bool kinds_allows_unconditional_update(const struct kinds_kind *k)
 {
 	return !(strategy_of(k)->flags & NEEDS_VERSION);
-}
-
-static bool is_type(const struct kinds_kind *k, const char *type)
-{
-	return !k->custom && !strcmp(k->type->name, type);
 }
 
 static const struct kinds_type *member_type(const struct kinds_type *t, const char *name)
@@ -196,11 +198,13 @@ static bool set_generation(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson
 }
 
 /* stringData is how people write data; it is never stored. */
-static bool merge_string_data(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+static bool merge_string_data(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old)
 {
 	yyjson_mut_val *text = yyjson_mut_obj_get(v, "stringData"), *key;
 	yyjson_mut_obj_iter it;
 
+	(void)old;
 	yyjson_mut_obj_iter_init(text, &it);
 	while ((key = yyjson_mut_obj_iter_next(&it))) {
 		BUF_AUTO struct buf b = { 0 };
@@ -216,11 +220,20 @@ static bool merge_string_data(yyjson_mut_doc *d, const struct kinds_kind *k, yyj
 	return true;
 }
 
-static bool new_namespace(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+static bool keep_spec(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	return !old || normal_take(d, k->type, v, old, "spec");
+}
+
+/* The server's own is there from the start; after that only finalize changes them. */
+static bool namespace_finalizers(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old)
 {
 	yyjson_mut_val *list = doc_mget(v, "spec.finalizers"), *item;
 	yyjson_mut_arr_iter it;
 
+	if (old)
+		return keep_spec(d, k, v, old);
 	yyjson_mut_arr_iter_init(list, &it);
 	while ((item = yyjson_mut_arr_iter_next(&it)))
 		if (yyjson_mut_equals_str(item, "kubernetes"))
@@ -245,20 +258,8 @@ static int prepare_create(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_
 		ok = normal_set(d, k->type, v, "status.phase", yyjson_mut_str(d, s->phase));
 	if (ok)
 		ok = set_generation(d, k, v, s->generation == GEN_NONE ? 0 : 1);
-	if (ok && is_type(k, "core/v1.Pod"))
-		ok = prepare_pod(d, k, v);
-	else if (ok && is_type(k, "core/v1.Secret"))
-		ok = merge_string_data(d, k, v);
-	else if (ok && is_type(k, "core/v1.Namespace"))
-		ok = new_namespace(d, k, v);
-	else if (ok && is_type(k, "batch/v1.Job"))
-		ok = prepare_job(d, k, v);
-	else if (ok && is_type(k, "apps/v1.DaemonSet"))
-		ok = prepare_daemon_set(d, k, v, NULL);
-	else if (ok && is_type(k, "core/v1.Service"))
-		ok = prepare_service(d, k, v, NULL);
-	else if (ok && is_type(k, "core/v1.PersistentVolumeClaim"))
-		ok = prepare_claim(d, k, v);
+	if (ok && s->fill)
+		ok = s->fill(d, k, v, NULL);
 	return ok ? 0 : -ERR_SIZE;
 }
 
@@ -287,8 +288,7 @@ static bool keep_metadata(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_
 	return set_generation(d, k, v, doc_mint(was, "generation", 0));
 }
 
-/* Make v what old is but for the members named, and metadata. */
-static bool keep_all_but(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+bool prepare_keep_all_but(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
 	yyjson_mut_val *old, const char *name)
 {
 	yyjson_mut_val *fresh = yyjson_mut_val_mut_copy(d, old), *key;
@@ -339,60 +339,17 @@ static bool keep_meta_members(yyjson_mut_doc *d, const struct kinds_kind *k, yyj
 	return true;
 }
 
-/* Of a pod only what a resize may change, container by container. */
-static bool resize(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
-{
-	static const char *const lists[] = { "containers", "initContainers" };
-	yyjson_mut_val *sent = yyjson_mut_val_mut_copy(d, yyjson_mut_obj_get(v, "spec"));
-	const struct kinds_type *spec_type = member_type(k->type, "spec");
-
-	if (!sent || !keep_all_but(d, k, v, old, NULL))
-		return false;
-	for (int l = 0; l < 2; l++) {
-		const struct kinds_type *t = member_type(spec_type, lists[l]);
-		INDEX_AUTO struct index wishes = index_list(yyjson_mut_obj_get(sent, lists[l]), "name");
-		yyjson_mut_val *c, *s;
-		yyjson_mut_arr_iter it;
-		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(yyjson_mut_obj_get(v, "spec"), lists[l]), &it);
-		while ((c = yyjson_mut_arr_iter_next(&it))) {
-			const char *name = doc_mstr(c, "name");
-			if (name && (s = index_get(&wishes, name)) && (!normal_take(d, t, c, s, "resources") ||
-					!normal_take(d, t, c, s, "resizePolicy")))
-				return false;
-		}
-	}
-	return true;
-}
-
 /* One member of what old has at path comes from the client, all else stays. */
 static bool only(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
 	yyjson_mut_val *old, const char *path)
 {
 	yyjson_mut_val *sent = yyjson_mut_val_mut_copy(d, doc_mget(v, path));
 
-	if (!keep_all_but(d, k, v, old, NULL))
+	if (!prepare_keep_all_but(d, k, v, old, NULL))
 		return false;
 	if (sent)
 		return normal_set(d, k->type, v, path, sent);
 	doc_mdel(v, path);
-	return true;
-}
-
-static bool update_main(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
-	yyjson_mut_val *old)
-{
-	if (kinds_sub(k, "status") && !normal_take(d, k->type, v, old, "status"))
-		return false;
-	if (is_type(k, "core/v1.Namespace"))        /* finalizers: by finalize only */
-		return normal_take(d, k->type, v, old, "spec");
-	if (is_type(k, "certificates/v1.CertificateSigningRequest"))
-		return normal_take(d, k->type, v, old, "spec");
-	if (is_type(k, "core/v1.Secret"))
-		return merge_string_data(d, k, v);
-	if (is_type(k, "core/v1.Service"))
-		return prepare_service(d, k, v, old);
-	if (is_type(k, "apps/v1.DaemonSet"))
-		return prepare_daemon_set(d, k, v, old);
 	return true;
 }
 
@@ -405,17 +362,19 @@ static int prepare_update(yyjson_mut_doc *d, const struct kinds_kind *k, const c
 	if (!keep_metadata(d, k, v, old))
 		return -ERR_SIZE;
 	if (!sub || !strcmp(sub, "scale"))
-		ok = update_main(d, k, v, old);
+		ok = (!kinds_sub(k, "status") || normal_take(d, k->type, v, old, "status")) &&
+			(!s->fill || s->fill(d, k, v, old));
 	else if (!strcmp(sub, "status"))
-		ok = keep_all_but(d, k, v, old, "status") && keep_meta_members(d, k, v, old);
+		ok = prepare_keep_all_but(d, k, v, old, "status") && keep_meta_members(d, k, v, old) &&
+			(!s->fill_status || s->fill_status(d, k, v, old));
 	else if (!strcmp(sub, "approval"))
 		ok = only(d, k, v, old, "status.conditions");
 	else if (!strcmp(sub, "finalize"))
 		ok = only(d, k, v, old, "spec.finalizers");
 	else if (!strcmp(sub, "ephemeralcontainers"))
-		ok = only(d, k, v, old, "spec.ephemeralContainers");
+		ok = prepare_debuggers(d, k, v, old);
 	else if (!strcmp(sub, "resize"))
-		ok = resize(d, k, v, old);
+		ok = prepare_resize(d, k, v, old);
 	else
 		ok = true;    /* binding: made by the server from the stored pod */
 	/* A binding is the scheduler's word on where, not a new wish. */

@@ -10,13 +10,17 @@
 
 /* Whether a write of status leaves this member of metadata as it was. */
 bool prepare_resets(const struct kinds_kind *k, const char *member, size_t n);
-bool prepare_pod(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
-bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
-bool prepare_claim(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v);
-/* Of these two old may be NULL: create. */
-bool prepare_daemon_set(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+typedef bool prepare_fn(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
 	yyjson_mut_val *old);
-bool prepare_service(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
-	yyjson_mut_val *old);
+
+/* Make v what old is but for the member named (may be NULL), and metadata. */
+bool prepare_keep_all_but(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old, const char *name);
+
+/* On create (old NULL) and on updates of the object itself. */
+prepare_fn prepare_claim, prepare_daemon_set, prepare_job, prepare_node, prepare_pod, prepare_service,
+	prepare_service_account;
+/* On updates of a pod's subresource. */
+prepare_fn prepare_debuggers, prepare_pod_status, prepare_resize;
 
 #endif

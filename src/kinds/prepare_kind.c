@@ -1,84 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What pods, jobs, claims, daemon sets and services add to a write: members that
- * follow from others or are kept from the stored object.
+ * What jobs, claims, nodes, accounts, daemon sets and services add to a write:
+ * members that follow from others or are kept from the stored object.
  *
- * Source: kubernetes pkg/registry/{core/pod,batch/job,core/service}/strategy.go,
- * pkg/apis/core/v1/helper/qos.
+ * Source: kubernetes pkg/registry/{batch/job,apps/daemonset,core/node,core/persistentvolumeclaim,
+ * core/service,core/serviceaccount}/strategy.go.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "doc/doc.h"
-#include "doc/quantity.h"
 #include "kinds/normal.h"
 #include "kinds/prepare.h"
 
-static bool positive(yyjson_mut_val *v, struct quantity *ret)
-{
-	return yyjson_mut_is_str(v) &&
-		!quantity_parse(yyjson_mut_get_str(v), yyjson_mut_get_len(v), ret) && ret->nano > 0;
-}
-
-/* One set of resources: counts what is asked for, and whether requests equal limits. */
-static void qos_of(yyjson_mut_val *resources, bool *any, bool *guaranteed)
-{
-	static const char *const names[] = { "cpu", "memory" };
-	yyjson_mut_val *requests = yyjson_mut_obj_get(resources, "requests");
-	yyjson_mut_val *limits = yyjson_mut_obj_get(resources, "limits");
-
-	for (int i = 0; i < 2; i++) {
-		struct quantity r, l;
-		yyjson_mut_val *request = yyjson_mut_obj_get(requests, names[i]);
-		bool has_limit = positive(yyjson_mut_obj_get(limits, names[i]), &l);
-		bool has_request = positive(request, &r);
-		*any |= has_limit || has_request;
-		if (!has_limit || (request && (!has_request || quantity_cmp(&r, &l))))
-			*guaranteed = false;
-	}
-}
-
-const char *kinds_qos_class(yyjson_mut_val *spec)
-{
-	static const char *const lists[] = { "containers", "initContainers" };
-	bool any = false, guaranteed = true;
-	yyjson_mut_val *pod = yyjson_mut_obj_get(spec, "resources");
-
-	if (yyjson_mut_obj_size(yyjson_mut_obj_get(pod, "limits")) ||
-	    yyjson_mut_obj_size(yyjson_mut_obj_get(pod, "requests"))) {
-		qos_of(pod, &any, &guaranteed);
-	} else {
-		for (int i = 0; i < 2; i++) {
-			yyjson_mut_val *c;
-			yyjson_mut_arr_iter it;
-			yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, lists[i]), &it);
-			while ((c = yyjson_mut_arr_iter_next(&it)))
-				qos_of(yyjson_mut_obj_get(c, "resources"), &any, &guaranteed);
-		}
-	}
-	return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
-}
-
-bool prepare_pod(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
-{
-	yyjson_mut_val *spec = yyjson_mut_obj_get(v, "spec");
-
-	if (doc_mlen(spec, "schedulingGates")) {
-		yyjson_mut_val *list = yyjson_mut_arr(d), *c = list ? yyjson_mut_arr_add_obj(d, list) : NULL;
-		if (!c || !yyjson_mut_obj_add_str(d, c, "type", "PodScheduled") ||
-		    !yyjson_mut_obj_add_str(d, c, "status", "False") ||
-		    !yyjson_mut_obj_add_str(d, c, "reason", "SchedulingGated") ||
-		    !yyjson_mut_obj_add_str(d, c, "message",
-				"Scheduling is blocked due to non-empty scheduling gates") ||
-		    !normal_set(d, k->type, v, "status.conditions", list))
-			return false;
-	}
-	return normal_set(d, k->type, v, "status.qosClass", yyjson_mut_str(d, kinds_qos_class(spec)));
-}
-
 /* A job without a selector of its own selects by its uid. */
-bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
 {
 	const char *uid = doc_mstr(v, "metadata.uid"), *name = doc_mstr(v, "metadata.name");
 	const struct { const char *key, *value; } labels[] = {
@@ -86,7 +23,7 @@ bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *
 		{ "controller-uid", uid }, { "job-name", name },
 	};
 
-	if (doc_mbool(v, "spec.manualSelector", false) || !uid || !name)
+	if (old || doc_mbool(v, "spec.manualSelector", false) || !uid || !name)
 		return true;
 	if (!yyjson_mut_is_obj(doc_mget(v, "spec.template.metadata.labels")) &&
 	    !normal_set(d, k->type, v, "spec.template.metadata.labels", yyjson_mut_obj(d)))
@@ -105,14 +42,43 @@ bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *
 }
 
 /* dataSource is the old name of dataSourceRef. */
-bool prepare_claim(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
+bool prepare_claim(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
 {
-	yyjson_mut_val *old = doc_mget(v, "spec.dataSource"), *ref = doc_mget(v, "spec.dataSourceRef");
+	yyjson_mut_val *source = doc_mget(v, "spec.dataSource"), *ref = doc_mget(v, "spec.dataSourceRef");
 
-	if (old && !ref)
-		return normal_set(d, k->type, v, "spec.dataSourceRef", yyjson_mut_val_mut_copy(d, old));
-	if (ref && !old && !doc_mstr(ref, "namespace"))
+	(void)old;
+	if (source && !ref)
+		return normal_set(d, k->type, v, "spec.dataSourceRef", yyjson_mut_val_mut_copy(d, source));
+	if (ref && !source && !doc_mstr(ref, "namespace"))
 		return normal_set(d, k->type, v, "spec.dataSource", yyjson_mut_val_mut_copy(d, ref));
+	return true;
+}
+
+/* Of the secrets an account may use only the names count. */
+bool prepare_service_account(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
+	yyjson_mut_val *old)
+{
+	yyjson_mut_val *secret, *key;
+	yyjson_mut_arr_iter it;
+	yyjson_mut_obj_iter members;
+
+	(void)d, (void)k, (void)old;
+	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(v, "secrets"), &it);
+	while ((secret = yyjson_mut_arr_iter_next(&it))) {
+		yyjson_mut_obj_iter_init(secret, &members);
+		while ((key = yyjson_mut_obj_iter_next(&members)))
+			if (!yyjson_mut_equals_str(key, "name"))
+				yyjson_mut_obj_iter_remove(&members);
+	}
+	return true;
+}
+
+/* Kubelets no longer take their settings from the API: only old nodes still say so. */
+bool prepare_node(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	(void)d, (void)k;
+	if (!doc_mget(old, "spec.configSource"))
+		doc_mdel(doc_mget(v, "spec"), "configSource");
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "doc/quantity.h"
 #include "kinds/normal.h"
+#include "kinds/pod_sum.h"
 #include "kinds/validate.h"
 
 #define CONTAINER_RESOURCES "cpu|memory|ephemeral-storage"
@@ -220,40 +221,6 @@ void v_overhead(struct vcheck *c, const struct vpath *p, yyjson_mut_val *overhea
 		v_forbidden(c, p, "HugePages require cpu or memory");
 }
 
-/* What the containers of a pod ask for at once: the sum of those that run on, or a
- * starting one's share beside the sidecars before it, whichever is more. False: nobody asks.
- * Source: kubernetes component-helpers resource/helpers.go (AggregateContainerRequests). */
-static bool aggregate(yyjson_mut_val *spec, const char *side, const char *name, struct quantity *ret)
-{
-	struct quantity sidecars = { 0 }, start = { 0 }, q;
-	bool any = false;
-
-	*ret = (struct quantity){ 0 };
-	V_EACH(i, m, v_get(spec, "containers"))
-		if (v_amount(v_get(v_get(v_get(m, "resources"), side), name), &q)) {
-			quantity_add(ret, &q);
-			any = true;
-		}
-	V_EACH(i, m, v_get(spec, "initContainers")) {
-		if (!v_amount(v_get(v_get(v_get(m, "resources"), side), name), &q))
-			q = (struct quantity){ 0 };
-		else
-			any = true;
-		if (v_is(m, "restartPolicy", "Always")) {
-			quantity_add(ret, &q);
-			quantity_add(&sidecars, &q);
-			q = sidecars;
-		} else {
-			quantity_add(&q, &sidecars);
-		}
-		if (quantity_cmp(&q, &start) > 0)
-			start = q;
-	}
-	if (quantity_cmp(&start, ret) > 0)
-		*ret = start;
-	return any;
-}
-
 static void at_least_sum(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec, const char *side,
 	bool only_pages)
 {
@@ -264,7 +231,7 @@ static void at_least_sum(struct vcheck *c, const struct vpath *p, yyjson_mut_val
 		char text[QUANTITY_MAX];
 		if (n++ >= POD_RESOURCES_MAX)
 			break;
-		if ((only_pages && !is_hugepages(name)) || !v_amount(m, &q) || !aggregate(spec, side, name, &sum) ||
+		if ((only_pages && !is_hugepages(name)) || !v_amount(m, &q) || !pod_sum(spec, side, name, &sum) ||
 		    quantity_cmp(&sum, &q) <= 0)
 			continue;
 		quantity_print(text, &sum);

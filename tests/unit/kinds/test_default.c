@@ -44,6 +44,20 @@ static const struct {
 	{ "v1 Pod", "{'spec':{'resources':{'limits':{'cpu':'2','memory':'1Gi'}},'containers':[{'name':'c',"
 	  "'resources':{'requests':{'cpu':'250m'}}},{'name':'d','resources':{'requests':{'cpu':'250m'}}}]}}",
 	  "spec.resources.requests", "{'cpu':'500m','memory':'1Gi'}" },
+	{ "v1 Pod", "{'spec':{'resources':{'limits':{'memory':'1Gi'}},'initContainers':[{'name':'s','restartPolicy':'Always',"
+	  "'resources':{'requests':{'cpu':'100m'}}},{'name':'i','resources':{'requests':{'cpu':'400m'}}}],'containers':[{'name':'c',"
+	  "'resources':{'requests':{'cpu':'250m'}}}]}}", "spec.resources.requests", "{'cpu':'500m','memory':'1Gi'}" },
+	{ "v1 Pod", "{'spec':{'resources':{'requests':{'cpu':'1'}},'containers':[{'name':'c','resources':{'limits':{'cpu':'1',"
+	  "'hugepages-2Mi':'4Mi'}}},{'name':'d','resources':{'limits':{'cpu':'1','hugepages-2Mi':'2Mi'}}}]}}",
+	  "spec.resources.limits", "{'hugepages-2Mi':'6Mi'}" },
+	{ "v1 Pod", "{'spec':{'resources':{'requests':{'cpu':'1'}},'containers':[{'name':'c'}]}}", "spec.resources",
+	  "{'requests':{'cpu':'1'}}" },
+	/* the first of a list and the list */
+	{ "v1 Pod", "{'status':{'podIP':'10.0.0.1'}}", "status.podIPs", "[{'ip':'10.0.0.1'}]" },
+	{ "v1 Pod", "{'status':{'podIP':'10.0.0.1','podIPs':[{'ip':'10.0.0.2'},{'ip':'::1'}]}}", "status.podIPs", "[{'ip':'10.0.0.1'}]" },
+	{ "v1 Pod", "{'status':{'podIPs':[{'ip':'10.0.0.2'}]}}", "status.podIP", "'10.0.0.2'" },
+	{ "v1 Node", "{'spec':{'podCIDR':'10.0.0.0/24'}}", "spec.podCIDRs", "['10.0.0.0/24']" },
+	{ "v1 Node", "{'spec':{'podCIDRs':['10.0.0.0/24','fd00::/64']}}", "spec.podCIDR", "'10.0.0.0/24'" },
 	/* volumes */
 	{ "v1 Pod", "{'spec':{'volumes':[{'name':'a'},{'name':'b','configMap':{'name':'m'}},{'name':'c','hostPath':"
 	  "{'path':'/x'}},{'name':'d','projected':{'sources':[{'serviceAccountToken':{'path':'t'}}]}}]}}",

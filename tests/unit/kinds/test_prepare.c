@@ -5,6 +5,9 @@
 #define OLD_META "'metadata':{'name':'x','namespace':'n','uid':'u','resourceVersion':'5','generation':3," \
 	"'creationTimestamp':'2026-01-01T00:00:00Z'"
 
+#define OLD_POD "{" OLD_META ",'labels':{'a':'b'}},'spec':{'containers':[" C1 "]},'status':{'phase':'Running','qosClass':" \
+	"'BestEffort','observedGeneration':3,'conditions':[{'type':'Ready','status':'True','observedGeneration':2}]}}"
+
 /* old NULL: create */
 static const struct {
 	const char *kind, *sub, *old, *object, *path, *want;
@@ -24,6 +27,28 @@ static const struct {
 	  "'Burstable'" },
 	{ "v1 Pod", NULL, NULL, "{'spec':{'schedulingGates':[{'name':'a/b'}],'containers':[" C1 "]}}", "status.conditions.0.reason",
 	  "'SchedulingGated'" },
+	{ "v1 PodTemplate", NULL, NULL, "{'metadata':{'name':'x'}}", "metadata.generation", "1" },
+	{ "v1 ServiceAccount", NULL, NULL, "{'secrets':[{'kind':'Secret','namespace':'n','name':'s','uid':'u'}]}", "secrets",
+	  "[{'name':'s'}]" },
+	{ "v1 Node", NULL, NULL, "{'spec':{'configSource':{'configMap':{'name':'x'}},'podCIDR':'10.0.0.0/24'}}", "spec",
+	  "{'podCIDR':'10.0.0.0/24','podCIDRs':['10.0.0.0/24']}" },
+	/* label keys become part of the selectors, where the pod has the label and there is a selector */
+	{ "v1 Pod", NULL, NULL, "{'metadata':{'labels':{'a':'1','b':'2'}},'spec':{'containers':[" C1 "],'affinity':{'podAffinity':"
+	  "{'requiredDuringSchedulingIgnoredDuringExecution':[{'topologyKey':'z','labelSelector':{},'matchLabelKeys':['a','c'],"
+	  "'mismatchLabelKeys':['b']}]}}}}", "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution.0.labelSelector",
+	  "{'matchExpressions':[{'key':'a','operator':'In','values':['1']},{'key':'b','operator':'NotIn','values':['2']}]}" },
+	{ "v1 Pod", NULL, NULL, "{'metadata':{'labels':{'a':'1'}},'spec':{'containers':[" C1 "],'affinity':{'podAntiAffinity':"
+	  "{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':1,'podAffinityTerm':{'topologyKey':'z','labelSelector':"
+	  "{'matchLabels':{'q':'r'}},'matchLabelKeys':['a']}}]}}}}",
+	  "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution.0.podAffinityTerm.labelSelector",
+	  "{'matchLabels':{'q':'r'},'matchExpressions':[{'key':'a','operator':'In','values':['1']}]}" },
+	{ "v1 Pod", NULL, NULL, "{'metadata':{'labels':{'a':'1'}},'spec':{'containers':[" C1 "],'topologySpreadConstraints':[{"
+	  "'maxSkew':1,'topologyKey':'z','whenUnsatisfiable':'DoNotSchedule','labelSelector':{'matchExpressions':[{'key':'q',"
+	  "'operator':'Exists'}]},'matchLabelKeys':['a']}]}}", "spec.topologySpreadConstraints.0.labelSelector.matchExpressions",
+	  "[{'key':'q','operator':'Exists'},{'key':'a','operator':'In','values':['1']}]" },
+	{ "v1 Pod", NULL, NULL, "{'metadata':{'labels':{'a':'1'}},'spec':{'containers':[" C1 "],'topologySpreadConstraints':[{"
+	  "'maxSkew':1,'topologyKey':'z','whenUnsatisfiable':'DoNotSchedule','matchLabelKeys':['a']}]}}",
+	  "spec.topologySpreadConstraints.0.labelSelector", "-" },
 	{ "v1 Secret", NULL, NULL, "{'data':{'a':'Yg==','c':'ZA=='},'stringData':{'a':'x'}}", "",
 	  "{'metadata':{},'data':{'a':'eA==','c':'ZA=='},'type':'Opaque'}" },
 	{ "v1 Secret", NULL, NULL, "{'stringData':{'a':'x'}}", "data", "{'a':'eA=='}" },
@@ -74,6 +99,34 @@ static const struct {
 	{ "v1 Service", NULL, "{" OLD_META "},'spec':{'clusterIP':'10.0.0.5','clusterIPs':['10.0.0.5'],'ports':[{'port':1}]}}",
 	  "{'metadata':{'name':'x'},'spec':{'type':'ExternalName','externalName':'a.b','clusterIP':'10.0.0.5','clusterIPs':"
 	  "['10.0.0.5']}}", "spec.clusterIP", "-" },
+	{ "v1 Node", NULL, "{" OLD_META "},'spec':{'configSource':{'configMap':{'name':'a'}}}}", "{'metadata':{'name':'x'},'spec':"
+	  "{'configSource':{'configMap':{'name':'b'}}}}", "spec.configSource.configMap.name", "'b'" },
+	{ "v1 Node", NULL, "{" OLD_META "},'spec':{}}", "{'metadata':{'name':'x'},'spec':{'configSource':{'configMap':{'name':'b'}}}}",
+	  "spec.configSource", "-" },
+	{ "v1 PodTemplate", NULL, "{" OLD_META "},'template':{'metadata':{'labels':{'a':'b'}}}}", "{'metadata':{'name':'x'},'template':"
+	  "{'metadata':{'labels':{'a':'c'}}}}", "metadata.generation", "4" },
+	{ "v1 PodTemplate", NULL, "{" OLD_META "},'template':{'metadata':{'labels':{'a':'b'}}}}", "{'metadata':{'name':'x','labels':"
+	  "{'q':'r'}},'template':{'metadata':{'labels':{'a':'b'}}}}", "metadata.generation", "3" },
+	/* a pod's subresources leave its metadata alone */
+	{ "v1 Pod", "ephemeralcontainers", OLD_POD, "{'metadata':{'name':'x','resourceVersion':'4','labels':{'n':'o'}},'spec':"
+	  "{'ephemeralContainers':[{'name':'d'}]}}", "metadata", "{'name':'x','namespace':'n','uid':'u','resourceVersion':'4',"
+	  "'generation':4,'creationTimestamp':'2026-01-01T00:00:00Z','labels':{'a':'b'}}" },
+	{ "v1 Pod", "ephemeralcontainers", OLD_POD, "{'metadata':{'name':'x'},'spec':{'nodeName':'m','containers':[],"
+	  "'ephemeralContainers':[{'name':'d','image':'i'}]}}", "spec.containers.0.name", "'c'" },
+	{ "v1 Pod", "resize", OLD_POD, "{'metadata':{'name':'x','labels':{'n':'o'}},'spec':{'containers':[{'name':'e','image':'j'},{"
+	  "'name':'c','image':'j','resources':{'limits':{'cpu':'2'}}}]}}", "metadata.labels", "{'a':'b'}" },
+	{ "v1 Pod", "resize", OLD_POD, "{'metadata':{'name':'x'},'spec':{'containers':[{'name':'e','image':'j'},{'name':'c','image':'j',"
+	  "'resources':{'limits':{'cpu':'2'}}}]}}", "spec.containers.0.name", "'e'" },
+	{ "v1 Pod", "resize", OLD_POD, "{'metadata':{'name':'x'},'spec':{'containers':[{'name':'e','image':'j'},{'name':'c','image':'j',"
+	  "'resources':{'limits':{'cpu':'2'}}}]}}", "spec.containers.1.image", "'i'" },
+	{ "v1 Pod", "resize", OLD_POD, "{'metadata':{'name':'x'},'spec':{'containers':[{'name':'c','image':'j','resources':{'limits':"
+	  "{'cpu':'2'}}}],'nodeName':'m'}}", "spec.containers.0.resources.limits", "{'cpu':'2'}" },
+	{ "v1 Pod", "resize", OLD_POD, "{'metadata':{'name':'x'},'spec':{'containers':[{'name':'c'}],'nodeName':'m'}}", "spec.nodeName", "-" },
+	{ "v1 Pod", "status", OLD_POD, "{'metadata':{'name':'x'},'status':{'phase':'Failed'}}", "status.qosClass", "'BestEffort'" },
+	{ "v1 Pod", "status", OLD_POD, "{'metadata':{'name':'x'},'status':{'phase':'Failed'}}", "status.observedGeneration", "3" },
+	{ "v1 Pod", "status", OLD_POD, "{'metadata':{'name':'x'},'status':{'observedGeneration':4,'conditions':[{'type':'Ready','status':"
+	  "'False'}]}}", "status.conditions", "[{'type':'Ready','observedGeneration':2,'status':'False'}]" },
+	{ "v1 Pod", "status", OLD_POD, "{'metadata':{'name':'x'},'status':{'observedGeneration':4}}", "status.observedGeneration", "4" },
 	/* subresources */
 	{ "apps/v1 Deployment", "status", "{" OLD_META ",'labels':{'a':'b'}},'spec':{'replicas':1}}",
 	  "{'metadata':{'name':'x','labels':{'c':'d'}},'spec':{'replicas':5},'status':{'replicas':7}}", "spec.replicas", "1" },
