@@ -151,7 +151,7 @@ static void *open_keys(void *arg)
 	return NULL;
 }
 
-struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *tokens, *node_name, *store; };
+struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *tokens, *node_name, *store, *plugins_on, *plugins_off; };
 
 static void metrics(void *arg, struct buf *out)
 {
@@ -197,6 +197,7 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 	struct api_config cfg = {
 		.ca_cert_pem = s->pki.ca_cert.p, .ca_key_pem = s->pki.ca_key.p, .sa_key_pem = s->pki.sa_key.p,
 		.issuer = "https://kubernetes.default.svc.cluster.local", .token_file = f->tokens,
+		.admission_on = f->plugins_on, .admission_off = f->plugins_off,
 		.service_cidr = f->service_cidr, .advertise = advertise, .agent_ca_pem = s->pki.ca_cert.p,
 		.proxy_cert_pem = s->pki.proxy_cert.p, .proxy_key_pem = s->pki.proxy_key.p,
 		.metrics = metrics, .metrics_arg = s,
@@ -234,6 +235,9 @@ static int run(int argc, char **argv)
 		{ "service-cidr", "CIDR", "addresses of Services", &f.service_cidr, NULL },
 		{ "token-file", "FILE", "static tokens, lines of token,user,uid,\"group1,group2\"", &f.tokens, NULL },
 		{ "node-name", "NAME", "the agent's node that certificates are made for", &f.node_name, NULL },
+		{ "enable-admission-plugins", "NAMES", "admission plug-ins that run besides the usual ones, with commas between",
+			&f.plugins_on, NULL },
+		{ "disable-admission-plugins", "NAMES", "admission plug-ins that do not run", &f.plugins_off, NULL },
 		{ "store", "URI", "sqlite:FILE or mem: (nothing is kept)", &f.store, NULL },
 		{ NULL, NULL, NULL, NULL, NULL },
 	};

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/call.h"
+#include "api/admit.h"
 #include "base/env.h"
+#include "cache/usage.h"
 #include "http/http.h"
 #include "kinds/kinds_custom.h"
 
@@ -28,9 +29,12 @@ static void find_kinds(struct api_kinds *k)
 	k->pv = kinds_by_resource("", "v1", "persistentvolumes");
 	k->pod_template = kinds_by_resource("", "v1", "podtemplates");
 	k->quota = kinds_by_resource("", "v1", "resourcequotas");
+	k->limit_range = kinds_by_resource("", "v1", "limitranges");
 	k->job = kinds_by_resource("batch", "v1", "jobs");
 	k->deployment = kinds_by_resource("apps", "v1", "deployments");
 	k->rs = kinds_by_resource("apps", "v1", "replicasets");
+	k->daemonset = kinds_by_resource("apps", "v1", "daemonsets");
+	k->cron_job = kinds_by_resource("batch", "v1", "cronjobs");
 	k->sts = kinds_by_resource("apps", "v1", "statefulsets");
 	k->priority_class = kinds_by_resource("scheduling.k8s.io", "v1", "priorityclasses");
 	k->crd = kinds_by_resource("apiextensions.k8s.io", "v1", "customresourcedefinitions");
@@ -45,6 +49,12 @@ static void find_kinds(struct api_kinds *k)
 	k->hpa1 = kinds_by_resource("autoscaling", "v1", "horizontalpodautoscalers");
 	k->hpa2 = kinds_by_resource("autoscaling", "v2", "horizontalpodautoscalers");
 	k->storage_class = kinds_by_resource("storage.k8s.io", "v1", "storageclasses");
+	k->attributes_class = kinds_by_resource("storage.k8s.io", "v1", "volumeattributesclasses");
+	k->csi_node = kinds_by_resource("storage.k8s.io", "v1", "csinodes");
+	k->runtime_class = kinds_by_resource("node.k8s.io", "v1", "runtimeclasses");
+	k->ingress = kinds_by_resource("networking.k8s.io", "v1", "ingresses");
+	k->ingress_class = kinds_by_resource("networking.k8s.io", "v1", "ingressclasses");
+	k->resource_slice = kinds_by_resource("resource.k8s.io", "v1", "resourceslices");
 	k->lease = kinds_by_resource("coordination.k8s.io", "v1", "leases");
 	k->service_cidr = kinds_by_resource("networking.k8s.io", "v1", "servicecidrs");
 }
@@ -116,12 +126,16 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 		rc = expire_open(&a->expirer, a);
 	if (!rc)
 		rc = crds_open(&a->crds, a);
+	if (!rc)
+		rc = usage_open(&a->usage, a->cache);
 	if (rc) {
 		err_set(reterr, -rc, "opening the API: %s", err_text(rc));
 		api_close(a);
 		return rc;
 	}
-	rc = alloc_open(&a->alloc, a, reterr);
+	rc = admit_configure(a, cfg->admission_on, cfg->admission_off, reterr);
+	if (!rc)
+		rc = alloc_open(&a->alloc, a, reterr);
 	if (!rc)
 		rc = tokens_open(&a->tokens, a, cfg, reterr);
 	if (!rc)
@@ -146,6 +160,7 @@ void api_close(struct api *a)
 	tunnel_close(a->tunnel);
 	tokens_close(a->tokens);
 	alloc_close(a->alloc);
+	usage_close(a->usage);
 	crds_close(a->crds);
 	expire_close(a->expirer);
 	discovery_close(a->discovery);

@@ -30,6 +30,7 @@ struct rbac;
 struct node_authz;
 struct tokens;
 struct allocator;
+struct usage;
 struct metrics;
 struct discovery;
 struct tunnel_tls;
@@ -42,7 +43,8 @@ struct api_kinds {              /* kinds that some code here knows by name */
 		*cluster_role, *role, *cluster_role_binding, *role_binding,
 		*rc, *deployment, *rs, *sts, *event, *events_event, *hpa1, *hpa2,
 		*storage_class, *lease, *binding, *service_cidr, *pvc, *pv, *pod_template,
-		*quota;
+		*quota, *limit_range, *runtime_class, *ingress, *ingress_class, *attributes_class,
+		*csi_node, *resource_slice, *daemonset, *cron_job;
 };
 
 struct api {
@@ -56,6 +58,8 @@ struct api {
 	struct node_authz *node_authz;
 	struct tokens *tokens;
 	struct allocator *alloc;
+	struct usage *usage;                  /* what quotas have in use (admit_quota.c) */
+	uint32_t plugins;                     /* admission plug-ins that run, by place in their list */
 	struct metrics *metrics;
 	void (*more_metrics)(void *arg, struct buf *out);
 	void *more_metrics_arg;

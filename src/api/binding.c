@@ -8,8 +8,6 @@
 #include <string.h>
 
 #include "api/call.h"
-#include "base/env.h"
-#include "base/text.h"
 
 static enum step conflict(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static enum step conflict(struct call *c, const char *fmt, ...)
@@ -24,45 +22,23 @@ static enum step conflict(struct call *c, const char *fmt, ...)
 	return fail_conflict(c, "%s", text ? text : "");
 }
 
-static bool set_scheduled(struct call *c)
-{
-	yyjson_mut_val *list = doc_marr(c->doc, c->obj, "status.conditions"), *v, *found = NULL;
-	yyjson_mut_arr_iter it;
-	char now[TEXT_TIME_MAX];
-
-	if (!list)
-		return false;
-	yyjson_mut_arr_iter_init(list, &it);
-	while ((v = yyjson_mut_arr_iter_next(&it)))
-		if (yyjson_mut_equals_str(yyjson_mut_obj_get(v, "type"), "PodScheduled"))
-			found = v;
-	if (!found)
-		found = yyjson_mut_arr_add_obj(c->doc, list);
-	text_time(now, env_wall_us());
-	if (found) {
-		doc_mdel(found, "reason");
-		doc_mdel(found, "message");
-	}
-	return found && doc_mset_str(c->doc, found, "type", "PodScheduled") &&
-		doc_mset_str(c->doc, found, "status", "True") &&
-		doc_mset(c->doc, found, "lastProbeTime", yyjson_mut_null(c->doc)) &&
-		doc_mset_str(c->doc, found, "lastTransitionTime", now);
-}
-
-/* Labels and annotations of the Binding go onto the pod. */
+/* Labels and annotations of the Binding go onto the pod; a label that the pod has stays. */
 static bool merge_notes(struct call *c)
 {
-	static const char *const maps[] = { "metadata.annotations", "metadata.labels" };
+	static const struct { const char *path; bool keep; } maps[] = { { "metadata.annotations", false },
+		{ "metadata.labels", true } };
 
 	for (size_t i = 0; i < 2; i++) {
+		yyjson_mut_val *has = doc_mget(c->obj, maps[i].path), *key;
 		yyjson_mut_obj_iter it;
-		yyjson_mut_val *key;
 
-		yyjson_mut_obj_iter_init(doc_mget(c->input, maps[i]), &it);
+		yyjson_mut_obj_iter_init(doc_mget(c->input, maps[i].path), &it);
 		while ((key = yyjson_mut_obj_iter_next(&it))) {
 			const char *s = yyjson_mut_get_str(yyjson_mut_obj_iter_get_val(key));
 
-			if (s && !doc_mset_key(c->doc, c->obj, maps[i], yyjson_mut_get_str(key), s))
+			if (maps[i].keep && yyjson_mut_obj_get(has, yyjson_mut_get_str(key)))
+				continue;
+			if (s && !doc_mset_key(c->doc, c->obj, maps[i].path, yyjson_mut_get_str(key), s))
 				return false;
 		}
 	}
@@ -85,14 +61,13 @@ enum step binding_load(struct call *c)
 	c->only_status = true;
 	if (!node || !*node)
 		field_error_add(c->arena, &e, "FieldValueRequired", "target.name", "Required value");
-	if (kind && *kind && strcmp(kind, "Node") && strcmp(kind, "Minion"))
+	if (kind && *kind && strcmp(kind, "Node"))
 		field_error_add(c->arena, &e, "FieldValueNotSupported", "target.kind",
 			"Unsupported value: \"%s\": supported values: \"Node\", \"<empty>\"", kind);
+	if (name && *name && strcmp(name, c->name))
+		return fail_bad_request(c, "name in URL does not match name in Binding object");
 	if (e)
 		return fail_invalid(c, "Binding", "", c->name, e);
-	if (name && *name && strcmp(name, c->name))
-		return fail_bad_request(c, "the name of the object (%s) does not match the name on the URL (%s)",
-			name, c->name);
 	step = load_current(c, &found);
 	if (step != STEP_NEXT)
 		return step;
@@ -109,7 +84,8 @@ enum step binding_load(struct call *c)
 	if (doc_mlen(c->old, "spec.schedulingGates"))
 		return conflict(c, "pod %s has non-empty .spec.schedulingGates", c->name);
 	c->obj = yyjson_mut_val_mut_copy(c->doc, c->old);
-	if (!c->obj || !doc_mset_str(c->doc, c->obj, "spec.nodeName", node) || !set_scheduled(c) || !merge_notes(c))
+	if (!c->obj || !doc_mset_str(c->doc, c->obj, "spec.nodeName", node) ||
+	    !pod_condition(c, "PodScheduled", "", "") || !merge_notes(c))
 		return fail_err(c, -ERR_SIZE, NULL);
 	return STEP_NEXT;
 }

@@ -22,6 +22,7 @@
 struct http_req;
 struct call;
 struct reservation;
+struct quota_hold;
 struct bootstrap;
 
 enum step {
@@ -113,6 +114,8 @@ struct call {
 	bool remove;                   /* the key is to be removed */
 	bool reserved;                 /* addresses or ports are set aside for obj: */
 	struct reservation *reservation;
+	struct quota_hold *held;       /* what quotas count for obj until its event does */
+	bool budget_spent;             /* an eviction: the disruption budget was charged for it */
 	bool scale;                    /* the body and the answer are a Scale */
 	bool only_status;              /* success is told by a Status, 201: binding, eviction */
 	int64_t grace_s;               /* deletion: -1 not given */
@@ -185,6 +188,7 @@ bool param_int(const struct call *c, const char *key, int64_t *ret, bool *bad);
 /* ---- options.c: the parameters of a write ---- */
 enum step options_write(struct call *c);
 enum step options_delete(struct call *c);      /* of the body too, when there is one */
+enum step options_delete_of(struct call *c, yyjson_mut_val *opts); /* those of a DeleteOptions; NULL: none */
 
 /* ---- accept.c: what the client takes ---- */
 /* Pick media and view out of Accept for an object of type t (NULL: JSON only).
@@ -223,6 +227,8 @@ enum step fail_generic(struct call *c, int status, const char *reason, const cha
 enum step fail_expired(struct call *c, const char *message, const char *continue_token);
 enum step fail_too_large_rv(struct call *c, int64_t asked);
 enum step fail_busy(struct call *c, int status, int retry_s, const char *message);
+/* 429 with a cause; retry_s 0: the client is not told when. */
+enum step fail_too_many(struct call *c, int retry_s, const struct cause *cause, const char *message);
 /* Status, reason and text of a plain -ERR_* with its message. */
 enum step fail_err(struct call *c, int rc, const struct err *e);
 enum step fail_status(struct call *c, int status, const char *reason, const struct cause *causes,
@@ -318,17 +324,11 @@ enum step apply_configuration(struct call *c);
 enum step load_applied(struct call *c, bool found);
 /* Load c->cur and c->old by the request's name; false: there is none. */
 enum step load_current(struct call *c, bool *ret_found);
+/* uid and resourceVersion that a deletion was made to depend on, against c->cur. */
+enum step load_preconditions(struct call *c);
 enum step delete_prepare(struct call *c);
 bool delete_complete(struct call *c, yyjson_mut_val *obj);   /* nothing keeps obj any more */
 enum step collection_delete(struct call *c);
-
-/* mutate_*.c, the built-in admission */
-enum step mutate_namespace(struct call *c);
-enum step mutate_pod(struct call *c);
-
-/* police_node.c */
-enum step police_node(struct call *c);
-enum step police_node_token(struct call *c);
 
 /* police_rbac.c */
 enum step police_role(struct call *c);
@@ -342,7 +342,9 @@ bool crd_ending(const struct call *c);         /* no more objects of it are made
 
 /* csr.c */
 enum step csr_prepare(struct call *c);
-enum step csr_police(struct call *c);
+struct csr_subject { char cn[256]; unsigned orgs; bool masters, nodes, has_san; };
+/* Whom a request (base64 of PEM) asks a certificate for; pem gets its text. False: it is none. */
+bool csr_subject(const char *request, struct csr_subject *ret, struct buf *pem);
 
 /* alloc.c: cluster IPs and node ports */
 int alloc_open(struct allocator **ret, struct api *a, struct err *reterr);
@@ -357,6 +359,9 @@ enum step scale_configuration(struct call *c); /* an applied Scale in c->input, 
 enum step scale_reply(struct call *c, int status, yyjson_val *parent);
 enum step binding_load(struct call *c);
 enum step eviction_load(struct call *c);
+enum step eviction_prepare(struct call *c);
+/* pod_condition.c: c->obj's condition of that type is True now. False over the cap. */
+bool pod_condition(struct call *c, const char *type, const char *reason, const char *message);
 enum step token_create(struct call *c);
 enum step review_access(struct call *c);
 enum step review_token(struct call *c);

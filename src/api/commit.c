@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/call.h"
+#include "api/admit.h"
 #include "store/store.h"
 
 static int make_key(struct call *c)
@@ -129,12 +129,19 @@ static enum step lost(struct call *c)
 static const struct err unwritten = { .msg = "the store could not write this: its disk may be full; "
 	"free space (the server's log says more), then write again" };
 
+/* What was set aside for the write: its event counts it, or there is no write. */
+static void give_back(struct call *c)
+{
+	alloc_undo(c);
+	quota_undo(c);
+}
+
 static void written(void *arg, int rc, int64_t rev)
 {
 	struct call *c = arg;
 	enum step step;
 
-	alloc_undo(c);         /* the write's event counts what it uses */
+	give_back(c);
 	if (rc == -ERR_CONFLICT)
 		step = lost(c);
 	else if (rc)
@@ -174,7 +181,7 @@ static enum step remove_key(struct call *c)
 	return STEP_WAIT;
 }
 
-enum step stage_commit(struct call *c)
+static enum step commit(struct call *c)
 {
 	enum step step;
 	int rc = make_key(c);
@@ -199,20 +206,23 @@ enum step stage_commit(struct call *c)
 		blob_unref(c->value);
 		c->value = NULL;
 		rc = encode(c);
-		if (rc) {
-			alloc_undo(c);
+		if (rc)
 			return fail_err(c, rc, NULL);
-		}
 	}
-	if (c->dry_run) {
-		alloc_undo(c);
+	if (c->dry_run)
 		return answer(c, c->creating ? 201 : 200, c->cur ? c->cur->rev : 0);
-	}
 	rc = store_put(c->api->store, c->store_key, c->value, c->cur ? c->cur->rev : 0, written, c);
-	if (rc) {
-		alloc_undo(c);
+	if (rc)
 		return fail_err(c, rc, NULL);
-	}
 	call_hold(c);
 	return STEP_WAIT;
+}
+
+enum step stage_commit(struct call *c)
+{
+	enum step step = commit(c);
+
+	if (step != STEP_WAIT)
+		give_back(c);
+	return step;
 }

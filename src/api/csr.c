@@ -2,8 +2,9 @@
 /*
  * csr - certificate signing requests: who asked is written down by the server, and an
  * approved request of one of our signers gets its certificate with the approval.
- * Source: kubernetes pkg/registry/certificates, pkg/controller/certificates/signer,
- * plugin/pkg/admission/certificates; k8s.io/api/certificates/v1 (signer names).
+ * Who may approve is admission's (admit_certificates.c).
+ * Source: kubernetes pkg/registry/certificates, pkg/controller/certificates/signer;
+ * k8s.io/api/certificates/v1 (signer names).
  */
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -42,9 +43,7 @@ static bool put_identity(struct call *c, yyjson_mut_val *spec)
 
 /* ---- what the request asks for ---- */
 
-struct subject { char cn[256]; unsigned orgs; bool masters, nodes, has_san; };
-
-static void read_subject(X509_REQ *req, struct subject *s)
+static void read_subject(X509_REQ *req, struct csr_subject *s)
 {
 	X509_NAME *name = X509_REQ_get_subject_name(req);
 	STACK_OF(X509_EXTENSION) *exts = X509_REQ_get_extensions(req);
@@ -64,6 +63,24 @@ static void read_subject(X509_REQ *req, struct subject *s)
 	sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
 }
 
+bool csr_subject(const char *request, struct csr_subject *ret, struct buf *pem)
+{
+	X509_REQ *req;
+	BIO *bio;
+
+	if (!request || text_unbase64(pem, request, strlen(request)) || pem->failed || !pem->len)
+		return false;
+	bio = BIO_new_mem_buf(pem->p, (int)pem->len);
+	req = bio ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
+	BIO_free(bio);
+	ERR_clear_error();
+	if (!req)
+		return false;
+	read_subject(req, ret);
+	X509_REQ_free(req);
+	return true;
+}
+
 static bool has_usage(yyjson_mut_val *list, const char *usage)
 {
 	yyjson_mut_arr_iter it;
@@ -77,7 +94,7 @@ static bool has_usage(yyjson_mut_val *list, const char *usage)
 }
 
 /* NULL when the signer may sign it, else why not. */
-static const char *refusal(const char *signer, const struct subject *s, bool client, bool server)
+static const char *refusal(const char *signer, const struct csr_subject *s, bool client, bool server)
 {
 	bool node = s->nodes && s->orgs == 1 && !strncmp(s->cn, "system:node:", 12) && s->cn[12];
 
@@ -140,22 +157,12 @@ static enum step sign(struct call *c, const char *signer)
 	BUF_AUTO struct buf pem = { 0 };
 	BUF_AUTO struct buf cert = { 0 };
 	BUF_AUTO struct buf b64 = { 0 };
-	struct subject s;
+	struct csr_subject s;
 	struct err e = { 0 };
-	X509_REQ *req;
 	const char *why;
-	BIO *bio;
 
-	if (!text || text_unbase64(&pem, text, strlen(text)) || pem.failed || !pem.len)
-		return add_failure(c, "the request is not base64");
-	bio = BIO_new_mem_buf(pem.p, (int)pem.len);
-	req = bio ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
-	BIO_free(bio);
-	ERR_clear_error();
-	if (!req)
-		return add_failure(c, "the request is no PKCS#10 certificate request");
-	read_subject(req, &s);
-	X509_REQ_free(req);
+	if (!csr_subject(text, &s, &pem))
+		return add_failure(c, "the request is no PKCS#10 certificate request in PEM and base64");
 	why = refusal(signer, &s, client, server);
 	if (why)
 		return add_failure(c, why);
@@ -182,24 +189,4 @@ enum step csr_prepare(struct call *c)
 	    has_condition(conditions, "Denied") || has_condition(conditions, "Failed"))
 		return STEP_NEXT;
 	return sign(c, signer);
-}
-
-/* Who approves must be allowed to for this signer. */
-enum step csr_police(struct call *c)
-{
-	const char *signer = doc_mstr(c->obj, "spec.signerName");
-	struct attributes at = { .user = &c->user, .verb = "approve", .group = "certificates.k8s.io",
-		.resource = "signers", .sub = "", .ns = "", .name = signer ? signer : "" };
-	const char *slash = signer ? strchr(signer, '/') : NULL, *domain;
-
-	if (strcmp(c->sub, "approval") || authorize(c->api, &at, NULL))
-		return STEP_NEXT;
-	domain = slash ? arena_printf(c->arena, "%.*s/*", (int)(slash - signer), signer) : NULL;
-	if (domain) {
-		at.name = domain;
-		if (authorize(c->api, &at, NULL))
-			return STEP_NEXT;
-	}
-	return fail_forbidden(c, c->name, NULL, "user not permitted to approve requests with signerName \"%s\"",
-		signer ? signer : "");
 }

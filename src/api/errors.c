@@ -350,6 +350,12 @@ enum step fail_busy(struct call *c, int status, int retry_s, const char *message
 		.message = message, .retry_s = retry_s });
 }
 
+enum step fail_too_many(struct call *c, int retry_s, const struct cause *cause, const char *message)
+{
+	return fail(c, &(struct failure){ .status = 429, .reason = "TooManyRequests", .message = message,
+		.causes = cause, .cause_count = 1, .retry_s = retry_s });
+}
+
 enum step fail_err(struct call *c, int rc, const struct err *e)
 {
 	int status = err_http(rc);

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * eviction - a deletion of a pod that asks its PodDisruptionBudget first.
+ *
+ *   load:    preconditions; is a budget asked at all; does it allow one more
+ *   charge:  the budget's status is counted down by a compare-and-swap of its own, so
+ *            that two evictions never share one allowance; then load again
+ *   prepare: as a deletion, with the condition DisruptionTarget
+ *
+ * What was charged is not charged again when the pod changes meanwhile. A dry run asks
+ * and charges nothing.
  * Source: kubernetes pkg/registry/core/pod/storage/eviction.go.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/call.h"
+#include "base/env.h"
+#include "base/text.h"
+
+#define DISRUPTED_MAX 2000u    /* evictions the controller has not seen yet */
+#define PROCESSING_RETRY_S 10
+#define REFUSED "Cannot evict pod as it would violate the pod's disruption budget."
+
+/* ---- the budget ---- */
 
 struct budgets { struct call *c; struct cache_obj *found; unsigned count; };
 
@@ -34,18 +51,6 @@ static bool ready(struct call *c)
 	return false;
 }
 
-static enum step refuse(struct call *c, struct cache_obj *pdb)
-{
-	yyjson_val *v = cache_tree(pdb);
-	struct cause cause = { "DisruptionBudget", arena_printf(c->arena,
-		"The disruption budget %s needs %lld healthy pods and has %lld currently", pdb->name,
-		(long long)doc_int(v, "status.desiredHealthy", 0), (long long)doc_int(v, "status.currentHealthy", 0)),
-		NULL };
-
-	return fail_status(c, 429, "TooManyRequests", &cause, 1,
-		"Cannot evict pod as it would violate the pod's disruption budget.");
-}
-
 /* Nobody relies on a pod that does not run, or that goes already. */
 static bool needs_no_budget(struct call *c)
 {
@@ -55,52 +60,148 @@ static bool needs_no_budget(struct call *c)
 			!strcmp(phase, "Pending")));
 }
 
+/* One that is not ready costs the budget nothing, if its policy or the others allow. */
+static bool free_of_charge(struct call *c, yyjson_val *pdb)
+{
+	const char *policy = doc_str(pdb, "spec.unhealthyPodEvictionPolicy");
+	int64_t desired = doc_int(pdb, "status.desiredHealthy", 0);
+
+	if (ready(c))
+		return false;
+	return (policy && !strcmp(policy, "AlwaysAllow")) ||
+		(desired > 0 && doc_int(pdb, "status.currentHealthy", 0) >= desired);
+}
+
+/* Why a controller that failed allows nothing, or NULL: it did not fail. */
+static const char *sync_failure(yyjson_val *pdb)
+{
+	yyjson_val *v;
+	size_t i, max;
+
+	yyjson_arr_foreach(doc_get(pdb, "status.conditions"), i, max, v)
+		if (yyjson_equals_str(doc_get(v, "type"), "DisruptionAllowed") &&
+		    yyjson_equals_str(doc_get(v, "status"), "False") && yyjson_equals_str(doc_get(v, "reason"), "SyncFailed"))
+			return doc_str(v, "message") ? doc_str(v, "message") : "";
+	return NULL;
+}
+
+static enum step refuse(struct call *c, int retry_s, const char *why)
+{
+	struct cause cause = { "DisruptionBudget", why ? why : "", NULL };
+
+	return fail_too_many(c, retry_s, &cause, REFUSED);
+}
+
+static enum step forbid(struct call *c, struct cache_obj *o, const char *why)
+{
+	return fail_status(c, 403, "Forbidden", NULL, 0, "poddisruptionbudget.policy \"%s\" is forbidden: %s", o->name, why);
+}
+
+/* STEP_NEXT: it allows one more. */
+static enum step check_budget(struct call *c, struct cache_obj *o)
+{
+	yyjson_val *pdb = cache_tree(o);
+	int64_t allowed = doc_int(pdb, "status.disruptionsAllowed", 0);
+	const char *failure = sync_failure(pdb);
+
+	if (doc_int(pdb, "status.observedGeneration", 0) < doc_int(pdb, "metadata.generation", 0))
+		return refuse(c, PROCESSING_RETRY_S, arena_printf(c->arena,
+			"The disruption budget %s is still being processed by the server.", o->name));
+	if (allowed < 0)
+		return forbid(c, o, "pdb disruptions allowed is negative");
+	if (doc_len(pdb, "status.disruptedPods") > DISRUPTED_MAX)
+		return forbid(c, o, "DisruptedPods map too big - too many evictions not confirmed by PDB controller");
+	if (allowed > 0)
+		return STEP_NEXT;
+	if (failure)
+		return refuse(c, 0, arena_printf(c->arena, "The disruption budget %s does not allow evicting pods currently because "
+			"it failed sync: %s", o->name, failure));
+	return refuse(c, 0, arena_printf(c->arena, "The disruption budget %s needs %lld healthy pods and has %lld currently",
+		o->name, (long long)doc_int(pdb, "status.desiredHealthy", 0),
+		(long long)doc_int(pdb, "status.currentHealthy", 0)));
+}
+
+/* ---- charging it ---- */
+
+static void charged(void *arg, int status, const struct blob *body)
+{
+	struct call *c = arg;
+	enum step step = STEP_AGAIN;
+
+	c->stage = STAGE_LOAD;
+	if (status == 200)
+		c->budget_spent = true;
+	/* Another eviction or the controller was faster: one of them got on, so this is no loop. */
+	if (status == 200 || status == 409 || status == 404)
+		c->tries--;
+	else
+		step = reply_bytes(c, status, body ? blob_new(body->p, body->len) : blob_new("", 0), "application/json");
+	call_resume(c, step);
+	call_drop(c);
+}
+
+static enum step charge(struct call *c, struct cache_obj *o)
+{
+	static const char *const groups[] = { "system:masters", NULL };
+	static const struct user server = { .name = "system:apiserver", .groups = groups };
+	BUF_AUTO struct buf body = { 0 };
+	struct api_call q = { .method = "PATCH", .query = "fieldManager=eviction", .user = &server,
+		.content_type = "application/merge-patch+json" };
+	char now[TEXT_TIME_MAX];
+
+	text_time(now, env_wall_us());
+	buf_printf(&body, "{\"metadata\":{\"resourceVersion\":\"%lld\"},\"status\":{\"disruptionsAllowed\":%lld,"
+		"\"disruptedPods\":{", (long long)o->rev, (long long)doc_int(cache_tree(o), "status.disruptionsAllowed", 0) - 1);
+	buf_add_json(&body, c->name, strlen(c->name));
+	buf_printf(&body, ":\"%s\"}}}", now);
+	q.path = arena_printf(c->arena, "/apis/policy/v1/namespaces/%s/poddisruptionbudgets/%s/status", o->ns, o->name);
+	q.body = body.p;
+	q.body_len = body.len;
+	if (body.failed || !q.path || api_call_trusted(c->api, &q, charged, c))
+		return fail_err(c, -ERR_NOMEM, NULL);
+	call_hold(c);
+	return STEP_WAIT;
+}
+
 enum step eviction_load(struct call *c)
 {
 	struct budgets b = { .c = c };
 	const char *name = doc_mstr(c->input, "metadata.name");
-	yyjson_mut_val *opts = doc_mget(c->input, "deleteOptions");
 	bool found;
 	enum step step;
 
-	if (name && *name && strcmp(name, c->name))
+	if (strcmp(name ? name : "", c->name))
 		return fail_bad_request(c, "name in URL does not match name in Eviction object");
-	step = load_current(c, &found);
+	step = options_delete_of(c, doc_mget(c->input, "deleteOptions"));
+	if (step == STEP_NEXT)
+		step = load_current(c, &found);
 	if (step != STEP_NEXT)
 		return step;
 	if (!found)
 		return fail_not_found(c, "pods", "", c->name);
 	c->only_status = true;
 	c->obj = NULL;
-	if (yyjson_mut_obj_get(opts, "gracePeriodSeconds"))
-		c->grace_s = doc_mint(opts, "gracePeriodSeconds", 0);
-	c->propagation = doc_mstr(opts, "propagationPolicy");
-	c->want_uid = doc_mstr(opts, "preconditions.uid");
-	if (c->want_uid && strcmp(c->want_uid, c->cur->uid))
-		return fail_conflict(c, "the UID in the precondition (%s) does not match the UID in record (%s). "
-			"The object might have been deleted and then recreated", c->want_uid, c->cur->uid);
 	c->verb = VERB_DELETE;         /* from here on it is one */
-	if (doc_mstr(opts, "dryRun.0"))
-		c->dry_run = true;
-	if (needs_no_budget(c))
-		return STEP_NEXT;
+	step = load_preconditions(c);
+	if (step != STEP_NEXT || c->budget_spent || needs_no_budget(c))
+		return step;
 	cache_each(c->api->cache, c->api->k.pdb->store, c->ns, NULL, NULL, match_budget, &b);
 	if (b.count > 1)
-		return fail_status(c, 500, "InternalError", NULL, 0, "This pod has more than one "
-			"PodDisruptionBudget, which the eviction subresource does not support.");
-	if (!b.found)
+		return fail_status(c, 500, "", NULL, 0, "This pod has more than one PodDisruptionBudget, which the eviction "
+			"subresource does not support.");
+	if (!b.found || free_of_charge(c, cache_tree(b.found)))
 		return STEP_NEXT;
-	/* Counting down disruptionsAllowed is the controller's; while it has not counted,
-	 * nothing is allowed. A pod that is not ready costs the budget nothing when the
-	 * others suffice. */
-	if (doc_int(cache_tree(b.found), "status.observedGeneration", 0) <
-	    doc_int(cache_tree(b.found), "metadata.generation", 0))
-		return fail_busy(c, 429, 10, "Cannot evict pod as it would violate the pod's disruption budget.");
-	if (!ready(c) && doc_int(cache_tree(b.found), "status.currentHealthy", 0) >=
-	    doc_int(cache_tree(b.found), "status.desiredHealthy", 0) &&
-	    doc_int(cache_tree(b.found), "status.desiredHealthy", 0) > 0)
-		return STEP_NEXT;
-	if (doc_int(cache_tree(b.found), "status.disruptionsAllowed", 0) <= 0)
-		return refuse(c, b.found);
-	return STEP_NEXT;
+	step = check_budget(c, b.found);
+	return step == STEP_NEXT && !c->dry_run ? charge(c, b.found) : step;
+}
+
+/* The pod says why it goes, for those who count its failures. */
+enum step eviction_prepare(struct call *c)
+{
+	enum step step = delete_prepare(c);
+
+	if (step != STEP_NEXT || c->remove)
+		return step;
+	return pod_condition(c, "DisruptionTarget", "EvictionByEvictionAPI", "Eviction API: evicting") ? STEP_NEXT
+		: fail_err(c, -ERR_SIZE, NULL);
 }

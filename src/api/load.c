@@ -202,6 +202,18 @@ static enum step load_patch(struct call *c)
 
 /* ---- deleting ---- */
 
+enum step load_preconditions(struct call *c)
+{
+	if (c->want_uid && strcmp(c->want_uid, c->cur->uid))
+		return fail_precondition(c, "the UID in the precondition (%s) does not match the UID in record (%s). "
+			"The object might have been deleted and then recreated", c->want_uid, c->cur->uid);
+	if (c->want_rv && strtoll(c->want_rv, NULL, 10) != c->cur->rev)
+		return fail_precondition(c, "the ResourceVersion in the precondition (%s) does not match the "
+			"ResourceVersion in record (%lld). The object might have been modified", c->want_rv,
+			(long long)c->cur->rev);
+	return STEP_NEXT;
+}
+
 static enum step load_delete(struct call *c)
 {
 	bool found;
@@ -216,14 +228,7 @@ static enum step load_delete(struct call *c)
 		return step;
 	if (!found)
 		return fail_not_found(c, c->resource, c->group, c->name);
-	if (c->want_uid && strcmp(c->want_uid, c->cur->uid))
-		return fail_precondition(c, "the UID in the precondition (%s) does not match the UID in record (%s). "
-			"The object might have been deleted and then recreated", c->want_uid, c->cur->uid);
-	if (c->want_rv && strtoll(c->want_rv, NULL, 10) != c->cur->rev)
-		return fail_precondition(c, "the ResourceVersion in the precondition (%s) does not match the "
-			"ResourceVersion in record (%lld). The object might have been modified", c->want_rv,
-			(long long)c->cur->rev);
-	return STEP_NEXT;
+	return load_preconditions(c);
 }
 
 /* ---- the stage ---- */

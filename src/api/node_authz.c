@@ -3,7 +3,7 @@
  * node_authz - what the identity of a node (system:node:NAME in system:nodes) may do:
  * read what the pods bound to it refer to (node_graph.c), act on what bears its own
  * name, and else what the rules of the role system:node say. That a node writes only
- * what is its own is police_node.c's: here the body is not known yet.
+ * what is its own is admit_node.c's: here the body is not known yet.
  * Source: kubernetes plugin/pkg/auth/authorizer/node/node_authorizer.go.
  */
 #include <stdlib.h>

@@ -181,41 +181,41 @@ static void check_propagation(struct call *c, const char *policy, bool orphans_g
 			"Unsupported value: %s: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"", b.p);
 }
 
+enum step options_delete_of(struct call *c, yyjson_mut_val *opts)
+{
+	const char *policy = doc_mstr(opts, "propagationPolicy");
+	yyjson_mut_val *orphan = doc_mget(opts, "orphanDependents");
+	struct field_error *errors = NULL;
+
+	if (doc_mget(opts, "gracePeriodSeconds"))
+		c->grace_s = doc_mint(opts, "gracePeriodSeconds", 0);
+	c->want_uid = doc_mstr(opts, "preconditions.uid");
+	c->want_rv = doc_mstr(opts, "preconditions.resourceVersion");
+	check_propagation(c, policy, orphan != NULL, &errors);
+	check_dry_run(c, doc_mget(opts, "dryRun"), &errors);
+	c->propagation = policy ? policy : orphan ? yyjson_mut_get_bool(orphan) ? "Orphan" : "Background" : NULL;
+	return told(c, errors);
+}
+
 /* A body, when there is one, is all that counts. */
 enum step options_delete(struct call *c)
 {
-	const char *policy = param(c, "propagationPolicy"), *orphan = param(c, "orphanDependents"), *text;
+	const char *policy = param(c, "propagationPolicy"), *orphan = param(c, "orphanDependents");
 	struct field_error *errors = NULL;
-	yyjson_mut_val *m;
-	bool bad = false, orphans = param_bool(c, "orphanDependents");
+	bool bad = false;
 	enum step step;
 
 	c->strict = KS_IGNORE;
 	if (c->body_len) {
 		c->body_type = kinds_type_by_gvk("", "v1", "DeleteOptions");
 		step = body_decode(c);
-		if (step != STEP_NEXT)
-			return step;
-		if (doc_mget(c->input, "gracePeriodSeconds"))
-			c->grace_s = doc_mint(c->input, "gracePeriodSeconds", 0);
-		m = doc_mget(c->input, "orphanDependents");
-		orphan = m ? "" : NULL;
-		orphans = yyjson_mut_get_bool(m);
-		policy = doc_mstr(c->input, "propagationPolicy");
-		c->want_uid = doc_mstr(c->input, "preconditions.uid");
-		c->want_rv = doc_mstr(c->input, "preconditions.resourceVersion");
-		check_propagation(c, policy, orphan != NULL, &errors);
-		check_dry_run(c, doc_mget(c->input, "dryRun"), &errors);
-	} else {
-		text = param(c, "gracePeriodSeconds");
-		param_int(c, "gracePeriodSeconds", &c->grace_s, &bad);
-		if (bad)
-			return fail_bad_request(c, "strconv.ParseInt: parsing \"%s\": invalid syntax", text);
-		check_propagation(c, policy, orphan != NULL, &errors);
-		check_dry_run(c, NULL, &errors);
+		return step == STEP_NEXT ? options_delete_of(c, c->input) : step;
 	}
-	if (errors)
-		return told(c, errors);
-	c->propagation = policy ? policy : orphan ? orphans ? "Orphan" : "Background" : NULL;
-	return STEP_NEXT;
+	param_int(c, "gracePeriodSeconds", &c->grace_s, &bad);
+	if (bad)
+		return fail_bad_request(c, "strconv.ParseInt: parsing \"%s\": invalid syntax", param(c, "gracePeriodSeconds"));
+	check_propagation(c, policy, orphan != NULL, &errors);
+	check_dry_run(c, NULL, &errors);
+	c->propagation = policy ? policy : orphan ? param_bool(c, "orphanDependents") ? "Orphan" : "Background" : NULL;
+	return told(c, errors);
 }

@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * police - refusals that need to know more than the object: nobody grants rights that
- * he does not hold himself (police_rbac.c); a node keeps to what is its own
- * (police_node.c), approvers and signers to their signers (csr.c).
+ * he does not hold himself (police_rbac.c); then what built-in admission has against the
+ * object as it would be stored (admit.c).
  */
-#include "api/call.h"
+#include "api/admit.h"
 
 enum step stage_police(struct call *c)
 {
 	const struct api_kinds *k = &c->api->k;
-	enum step step;
+	enum step step = STEP_NEXT;
 
 	if (!c->obj || c->trusted)
 		return STEP_NEXT;
-	step = police_node(c);
-	if (step != STEP_NEXT || c->verb == VERB_DELETE)
-		return step;
+	if (c->verb == VERB_DELETE)
+		return admit_validate(c);
 	if (c->kind == k->role || c->kind == k->cluster_role)
-		return police_role(c);
-	if (c->kind == k->role_binding || c->kind == k->cluster_role_binding)
-		return police_binding(c);
-	if (c->kind == k->csr)
-		return csr_police(c);
-	return STEP_NEXT;
+		step = police_role(c);
+	else if (c->kind == k->role_binding || c->kind == k->cluster_role_binding)
+		step = police_binding(c);
+	return step == STEP_NEXT ? admit_validate(c) : step;
 }

@@ -12,9 +12,7 @@ enum step stage_prepare(struct call *c)
 	const char *sub = *c->sub ? c->sub : NULL;
 
 	if (c->verb == VERB_DELETE)
-		return delete_prepare(c);
-	if (c->verb == VERB_CREATE && sub && c->kind == c->api->k.pod && !strcmp(sub, "eviction"))
-		return delete_prepare(c);
+		return sub && !strcmp(sub, "eviction") ? eviction_prepare(c) : delete_prepare(c);
 	if (kinds_prepare(c->doc, c->arena, c->kind, sub, c->obj, c->old))
 		return fail_err(c, -ERR_SIZE, NULL);
 	if (c->kind == c->api->k.crd) {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/call.h"
+#include "api/admit.h"
 #include "base/text.h"
 
 #define EXPIRES_MIN_S 600
@@ -179,7 +179,7 @@ enum step token_create(struct call *c)
 		return fail_not_found(c, c->resource, c->group, c->name);
 	step = validate(c, asked);
 	if (step == STEP_NEXT)
-		step = police_node_token(c);
+		step = admit_mutate(c);
 	if (step == STEP_NEXT)
 		step = audiences(c, &cl);
 	if (step == STEP_NEXT && ref)

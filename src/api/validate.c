@@ -8,8 +8,8 @@
 /* Kinds that are kept, but that nothing of this release acts upon. A row leaves as soon
  * as something does. */
 static const struct { const char *group, *kind; } idle_kinds[] = {
-	{ "", "LimitRange" }, { "", "PersistentVolume" }, { "", "PersistentVolumeClaim" },
-	{ "", "ReplicationController" }, { "", "ResourceQuota" },
+	{ "", "PersistentVolume" }, { "", "PersistentVolumeClaim" },
+	{ "", "ReplicationController" },
 	{ "admissionregistration.k8s.io", "MutatingAdmissionPolicy" },
 	{ "admissionregistration.k8s.io", "MutatingWebhookConfiguration" },
 	{ "admissionregistration.k8s.io", "ValidatingAdmissionPolicy" },
@@ -17,7 +17,7 @@ static const struct { const char *group, *kind; } idle_kinds[] = {
 	{ "apiregistration.k8s.io", "APIService" }, { "apps", "StatefulSet" },
 	{ "autoscaling", "HorizontalPodAutoscaler" }, { "batch", "CronJob" },
 	{ "flowcontrol.apiserver.k8s.io", "FlowSchema" }, { "networking.k8s.io", "Ingress" },
-	{ "networking.k8s.io", "NetworkPolicy" }, { "policy", "PodDisruptionBudget" },
+	{ "networking.k8s.io", "NetworkPolicy" },
 	{ "resource.k8s.io", "ResourceClaim" }, { "storage.k8s.io", "VolumeAttachment" },
 };
 

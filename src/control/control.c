@@ -28,6 +28,11 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_ttl, NULL },
 	{ &ctl_aggregation, NULL },
 	{ &ctl_token_cleaner, NULL },
+	{ &ctl_resourcequota, NULL },
+	{ &ctl_disruption, NULL },
+	{ &ctl_claim_in_use, NULL },
+	{ &ctl_volume_in_use, NULL },
+	{ &ctl_class_in_use, NULL },
 	{ &ctl_scheduler, "system:kube-scheduler" },
 };
 #define ALL (sizeof(all) / sizeof(*all))
