@@ -10,20 +10,28 @@
 #include "kinds/schema.h"
 #include "kinds/validate.h"
 
-static const struct row { const char *type; validate_fn *fn, *status; } kinds[] = {   /* ascending type */
+/* Rules of an object, and of a write to its status (NULL: there are none). Ascending type. */
+static const struct rules { const char *type; validate_fn *object, *status; } kinds[] = {
+	{ "admissionregistration/v1.MutatingAdmissionPolicy", validate_admission_policy },
+	{ "admissionregistration/v1.MutatingAdmissionPolicyBinding", validate_policy_binding },
 	{ "admissionregistration/v1.MutatingWebhookConfiguration", validate_webhooks },
+	{ "admissionregistration/v1.ValidatingAdmissionPolicy", validate_admission_policy, validate_policy_status },
+	{ "admissionregistration/v1.ValidatingAdmissionPolicyBinding", validate_policy_binding },
 	{ "admissionregistration/v1.ValidatingWebhookConfiguration", validate_webhooks },
 	{ "apiextensions/v1.CustomResourceDefinition", validate_crd, validate_crd },
-	{ "apiregistration/v1.APIService", validate_api_service },
+	{ "apiregistration/v1.APIService", validate_api_service, validate_api_service_status },
 	{ "apps/v1.ControllerRevision", validate_controller_revision },
-	{ "apps/v1.DaemonSet", validate_daemon_set },
-	{ "apps/v1.Deployment", validate_deployment },
-	{ "apps/v1.ReplicaSet", validate_replica_set },
-	{ "apps/v1.StatefulSet", validate_stateful_set },
-	{ "autoscaling/v1.HorizontalPodAutoscaler", validate_hpa },
-	{ "autoscaling/v2.HorizontalPodAutoscaler", validate_hpa },
+	{ "apps/v1.DaemonSet", validate_daemon_set, validate_counts },
+	{ "apps/v1.Deployment", validate_deployment, validate_counts },
+	{ "apps/v1.ReplicaSet", validate_replica_set, validate_counts },
+	{ "apps/v1.StatefulSet", validate_stateful_set, validate_counts },
+	{ "authorization/v1.LocalSubjectAccessReview", validate_access_review },
+	{ "authorization/v1.SelfSubjectAccessReview", validate_access_review },
+	{ "authorization/v1.SubjectAccessReview", validate_access_review },
+	{ "autoscaling/v1.HorizontalPodAutoscaler", validate_hpa, validate_counts },
+	{ "autoscaling/v2.HorizontalPodAutoscaler", validate_hpa, validate_counts },
 	{ "batch/v1.CronJob", validate_cron_job },
-	{ "batch/v1.Job", validate_job },
+	{ "batch/v1.Job", validate_job, validate_job_status },
 	{ "certificates/v1.CertificateSigningRequest", validate_csr, validate_csr },
 	{ "coordination/v1.Lease", validate_lease },
 	{ "core/v1.Binding", validate_binding_pod },
@@ -43,23 +51,33 @@ static const struct row { const char *type; validate_fn *fn, *status; } kinds[] 
 	{ "core/v1.Service", validate_service, validate_service_status },
 	{ "discovery/v1.EndpointSlice", validate_endpoint_slice },
 	{ "events/v1.Event", validate_new_event },
+	{ "flowcontrol/v1.FlowSchema", validate_flow_schema, validate_flow_status },
+	{ "flowcontrol/v1.PriorityLevelConfiguration", validate_priority_level, validate_flow_status },
 	{ "networking/v1.IPAddress", validate_ip_address },
-	{ "networking/v1.Ingress", validate_ingress },
+	{ "networking/v1.Ingress", validate_ingress, validate_ingress_status },
 	{ "networking/v1.IngressClass", validate_ingress_class },
 	{ "networking/v1.NetworkPolicy", validate_network_policy },
 	{ "networking/v1.ServiceCIDR", validate_service_cidr },
 	{ "node/v1.RuntimeClass", validate_runtime_class },
-	{ "policy/v1.PodDisruptionBudget", validate_pdb },
+	{ "policy/v1.PodDisruptionBudget", validate_pdb, validate_pdb_status },
 	{ "rbac/v1.ClusterRole", validate_role },
 	{ "rbac/v1.ClusterRoleBinding", validate_role_binding },
 	{ "rbac/v1.Role", validate_role },
 	{ "rbac/v1.RoleBinding", validate_role_binding },
+	{ "resource/v1.DeviceClass", validate_device_class },
+	{ "resource/v1.ResourceClaim", validate_resource_claim, validate_claim_status },
+	{ "resource/v1.ResourceClaimTemplate", validate_claim_template },
+	{ "resource/v1.ResourceSlice", validate_resource_slice },
 	{ "scheduling/v1.PriorityClass", validate_priority_class },
 	{ "storage/v1.CSIDriver", validate_csi_driver },
+	{ "storage/v1.CSINode", validate_csi_node },
+	{ "storage/v1.CSIStorageCapacity", validate_csi_capacity },
 	{ "storage/v1.StorageClass", validate_storage_class },
+	{ "storage/v1.VolumeAttachment", validate_volume_attachment, validate_attachment_status },
+	{ "storage/v1.VolumeAttributesClass", validate_attributes_class },
 };
 
-static const struct row *find(const char *type)
+static const struct rules *find(const char *type)
 {
 	size_t lo = 0, hi = sizeof(kinds) / sizeof(kinds[0]);
 
@@ -134,10 +152,10 @@ int kinds_validate(struct arena *a, const struct kinds_kind *k, const char *sub,
 {
 	struct vcheck c = { .a = a, .k = k, .sub = sub, .v = v, .old = old };
 	const struct vpath *spec = V_AT(NULL, "spec");
-	const struct row *row = k->custom ? NULL : find(k->type->name);
-	/* A status write cannot touch the spec: the rules of the status alone are asked. */
+	const struct rules *rules = k->custom ? NULL : find(k->type->name);
+	/* A status write cannot touch the rest, which is not looked at again. */
 	bool status = sub && !strcmp(sub, "status");
-	validate_fn *fn = row ? status ? row->status : row->fn : NULL;
+	validate_fn *fn = !rules ? NULL : status ? rules->status : rules->object;
 
 	c.tail = &c.first;
 	if (k->store)    /* reviews are asked, not kept: they need no name */
@@ -146,7 +164,7 @@ int kinds_validate(struct arena *a, const struct kinds_kind *k, const char *sub,
 		v_schema(&c);
 	else if (fn)
 		fn(&c, spec, v_get(v, "spec"));
-	else if (!row && !status)
+	else if (!rules && !status)
 		table_object(&c, NULL, k->type, v);
 	if (old && !k->custom && !status)
 		v_immutable(&c);

@@ -35,6 +35,7 @@ struct vcheck {
 	const struct kinds_kind *k;
 	const char *sub;
 	yyjson_mut_val *v, *old;
+	yyjson_mut_val *volumes;   /* that pods are given beyond their own, or NULL */
 	struct field_error *first, **tail;
 	int count;
 };
@@ -112,6 +113,9 @@ void v_forbidden(struct vcheck *c, const struct vpath *p, const char *detail);
 void v_invalid(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);   /* quoted */
 void v_invalid_int(struct vcheck *c, const struct vpath *p, int64_t value, const char *detail);
 void v_invalid_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *detail);   /* its JSON */
+/* The same of a list or map, whose nothing is another one than a pointer's. */
+void v_invalid_list(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list, const char *detail);
+void v_invalid_bare(struct vcheck *c, const struct vpath *p, const char *detail);   /* no value */
 /* value is printed as it is */
 void v_invalid_raw(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);
 void v_duplicate(struct vcheck *c, const struct vpath *p, const char *value);
@@ -124,6 +128,7 @@ void v_too_many(struct vcheck *c, const struct vpath *p, size_t actual, size_t m
 /* allowed: "A|B|C" in the order they are listed */
 void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed);
 void v_unsupported_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *allowed);
+void v_unsupported_raw(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed);
 /* detail formatted into the arena */
 const char *v_text(struct vcheck *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The names of a list of objects, sorted, as "a, b". */
@@ -160,6 +165,16 @@ void v_syntax(struct vcheck *c, const struct vpath *p, const char *value, const 
 /* The same of what a name begins with: it may end in a dash. */
 void v_prefix_syntax(struct vcheck *c, const struct vpath *p, const char *value, const char *(*bad)(const char *));
 bool v_one_of(const char *value, const char *allowed);
+/* Every text of a list is one of allowed. */
+bool v_all_of(yyjson_mut_val *list, const char *allowed);
+/* "*" is among the texts of a list. */
+bool v_has_star(yyjson_mut_val *list);
+/* A rule of text_bad_* for a value that must be there. */
+void v_must_syntax(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name,
+	const char *(*bad)(const char *));
+/* "acme.io/foo". Source: apimachinery IsDomainPrefixedPath */
+void v_domain_path(struct vcheck *c, const struct vpath *p, const char *value);
+const char *v_bad_wildcard_host(const char *s);
 void v_ip(struct vcheck *c, const struct vpath *p, const char *ip);
 void v_cidr(struct vcheck *c, const struct vpath *p, const char *cidr);
 void v_padded_cidr(struct vcheck *c, const struct vpath *p, const char *s, size_t n);
@@ -171,6 +186,20 @@ void v_annotations(struct vcheck *c, const struct vpath *p, yyjson_mut_val *map)
 void v_label_selector(struct vcheck *c, const struct vpath *p, yyjson_mut_val *selector);
 bool v_selector_empty(yyjson_mut_val *selector);
 bool v_selector_matches(struct vcheck *c, yyjson_mut_val *selector, yyjson_mut_val *labels);
+
+/* meta/v1 conditions. Source: apimachinery ValidateConditions */
+void v_conditions(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list);
+
+/* Names of time zones, ascending (data/zones.tsv). */
+extern const char *const v_zones[];
+extern const size_t v_zone_count;
+
+/* ---- validate_job.c ---- */
+void v_job_spec(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec);
+/* "0-3,7": how many indexes below completions, or -1 and *ret_why. */
+int64_t v_indexes(struct vcheck *c, const char *s, int64_t completions, const char **ret_why);
+/* The first index that two such lists have both, -1: none. Faulty parts are passed by. */
+int64_t v_indexes_common(const char *a, const char *b, int64_t completions);
 
 /* ---- validate_immutable.c ---- */
 void v_immutable(struct vcheck *c);
@@ -251,14 +280,21 @@ validate_fn validate_pod, validate_pod_status, validate_pod_template, validate_r
 	validate_service_status, validate_namespace_status, validate_new_event, validate_resource_quota_status,
 	validate_pvc_status,
 	validate_deployment, validate_replica_set, validate_replication_controller, validate_daemon_set,
-	validate_stateful_set, validate_controller_revision, validate_job, validate_cron_job,
-	validate_service, validate_endpoints, validate_endpoint_slice, validate_ingress,
+	validate_stateful_set, validate_controller_revision, validate_counts,
+	validate_job, validate_job_status, validate_cron_job,
+	validate_service, validate_endpoints, validate_endpoint_slice, validate_ingress, validate_ingress_status,
 	validate_ingress_class, validate_network_policy, validate_ip_address, validate_service_cidr,
 	validate_config_map, validate_secret, validate_namespace, validate_node, validate_event,
 	validate_resource_quota, validate_limit_range, validate_binding_pod,
-	validate_pv, validate_pvc, validate_storage_class, validate_csi_driver,
-	validate_role, validate_role_binding, validate_pdb, validate_hpa, validate_priority_class,
-	validate_lease, validate_csr, validate_crd, validate_api_service, validate_runtime_class,
-	validate_webhooks;
+	validate_pv, validate_pvc,
+	validate_storage_class, validate_csi_driver, validate_csi_node, validate_csi_capacity,
+	validate_volume_attachment, validate_attachment_status, validate_attributes_class,
+	validate_role, validate_role_binding, validate_access_review,
+	validate_pdb, validate_pdb_status, validate_hpa, validate_priority_class,
+	validate_lease, validate_csr, validate_crd, validate_api_service, validate_api_service_status,
+	validate_runtime_class, validate_webhooks, validate_admission_policy, validate_policy_binding,
+	validate_policy_status, validate_flow_schema, validate_priority_level, validate_flow_status,
+	validate_device_class, validate_resource_claim, validate_claim_status, validate_claim_template,
+	validate_resource_slice;
 
 #endif

@@ -100,7 +100,7 @@ static const char *value_text(struct vcheck *c, yyjson_mut_val *v)
 	BUF_AUTO struct buf b = { 0 };
 
 	if (!v)
-		return "null";
+		return "\"null\"";    /* as upstream prints a nil pointer */
 	return doc_mwrite(&b, v) ? NULL : arena_strndup(c->a, b.p, b.len);
 }
 
@@ -112,6 +112,16 @@ void v_invalid_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *va
 void v_duplicate_raw(struct vcheck *c, const struct vpath *p, const char *value)
 {
 	add(c, "FieldValueDuplicate", p, v_text(c, "Duplicate value: %s", value));
+}
+
+void v_invalid_list(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list, const char *detail)
+{
+	v_invalid_raw(c, p, list ? value_text(c, list) : "null", detail);
+}
+
+void v_invalid_bare(struct vcheck *c, const struct vpath *p, const char *detail)
+{
+	add(c, "FieldValueInvalid", p, colon(c, "Invalid value", detail));
 }
 
 void v_duplicate(struct vcheck *c, const struct vpath *p, const char *value)
@@ -146,7 +156,7 @@ void v_too_many(struct vcheck *c, const struct vpath *p, size_t actual, size_t m
 		max == 1 ? "" : "s"));
 }
 
-static void unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed)
+void v_unsupported_raw(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed)
 {
 	BUF_AUTO struct buf b = { 0 };
 
@@ -162,12 +172,12 @@ static void unsupported(struct vcheck *c, const struct vpath *p, const char *val
 
 void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed)
 {
-	unsupported(c, p, quoted(c, value), allowed);
+	v_unsupported_raw(c, p, quoted(c, value), allowed);
 }
 
 void v_unsupported_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *allowed)
 {
-	unsupported(c, p, value_text(c, value), allowed);
+	v_unsupported_raw(c, p, value_text(c, value), allowed);
 }
 
 bool v_one_of(const char *value, const char *allowed)

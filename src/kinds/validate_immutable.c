@@ -8,7 +8,6 @@
 
 enum {
 	IMM_ALWAYS,
-	IMM_ONCE_SET,      /* the old object has it */
 	IMM_IF_IMMUTABLE,  /* the old object says immutable: true */
 };
 enum { IMM_INVALID, IMM_FORBIDDEN };
@@ -55,10 +54,8 @@ static const struct row {
 	{ "events/v1.Event", "eventTime" },
 	{ "networking/v1.IPAddress", "spec.parentRef" },
 	{ "networking/v1.IngressClass", "spec.controller" },
-	{ "networking/v1.ServiceCIDR", "spec.cidrs" },
 	{ "node/v1.RuntimeClass", "handler" },
 	{ "resource/v1.ResourceClaim", "spec" },
-	{ "resource/v1.ResourceClaim", "status.allocation", NULL, IMM_ONCE_SET },
 	{ "resource/v1.ResourceClaimTemplate", "spec" },
 	{ "resource/v1.ResourceSlice", "spec.driver" },
 	{ "resource/v1.ResourceSlice", "spec.nodeName" },
@@ -87,8 +84,6 @@ static const struct row {
 static bool applies(struct vcheck *c, const struct row *r, yyjson_mut_val *now, yyjson_mut_val *was)
 {
 	switch (r->when) {
-	case IMM_ONCE_SET:
-		return was && now;
 	case IMM_IF_IMMUTABLE:
 		return doc_mbool(c->old, "immutable", false);
 	default:
@@ -123,18 +118,19 @@ static void stateful_set(struct vcheck *c)
 			"'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
 }
 
-/* A template but for where its pods may run. */
-static bool same_template(yyjson_mut_val *a, yyjson_mut_val *b, bool free)
+/* Equal but for the members named in free, and inside of the one named partly for those in partly_free. */
+static bool same_but(yyjson_mut_val *a, yyjson_mut_val *b, const char *free, const char *partly, const char *partly_free)
 {
-	static const char placing[] = "affinity|nodeSelector|tolerations|schedulingGates";
-	yyjson_mut_val *pair[] = { v_get(a, "spec"), v_get(b, "spec") };
+	yyjson_mut_val *pair[] = { a, b };
 
-	if (!free)
-		return v_same(a, b);
 	for (int i = 0; i < 2; i++)
-		V_MEMBERS(name, m, pair[i])
-			if (!v_one_of(name, placing) && !v_same(m, v_get(pair[!i], name)))
+		V_MEMBERS(name, m, pair[i]) {
+			yyjson_mut_val *other = v_get(pair[!i], name);
+			if (v_one_of(name, free))
+				continue;
+			if (!strcmp(name, partly) ? !same_but(m, other, partly_free, "", "") : !v_same(m, other))
 				return false;
+		}
 	return true;
 }
 
@@ -142,18 +138,21 @@ static void job(struct vcheck *c)
 {
 	yyjson_mut_val *now = v_get(c->v, "spec"), *was = v_get(c->old, "spec");
 	yyjson_mut_val *n = v_get(now, "completions"), *o = v_get(was, "completions"), *wide = v_get(now, "parallelism");
+	yyjson_mut_val *tmpl = v_get(now, "template"), *old = v_get(was, "template");
 	const struct vpath *p = V_AT(NULL, "spec");
+	/* A job that never ran may still be told where its pods go. */
 	bool waiting = doc_mbool(was, "suspend", false) && !doc_mget(c->old, "status.startTime");
 
-	if (!(n && o && doc_mequal(n, o)) && (n || o)) {
+	if (!v_same(n, o)) {
 		if (!v_is(now, "completionMode", "Indexed"))
 			v_invalid_value(c, V_AT(p, "completions"), n, V_IMMUTABLE);
-		else if (!n || !wide || !doc_mequal(n, wide))
-			v_invalid_value(c, V_AT(p, "completions"), n, "can only be modified in tandem with "
-				"spec.parallelism");
+		else if (n && !(wide && doc_mequal(n, wide)))
+			v_invalid_value(c, V_AT(p, "completions"), n, "can only be modified in tandem with spec.parallelism");
 	}
-	if (!same_template(v_get(now, "template"), v_get(was, "template"), waiting))
-		v_invalid_value(c, V_AT(p, "template"), v_get(now, "template"), V_IMMUTABLE);
+	if (waiting ? !same_but(v_get(tmpl, "metadata"), v_get(old, "metadata"), "labels|annotations", "", "") ||
+	    !same_but(v_get(tmpl, "spec"), v_get(old, "spec"), "nodeSelector|tolerations|schedulingGates", "affinity",
+			"nodeAffinity") : !v_same(tmpl, old))
+		v_invalid_value(c, V_AT(p, "template"), tmpl, V_IMMUTABLE);
 }
 
 void v_immutable(struct vcheck *c)

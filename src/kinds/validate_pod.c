@@ -148,6 +148,9 @@ void v_pod_spec(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec, y
 	V_SET volumes = { 0 };
 
 	v_volumes(c, V_AT(p, "volumes"), v_get(spec, "volumes"), v_str(meta, "name"), &volumes);
+	V_EACH(i, m, c->volumes)
+		if (map_put(&volumes, v_str(m, "name"), m, NULL))
+			break;
 	claims(c, V_AT(p, "resourceClaims"), v_get(spec, "resourceClaims"));
 	v_containers(c, p, spec, &volumes);
 	v_pod_resources(c, V_AT(p, "resources"), spec);
