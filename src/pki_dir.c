@@ -24,7 +24,6 @@
 #define DAY_S 86400
 #define CA_VALID_S (3650LL * DAY_S)
 #define CERT_VALID_S (365LL * DAY_S)
-#define RENEW_BEFORE_S (90LL * DAY_S)  /* made again when less is left */
 
 #define FILES_MAX 16
 
@@ -103,12 +102,40 @@ struct cert_row {
 	bool server, client;
 };
 
+/* A certificate is made again when less than a quarter of its time is left. */
+static int64_t renew_at(int64_t until_s, const struct pki_dir_config *cfg)
+{
+	return until_s - cfg->valid_s / 4;
+}
+
+/* Good now and for a while. One that ends with the authority cannot be made better; one
+ * that is not good yet was made while the clock was ahead. */
+static bool still_good(const char *pem, const struct pki_dir *d, const struct pki_dir_config *cfg)
+{
+	int64_t from, until;
+
+	return !pki_not_before(pem, &from) && !pki_not_after(pem, &until) && now_s() >= from && now_s() < until &&
+		(now_s() < renew_at(until, cfg) || until >= d->ca_end_s);
+}
+
+/* The soonest of all that are to be made again. */
+static void note_end(struct pki_dir *d, const struct pki_dir_config *cfg, const char *pem)
+{
+	int64_t until;
+
+	if (pki_not_after(pem, &until))
+		return;
+	if (!d->end_s || until < d->end_s)
+		d->end_s = until;
+	if (until < d->ca_end_s && (!d->renew_s || renew_at(until, cfg) < d->renew_s))
+		d->renew_s = renew_at(until, cfg);
+}
+
 /* A certificate of ours read, or made when missing, ending soon or naming too little. */
-static int cert(struct place *p, const struct pki_dir *d, const struct cert_row *row, const char *const *dns,
-	const char *const *ips, struct buf *out, struct buf *out_key, struct err *reterr)
+static int cert(struct place *p, struct pki_dir *d, const struct pki_dir_config *cfg, const struct cert_row *row,
+	const char *const *dns, const char *const *ips, struct buf *out, struct buf *out_key, struct err *reterr)
 {
 	char file[80];
-	int64_t until;
 
 	snprintf(file, sizeof(file), "%s.key", row->name);
 	int rc = key(p, file, false, out_key, reterr);
@@ -116,16 +143,21 @@ static int cert(struct place *p, const struct pki_dir *d, const struct cert_row 
 		return rc;
 	snprintf(file, sizeof(file), "%s.crt", row->name);
 	rc = file_read(at(p, file), PEM_MAX, out, reterr);
-	if (!rc && !pki_not_after(out->p, &until) && until - now_s() > RENEW_BEFORE_S &&
-	    (!dns || pki_names_all(out->p, dns, ips)))
+	if (!rc && still_good(out->p, d, cfg) && (!dns || pki_names_all(out->p, dns, ips))) {
+		note_end(d, cfg, out->p);
 		return 0;
+	}
 	if (rc && rc != -ERR_NOT_FOUND)
 		return rc;
 	buf_clear(out);
 	struct pki_request q = { .cn = row->cn, .orgs = row->orgs, .dns = dns, .ips = ips, .server = row->server,
-		.client = row->client, .now_s = now_s(), .valid_s = CERT_VALID_S };
+		.client = row->client, .now_s = now_s(), .valid_s = cfg->valid_s };
 	rc = pki_issue(out, &q, out_key->p, d->ca_cert.p, d->ca_key.p, reterr);
-	return rc ? rc : keep(p, file, out, 0600, reterr);
+	if (rc)
+		return rc;
+	note_end(d, cfg, out->p);
+	d->made++;
+	return keep(p, file, out, 0600, reterr);
 }
 
 static int authority(struct place *p, struct pki_dir *d, struct err *reterr)
@@ -135,11 +167,16 @@ static int authority(struct place *p, struct pki_dir *d, struct err *reterr)
 	if (rc)
 		return rc;
 	rc = file_read(at(p, "ca.crt"), PEM_MAX, &d->ca_cert, reterr);
-	if (rc != -ERR_NOT_FOUND)
-		return rc;
-	struct pki_request q = { .cn = "sampan-ca", .ca = true, .now_s = now_s(), .valid_s = CA_VALID_S };
-	rc = pki_issue(&d->ca_cert, &q, d->ca_key.p, NULL, NULL, reterr);
-	return rc ? rc : keep(p, "ca.crt", &d->ca_cert, 0644, reterr);
+	if (rc == -ERR_NOT_FOUND) {
+		struct pki_request q = { .cn = "sampan-ca", .ca = true, .now_s = now_s(), .valid_s = CA_VALID_S };
+
+		rc = pki_issue(&d->ca_cert, &q, d->ca_key.p, NULL, NULL, reterr);
+		if (!rc)
+			rc = keep(p, "ca.crt", &d->ca_cert, 0644, reterr);
+	}
+	if (!rc && pki_not_after(d->ca_cert.p, &d->ca_end_s))
+		rc = err_set(reterr, ERR_CORRUPT, "%s is no certificate; put a copy of it back", at(p, "ca.crt"));
+	return rc;
 }
 
 /* Written only when it would change: people copy these files. */
@@ -175,8 +212,8 @@ static void *make_rsa(void *arg)
 	return NULL;
 }
 
-static int certificates(struct place *p, struct place *top, struct pki_dir *d, const char *host, unsigned port,
-	const char *service_ip, const char *node_name, struct err *reterr)
+static int certificates(struct place *p, struct place *top, struct pki_dir *d, const struct pki_dir_config *cfg,
+	struct err *reterr)
 {
 	BUF_AUTO struct buf admin = { 0 };
 	BUF_AUTO struct buf admin_key = { 0 };
@@ -185,6 +222,7 @@ static int certificates(struct place *p, struct place *top, struct pki_dir *d, c
 	BUF_AUTO struct buf serving = { 0 };
 	BUF_AUTO struct buf serving_key = { 0 };
 	char node_cn[300], url[300], machine[256] = "localhost";
+	const char *host = cfg->host;
 	uint8_t addr[16];
 	int family, rc;
 	bool is_ip = !text_parse_ip(host, &family, addr);
@@ -192,8 +230,8 @@ static int certificates(struct place *p, struct place *top, struct pki_dir *d, c
 	gethostname(machine, sizeof(machine) - 1);
 	const char *dns[] = { "kubernetes", "kubernetes.default", "kubernetes.default.svc",
 		"kubernetes.default.svc.cluster.local", "localhost", machine, is_ip ? NULL : host, NULL };
-	const char *ips[] = { "127.0.0.1", "::1", service_ip, is_ip ? host : NULL, NULL };
-	const char *node_dns[] = { node_name, "localhost", NULL };
+	const char *ips[] = { "127.0.0.1", "::1", cfg->service_ip, is_ip ? host : NULL, NULL };
+	const char *node_dns[] = { cfg->node_name, "localhost", NULL };
 	const char *node_ips[] = { "127.0.0.1", "::1", is_ip ? host : NULL, NULL };
 	const struct cert_row row_server = { "server", "sampan-server", { NULL }, true, false };
 	const struct cert_row row_proxy = { "proxy", "sampan-proxy", { "system:masters", NULL }, false, true };
@@ -201,37 +239,39 @@ static int certificates(struct place *p, struct place *top, struct pki_dir *d, c
 	const struct cert_row row_agent = { "agent", node_cn, { "system:nodes", NULL }, false, true };
 	const struct cert_row row_serving = { "agent-serving", node_cn, { "system:nodes", NULL }, true, false };
 
-	snprintf(node_cn, sizeof(node_cn), "system:node:%s", node_name);
-	if ((rc = cert(p, d, &row_server, dns, ips, &d->server_cert, &d->server_key, reterr)) ||
-	    (rc = cert(p, d, &row_proxy, NULL, NULL, &d->proxy_cert, &d->proxy_key, reterr)) ||
-	    (rc = cert(p, d, &row_admin, NULL, NULL, &admin, &admin_key, reterr)) ||
-	    (rc = cert(p, d, &row_agent, NULL, NULL, &agent, &agent_key, reterr)) ||
-	    (rc = cert(p, d, &row_serving, node_dns, node_ips, &serving, &serving_key, reterr)))
+	snprintf(node_cn, sizeof(node_cn), "system:node:%s", cfg->node_name);
+	if ((rc = cert(p, d, cfg, &row_server, dns, ips, &d->server_cert, &d->server_key, reterr)) ||
+	    (rc = cert(p, d, cfg, &row_proxy, NULL, NULL, &d->proxy_cert, &d->proxy_key, reterr)) ||
+	    (rc = cert(p, d, cfg, &row_admin, NULL, NULL, &admin, &admin_key, reterr)) ||
+	    (rc = cert(p, d, cfg, &row_agent, NULL, NULL, &agent, &agent_key, reterr)) ||
+	    (rc = cert(p, d, cfg, &row_serving, node_dns, node_ips, &serving, &serving_key, reterr)))
 		return rc;
-	snprintf(url, sizeof(url), strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host, port);
+	snprintf(url, sizeof(url), strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host, cfg->port);
 	if ((rc = kubeconfig(top, "admin.kubeconfig", d, url, "admin", &admin, &admin_key, reterr)))
 		return rc;
 	return kubeconfig(p, "agent.kubeconfig", d, url, "agent", &agent, &agent_key, reterr);
 }
 
-int pki_dir_open(struct pki_dir *d, const char *dir, const char *host, unsigned port, const char *service_ip,
-	const char *node_name, struct err *reterr)
+int pki_dir_open(struct pki_dir *d, const struct pki_dir_config *config, struct err *reterr)
 {
 	char pki[4000];
-	struct place p = { .dir = pki }, top = { .dir = dir };
+	struct pki_dir_config cfg = *config;
+	struct place p = { .dir = pki }, top = { .dir = cfg.dir };
 	struct rsa_job job = { .place = { .dir = pki }, .out = &d->sa_key };
 	pthread_t thread;
 	int rc;
 
+	if (!cfg.valid_s)
+		cfg.valid_s = CERT_VALID_S;
 	memset(d, 0, sizeof(*d));
-	snprintf(pki, sizeof(pki), "%s/pki", dir);
+	snprintf(pki, sizeof(pki), "%s/pki", cfg.dir);
 	rc = file_mkdirs(pki, 0700, reterr);
 	if (rc)
 		return rc;
 	bool threaded = !pthread_create(&thread, NULL, make_rsa, &job);
 	rc = authority(&p, d, reterr);
 	if (!rc)
-		rc = certificates(&p, &top, d, host, port, service_ip, node_name, reterr);
+		rc = certificates(&p, &top, d, &cfg, reterr);
 	if (threaded)
 		pthread_join(thread, NULL);
 	else

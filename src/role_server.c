@@ -26,10 +26,12 @@
 #include "pki_dir.h"
 #include "roles.h"
 #include "roles_priv.h"
+#include "server_certs.h"
 #include "store/store.h"
 
 #define DRAIN_MAX_MS 5000
 #define COMPACT_EVERY_MS 60000
+#define CERT_VALID_MIN_S 8
 #define HISTORY_REVS 10000         /* older superseded values may be forgotten */
 
 struct server {
@@ -40,6 +42,7 @@ struct server {
 	struct http_server *http;
 	struct control *control;
 	struct pki_dir pki;
+	struct server_certs *certs;
 	struct loop_timer drain_timer, compact_timer;
 	const char *listen;
 	int64_t started_ms;
@@ -87,7 +90,8 @@ static void on_bootstrap(void *arg, int rc)
 {
 	struct server *s = arg;
 	struct err e = { 0 };
-	struct control_config cfg = { .ca_cert_pem = s->pki.ca_cert.p, .client_as = client_as, .arg = s };
+	struct control_config cfg = { .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs),
+		.client_as = client_as, .arg = s };
 
 	if (!rc && !s->stopping)
 		rc = control_open(&s->control, s->loop, s->cache, &cfg, &e);
@@ -136,8 +140,7 @@ static int service_first_ip(const char *cidr, char ret[46], struct err *reterr)
 /* Keys are made on a thread of their own while the store opens. */
 struct keys_job {
 	struct pki_dir *pki;
-	const char *dir, *host, *service_ip, *node;
-	unsigned port;
+	struct pki_dir_config cfg;
 	pthread_t thread;
 	int rc;
 	struct err err;
@@ -147,11 +150,12 @@ static void *open_keys(void *arg)
 {
 	struct keys_job *j = arg;
 
-	j->rc = pki_dir_open(j->pki, j->dir, j->host, j->port, j->service_ip, j->node, &j->err);
+	j->rc = pki_dir_open(j->pki, &j->cfg, &j->err);
 	return NULL;
 }
 
-struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *tokens, *node_name, *store, *plugins_on, *plugins_off; };
+struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *tokens, *node_name, *store, *plugins_on, *plugins_off,
+	*cert_validity; };
 
 static void metrics(void *arg, struct buf *out)
 {
@@ -160,11 +164,37 @@ static void metrics(void *arg, struct buf *out)
 
 	if (s->control)
 		control_metrics(s->control, out);
+	server_certs_metrics(s->certs, out);
 	http_server_stats(s->http, &h);
 	buf_printf(out, "# HELP sampan_http_connections Open connections.\n# TYPE sampan_http_connections gauge\n"
 		"sampan_http_connections %u\n# HELP sampan_http_connections_total Connections accepted.\n"
 		"# TYPE sampan_http_connections_total counter\nsampan_http_connections_total %llu\n",
 		h.conns, (unsigned long long)h.conns_total);
+}
+
+/* New certificates for connections from now on. */
+static void renewed(void *arg)
+{
+	struct server *s = arg;
+	struct err e = { 0 };
+
+	if (http_server_set_cert(s->http, s->pki.server_cert.p, s->pki.server_key.p, &e) ||
+	    api_set_proxy_cert(s->api, s->pki.proxy_cert.p, s->pki.proxy_key.p, &e))
+		log_error("a renewed certificate cannot be used: %s", e.msg);
+}
+
+static int cert_validity(const char *s, int64_t *ret_s, struct err *reterr)
+{
+	int64_t ns;
+
+	*ret_s = 0;
+	if (!s)
+		return 0;
+	if (text_parse_duration(s, &ns) || ns < CERT_VALID_MIN_S * 1000000000LL)
+		return err_set(reterr, ERR_BAD_REQUEST, "--cert-validity %s is not a duration of at least %llds, like 8760h", s,
+			(long long)CERT_VALID_MIN_S);
+	*ret_s = ns / 1000000000;
+	return 0;
 }
 
 static int open_all(struct server *s, const struct server_flags *f, struct err *reterr)
@@ -179,11 +209,12 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 	snprintf(uri, sizeof(uri), "sqlite:%s/server/state.db", f->data_dir);
 	char dir[4200];
 	snprintf(dir, sizeof(dir), "%s/server", f->data_dir);
+	struct keys_job keys = { .pki = &s->pki, .cfg = { .dir = f->data_dir, .host = reach, .port = port,
+		.service_ip = service_ip, .node_name = f->node_name ? f->node_name : node } };
 	if ((rc = service_first_ip(f->service_cidr, service_ip, reterr)) ||
+	    (rc = cert_validity(f->cert_validity, &keys.cfg.valid_s, reterr)) ||
 	    (rc = role_lock(dir, "server", reterr)))
 		return rc;
-	struct keys_job keys = { .pki = &s->pki, .dir = f->data_dir, .host = reach, .port = port,
-		.service_ip = service_ip, .node = f->node_name ? f->node_name : node };
 	if (pthread_create(&keys.thread, NULL, open_keys, &keys))
 		return err_set(reterr, ERR_IO, "cannot start a thread");
 	if (!(rc = store_open(&s->store, s->loop, f->store ? f->store : uri, reterr)))
@@ -195,7 +226,7 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 		return rc;
 	snprintf(advertise, sizeof(advertise), strchr(reach, ':') ? "[%s]:%u" : "%s:%u", reach, port);
 	struct api_config cfg = {
-		.ca_cert_pem = s->pki.ca_cert.p, .ca_key_pem = s->pki.ca_key.p, .sa_key_pem = s->pki.sa_key.p,
+		.sa_key_pem = s->pki.sa_key.p,
 		.issuer = "https://kubernetes.default.svc.cluster.local", .token_file = f->tokens,
 		.admission_on = f->plugins_on, .admission_off = f->plugins_off,
 		.service_cidr = f->service_cidr, .advertise = advertise, .agent_ca_pem = s->pki.ca_cert.p,
@@ -207,12 +238,15 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 	struct http_config hcfg = { .listen = f->listen, .cert_pem = s->pki.server_cert.p,
 		.key_pem = s->pki.server_key.p, .client_ca_pem = s->pki.ca_cert.p,
 		.handler = api_handle_http, .arg = s->api };
-	return http_server_open(&s->http, s->loop, &hcfg, reterr);
+	if ((rc = http_server_open(&s->http, s->loop, &hcfg, reterr)))
+		return rc;
+	return server_certs_open(&s->certs, s->loop, &s->pki, &keys.cfg, renewed, s, reterr);
 }
 
 static void close_all(struct server *s)
 {
 	control_close(s->control);
+	server_certs_close(s->certs);
 	http_server_close(s->http);
 	store_close(s->store);         /* runs every pending done, which the API waits for */
 	api_close(s->api);
@@ -238,6 +272,8 @@ static int run(int argc, char **argv)
 		{ "enable-admission-plugins", "NAMES", "admission plug-ins that run besides the usual ones, with commas between",
 			&f.plugins_on, NULL },
 		{ "disable-admission-plugins", "NAMES", "admission plug-ins that do not run", &f.plugins_off, NULL },
+		{ "cert-validity", "DURATION", "how long certificates live; they are renewed before (default 8760h)",
+			&f.cert_validity, NULL },
 		{ "store", "URI", "sqlite:FILE or mem: (nothing is kept)", &f.store, NULL },
 		{ NULL, NULL, NULL, NULL, NULL },
 	};

@@ -312,6 +312,8 @@ static int open_parts(struct agent *a, const struct agent_config *cfg, struct er
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	if (cfg->serving_cert && cfg->serving_key && (rc = kubelet_open(&a->kubelet, a, cfg, reterr)))
 		return rc;
+	if (certs_open(&a->certs, a, cfg))
+		return err_set(reterr, ERR_NOMEM, "out of memory, or of timers");
 	return 0;
 }
 
@@ -378,6 +380,7 @@ void agent_close(struct agent *a)
 	if (!a)
 		return;
 	a->closing = true;
+	certs_close(a->certs);
 	kubelet_close(a->kubelet);
 	a->kubelet = NULL;
 	if (a->pods_watch)

@@ -35,6 +35,7 @@ struct node;
 struct kubelet;
 struct rotator;
 struct rotated;
+struct certs;
 
 /* ---- one ended instance of a container, as status shows it ---- */
 struct termination {
@@ -133,6 +134,7 @@ struct agent {
 	struct node *node;
 	struct kubelet *kubelet;
 	struct rotator *rotator;
+	struct certs *certs;
 	struct map pods;               /* uid -> struct pod */
 	struct map by_ctr;             /* container id -> struct ctr */
 	struct map refs;               /* "configmaps/ns/name" -> struct ref */
@@ -274,6 +276,10 @@ void event_pod(struct pod *p, const struct ctr *c, const char *type, const char 
 void event_node(struct agent *a, const char *type, const char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* ---- certs.c ---- */
+int certs_open(struct certs **ret, struct agent *a, const struct agent_config *cfg);
+void certs_close(struct certs *c);
+
 /* ---- node.c, services.c, kubelet.c ---- */
 int node_open(struct node **ret, struct agent *a);
 void node_close(struct node *n);
@@ -285,6 +291,8 @@ void services_close(struct services *s);
 int services_env(struct services *s, const char *ns, bool all, struct strv *out);
 int kubelet_open(struct kubelet **ret, struct agent *a, const struct agent_config *cfg, struct err *reterr);
 void kubelet_close(struct kubelet *k);
+/* For connections from now on. */
+int kubelet_set_cert(struct kubelet *k, const char *cert_pem, const char *key_pem, struct err *reterr);
 /* Nothing more comes into the log of this container. */
 void kubelet_log_ended(struct kubelet *k, const char *ctr_id);
 

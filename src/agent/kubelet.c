@@ -348,6 +348,11 @@ int kubelet_open(struct kubelet **ret, struct agent *a, const struct agent_confi
 	return 0;
 }
 
+int kubelet_set_cert(struct kubelet *k, const char *cert_pem, const char *key_pem, struct err *reterr)
+{
+	return http_server_set_cert(k->http, cert_pem, key_pem, reterr);
+}
+
 void kubelet_close(struct kubelet *k)
 {
 	if (!k)

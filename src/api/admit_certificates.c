@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/admit.h"
+#include "http/pki.h"
 
 #define CLIENT_SIGNER "kubernetes.io/kube-apiserver-client"
 
@@ -58,14 +59,14 @@ enum step signing_validate(struct call *c)
 enum step subject_validate(struct call *c)
 {
 	const char *signer = doc_mstr(c->obj, "spec.signerName");
-	BUF_AUTO struct buf pem = { 0 };
-	struct csr_subject s;
+	struct pki_csr_info info;
 
 	if (!admit_is(c, c->api->k.csr) || !signer || strcmp(signer, CLIENT_SIGNER))
 		return STEP_NEXT;
-	if (!csr_subject(doc_mstr(c->obj, "spec.request"), &s, &pem))
+	if (!csr_read(c, doc_mstr(c->obj, "spec.request"), &info, NULL))
 		return admit_refuse(c, "failed to parse CSR: PEM block type must be CERTIFICATE REQUEST");
-	if (s.masters)
-		return admit_refuse(c, "use of " CLIENT_SIGNER " signer with system:masters group is not allowed");
+	for (const char *const *o = info.orgs; *o; o++)
+		if (!strcmp(*o, "system:masters"))
+			return admit_refuse(c, "use of " CLIENT_SIGNER " signer with system:masters group is not allowed");
 	return STEP_NEXT;
 }

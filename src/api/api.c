@@ -105,10 +105,6 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	find_kinds(&a->k);
 	rc = find_stored(a);
 	if (!rc)
-		rc = copy_text(&a->ca_cert_pem, cfg->ca_cert_pem);
-	if (!rc)
-		rc = copy_text(&a->ca_key_pem, cfg->ca_key_pem);
-	if (!rc)
 		rc = copy_text(&a->issuer, cfg->issuer ? cfg->issuer : "https://kubernetes.default.svc.cluster.local");
 	if (!rc)
 		rc = copy_text(&a->service_cidr, cfg->service_cidr ? cfg->service_cidr : "10.96.0.0/16");
@@ -171,12 +167,15 @@ void api_close(struct api *a)
 	while (a->idle_count)
 		arena_close(a->idle[--a->idle_count]);
 	free(a->stored_as);
-	free(a->ca_cert_pem);
-	free(a->ca_key_pem);
 	free(a->issuer);
 	free(a->service_cidr);
 	free(a->advertise);
 	free(a);
+}
+
+int api_set_proxy_cert(struct api *a, const char *cert_pem, const char *key_pem, struct err *reterr)
+{
+	return tunnel_set_cert(a->tunnel, cert_pem, key_pem, reterr);
 }
 
 bool api_ready(const struct api *a)

@@ -51,7 +51,7 @@ struct api {
 	struct loop *loop;
 	struct store *store;
 	struct cache *cache;
-	char *ca_cert_pem, *ca_key_pem, *issuer, *service_cidr, *advertise;
+	char *issuer, *service_cidr, *advertise;
 	struct api_kinds k;
 	const struct kinds_kind **stored_as;  /* by kinds_kind.id: in whose version it is stored */
 	struct rbac *rbac;

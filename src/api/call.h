@@ -21,6 +21,7 @@
 
 struct http_req;
 struct call;
+struct pki_csr_info;
 struct reservation;
 struct quota_hold;
 struct bootstrap;
@@ -341,10 +342,9 @@ enum step crd_prepare(struct call *c);
 bool crd_ending(const struct call *c);         /* no more objects of it are made */
 
 /* csr.c */
+/* Whom a request (base64 of PEM) asks a certificate for; in the call's arena. */
+bool csr_read(struct call *c, const char *request, struct pki_csr_info *ret, struct err *reterr);
 enum step csr_prepare(struct call *c);
-struct csr_subject { char cn[256]; unsigned orgs; bool masters, nodes, has_san; };
-/* Whom a request (base64 of PEM) asks a certificate for; pem gets its text. False: it is none. */
-bool csr_subject(const char *request, struct csr_subject *ret, struct buf *pem);
 
 /* alloc.c: cluster IPs and node ports */
 int alloc_open(struct allocator **ret, struct api *a, struct err *reterr);
@@ -468,5 +468,6 @@ void bootstrap_cancel(struct bootstrap *b);    /* done never runs */
 /* ---- tunnel.c ---- */
 int tunnel_open(struct tunnel_tls **ret, const struct api_config *cfg, struct err *reterr);
 void tunnel_close(struct tunnel_tls *t);
+int tunnel_set_cert(struct tunnel_tls *t, const char *cert_pem, const char *key_pem, struct err *reterr);
 
 #endif

@@ -31,7 +31,6 @@ struct user {                          /* who asks */
 };
 
 struct api_config {
-	const char *ca_cert_pem, *ca_key_pem;  /* signs CSRs; kube-root-ca.crt */
 	const char *sa_key_pem;                /* RSA, signs service-account tokens */
 	const char *issuer;                    /* "https://kubernetes.default.svc.cluster.local" */
 	const char *token_file;                /* static tokens, lines "token,user,uid,\"group1,group2\"", or NULL */
@@ -47,6 +46,8 @@ struct api_config {
 int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	const struct api_config *cfg, struct err *reterr);
 void api_close(struct api *a);
+/* The server's client certificate towards agents for connections from now on. */
+int api_set_proxy_cert(struct api *a, const char *cert_pem, const char *key_pem, struct err *reterr);
 /* Put what every cloud starts with into the store (namespaces, bootstrap RBAC, the
  * kubernetes Service, priority classes), then readyz turns 200; done runs once. */
 void api_bootstrap(struct api *a, void (*done)(void *arg, int rc), void *arg);

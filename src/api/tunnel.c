@@ -26,7 +26,7 @@
 #define READS_MAX  8           /* chunks taken in one turn */
 #define LOW_WATER  (64u << 10)
 
-struct tunnel_tls { SSL_CTX *ctx; };
+struct tunnel_tls { SSL_CTX *ctx; char *ca_pem; };
 
 enum state { CONNECTING, SHAKING, OPEN, DEAD };
 
@@ -84,27 +84,55 @@ static int present(SSL_CTX *ctx, const char *cert_pem, const char *key_pem)
 	return ok ? 0 : -ERR_BAD_REQUEST;
 }
 
+static int new_context(SSL_CTX **ret, const char *ca_pem, const char *cert_pem, const char *key_pem,
+	struct err *reterr)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	int rc = 0;
+
+	if (!ctx)
+		return err_set(reterr, ERR_NOMEM, "opening TLS towards agents: out of memory");
+	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+		SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	if (ca_pem && trust(ctx, ca_pem))
+		rc = err_set(reterr, ERR_BAD_REQUEST, "the agents' CA certificate cannot be read");
+	else if (cert_pem && key_pem && present(ctx, cert_pem, key_pem))
+		rc = err_set(reterr, ERR_BAD_REQUEST, "the certificate towards agents cannot be read");
+	if (rc)
+		SSL_CTX_free(ctx);
+	else
+		*ret = ctx;
+	return rc;
+}
+
 int tunnel_open(struct tunnel_tls **ret, const struct api_config *cfg, struct err *reterr)
 {
 	struct tunnel_tls *t = calloc(1, sizeof(*t));
+	int rc;
 
-	if (!t || !(t->ctx = SSL_CTX_new(TLS_client_method()))) {
-		free(t);
+	if (!t || (cfg->agent_ca_pem && !(t->ca_pem = strdup(cfg->agent_ca_pem)))) {
+		tunnel_close(t);
 		return err_set(reterr, ERR_NOMEM, "opening TLS towards agents: out of memory");
 	}
-	SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
-	SSL_CTX_set_mode(t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-		SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
-	if (cfg->agent_ca_pem && trust(t->ctx, cfg->agent_ca_pem)) {
+	rc = new_context(&t->ctx, t->ca_pem, cfg->proxy_cert_pem, cfg->proxy_key_pem, reterr);
+	if (rc)
 		tunnel_close(t);
-		return err_set(reterr, ERR_BAD_REQUEST, "the agents' CA certificate cannot be read");
-	}
-	if (cfg->proxy_cert_pem && cfg->proxy_key_pem && present(t->ctx, cfg->proxy_cert_pem, cfg->proxy_key_pem)) {
-		tunnel_close(t);
-		return err_set(reterr, ERR_BAD_REQUEST, "the certificate towards agents cannot be read");
-	}
-	*ret = t;
+	else
+		*ret = t;
+	return rc;
+}
+
+int tunnel_set_cert(struct tunnel_tls *t, const char *cert_pem, const char *key_pem, struct err *reterr)
+{
+	SSL_CTX *ctx;
+	int rc = new_context(&ctx, t->ca_pem, cert_pem, key_pem, reterr);
+
+	if (rc)
+		return rc;
+	SSL_CTX_free(t->ctx);  /* connections hold their own reference */
+	t->ctx = ctx;
 	return 0;
 }
 
@@ -113,6 +141,7 @@ void tunnel_close(struct tunnel_tls *t)
 	if (!t)
 		return;
 	SSL_CTX_free(t->ctx);
+	free(t->ca_pem);
 	free(t);
 }
 

@@ -33,6 +33,11 @@ int client_open_remote(struct client **ret, struct loop *l, const struct client_
 /* cfg from a kubeconfig's current context; *ret_client takes copies. */
 int client_open_kubeconfig(struct client **ret, struct loop *l, const char *path, const char *server_override,
 	struct err *reterr);
+/* The kubeconfig is read again: its client certificate, key and token are used by what begins
+ * from now on. */
+int client_reopen_kubeconfig(struct client *c, const char *path, struct err *reterr);
+/* The client certificate in use (PEM), or NULL; borrowed until it is replaced. */
+const char *client_cert(const struct client *c);
 void client_close(struct client *c);       /* running calls end with -ERR_CANCELED */
 
 struct client_req {

@@ -59,6 +59,7 @@ void transfer_finish(struct transfer *t);     /* stop and free what it holds */
 int remote_call(struct client *c, const struct client_req *q, client_done_fn *done, void *arg);
 int local_call(struct client *c, const struct client_req *q, client_done_fn *done, void *arg);
 void remote_finish(struct client *c);
+int remote_set_identity(struct client *c, const char *cert_pem, const char *key_pem, const char *token);
 void watch_cancel(struct client_watch *w);      /* stop; the owner still closes it */
 /* Turn an answer into a reply and hand it to done. */
 void reply_tell(int status, const char *p, size_t n, const char *no_answer, client_done_fn *done, void *arg);

@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "client/client.h"
+#include "client/client_priv.h"
 #include "doc/yaml.h"
 
 #define KUBECONFIG_MAX (1u << 20)
@@ -48,26 +48,39 @@ static int material(yyjson_val *v, const char *key, const char *config_path, str
 	return file_read(path.p, KUBECONFIG_MAX, out, reterr);
 }
 
-int client_open_kubeconfig(struct client **ret, struct loop *l, const char *path, const char *server_override,
-	struct err *reterr)
+/* What a kubeconfig says, with room for it. */
+struct contents {
+	struct arena *arena;
+	struct buf ca, cert, key;
+	struct client_config cfg;
+};
+
+static void contents_finish(struct contents *t)
+{
+	arena_close(t->arena);
+	buf_finish(&t->ca);
+	buf_finish(&t->cert);
+	if (t->key.p)
+		explicit_bzero(t->key.p, t->key.cap);
+	buf_finish(&t->key);
+}
+
+static int read_contents(struct contents *t, const char *path, struct err *reterr)
 {
 	BUF_AUTO struct buf text = { 0 };
-	BUF_AUTO struct buf ca = { 0 };
-	BUF_AUTO struct buf cert = { 0 };
-	BUF_AUTO struct buf key = { 0 };
-	ARENA_AUTO struct arena *a = arena_open(16u << 20);
 	yyjson_mut_val *mroot;
 	int rc = file_read(path, KUBECONFIG_MAX, &text, reterr);
 
 	if (rc)
 		return rc;
-	yyjson_mut_doc *d = a ? doc_new(a) : NULL;
+	t->arena = arena_open(16u << 20);
+	yyjson_mut_doc *d = t->arena ? doc_new(t->arena) : NULL;
 	if (!d)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	rc = yaml_parse(d, text.p, text.len, &mroot, reterr);
 	if (rc)
 		return rc;
-	yyjson_val *root = mroot ? doc_freeze(a, mroot) : NULL;
+	yyjson_val *root = mroot ? doc_freeze(t->arena, mroot) : NULL;
 	const char *current = doc_str(root, "current-context");
 	yyjson_val *context = named(root, "contexts", current, "context");
 	yyjson_val *cluster = named(root, "clusters", doc_str(context, "cluster"), "cluster");
@@ -75,14 +88,40 @@ int client_open_kubeconfig(struct client **ret, struct loop *l, const char *path
 	if (!cluster || !user)
 		return err_set(reterr, ERR_BAD_REQUEST, "%s: current-context %s names no cluster and user in this file", path,
 			current ? current : "(none)");
-	if ((rc = material(cluster, "certificate-authority", path, &ca, reterr)) ||
-	    (rc = material(user, "client-certificate", path, &cert, reterr)) ||
-	    (rc = material(user, "client-key", path, &key, reterr)))
+	if ((rc = material(cluster, "certificate-authority", path, &t->ca, reterr)) ||
+	    (rc = material(user, "client-certificate", path, &t->cert, reterr)) ||
+	    (rc = material(user, "client-key", path, &t->key, reterr)))
 		return rc;
-	const char *server = server_override ? server_override : doc_str(cluster, "server");
-	if (!server)
-		return err_set(reterr, ERR_BAD_REQUEST, "%s: the cluster has no server", path);
-	struct client_config cfg = { .server = server, .ca_pem = ca.p, .cert_pem = cert.p, .key_pem = key.p,
-		.token = doc_str(user, "token") };
-	return client_open_remote(ret, l, &cfg, reterr);
+	t->cfg = (struct client_config){ .server = doc_str(cluster, "server"), .ca_pem = t->ca.p, .cert_pem = t->cert.p,
+		.key_pem = t->key.p, .token = doc_str(user, "token") };
+	return 0;
+}
+
+int client_open_kubeconfig(struct client **ret, struct loop *l, const char *path, const char *server_override,
+	struct err *reterr)
+{
+	struct contents t = { 0 };
+	int rc = read_contents(&t, path, reterr);
+
+	if (!rc && server_override)
+		t.cfg.server = server_override;
+	if (!rc && !t.cfg.server)
+		rc = err_set(reterr, ERR_BAD_REQUEST, "%s: the cluster has no server", path);
+	if (!rc)
+		rc = client_open_remote(ret, l, &t.cfg, reterr);
+	contents_finish(&t);
+	return rc;
+}
+
+int client_reopen_kubeconfig(struct client *c, const char *path, struct err *reterr)
+{
+	struct contents t = { 0 };
+	int rc = read_contents(&t, path, reterr);
+
+	if (!rc)
+		rc = remote_set_identity(c, t.cfg.cert_pem, t.cfg.key_pem, t.cfg.token);
+	if (rc == -ERR_NOMEM)
+		rc = err_set(reterr, ERR_NOMEM, "out of memory");
+	contents_finish(&t);
+	return rc;
 }

@@ -126,7 +126,8 @@ static size_t on_data(char *p, size_t size, size_t count, void *arg)
 
 static void set_blob(CURL *e, CURLoption opt, const char *text)
 {
-	struct curl_blob b = { .data = (void *)(uintptr_t)text, .len = strlen(text), .flags = CURL_BLOB_NOCOPY };
+	/* Copied: the certificate may be replaced while the transfer runs. */
+	struct curl_blob b = { .data = (void *)(uintptr_t)text, .len = strlen(text), .flags = CURL_BLOB_COPY };
 
 	curl_easy_setopt(e, opt, &b);
 }
@@ -239,6 +240,35 @@ static int dup_or_null(char **ret, const char *s)
 	return s && !*ret ? -ERR_NOMEM : 0;
 }
 
+static void forget_identity(struct client *c)
+{
+	curl_slist_free_all(c->auth);
+	free(c->cert);
+	if (c->key)
+		explicit_bzero(c->key, strlen(c->key));
+	free(c->key);
+	c->auth = NULL;
+	c->cert = c->key = NULL;
+}
+
+/* Connections are shared by those with one identity only: curl compares the blobs. */
+int remote_set_identity(struct client *c, const char *cert_pem, const char *key_pem, const char *token)
+{
+	BUF_AUTO struct buf h = { 0 };
+
+	forget_identity(c);
+	if (token) {
+		buf_printf(&h, "Authorization: Bearer %s", token);
+		c->auth = h.failed ? NULL : curl_slist_append(NULL, h.p);
+	}
+	return (token && !c->auth) || dup_or_null(&c->cert, cert_pem) || dup_or_null(&c->key, key_pem) ? -ERR_NOMEM : 0;
+}
+
+const char *client_cert(const struct client *c)
+{
+	return c->cert;
+}
+
 int client_open_remote(struct client **ret, struct loop *l, const struct client_config *cfg, struct err *reterr)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -251,14 +281,8 @@ int client_open_remote(struct client **ret, struct loop *l, const struct client_
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	c->multi = curl_multi_init();
 	loop_timer_init(&c->timer, l, on_timer, c);
-	if (cfg->token) {
-		BUF_AUTO struct buf h = { 0 };
-		buf_printf(&h, "Authorization: Bearer %s", cfg->token);
-		c->auth = h.failed ? NULL : curl_slist_append(NULL, h.p);
-	}
-	if (!c->multi || (cfg->token && !c->auth) || dup_or_null(&c->server, cfg->server) ||
-	    dup_or_null(&c->ca, cfg->ca_pem) || dup_or_null(&c->cert, cfg->cert_pem) ||
-	    dup_or_null(&c->key, cfg->key_pem)) {
+	if (!c->multi || dup_or_null(&c->server, cfg->server) || dup_or_null(&c->ca, cfg->ca_pem) ||
+	    remote_set_identity(c, cfg->cert_pem, cfg->key_pem, cfg->token)) {
 		client_close(c);
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	}
@@ -287,11 +311,7 @@ void remote_finish(struct client *c)
 	if (c->multi)
 		curl_multi_cleanup(c->multi);
 	loop_timer_stop(&c->timer);
-	curl_slist_free_all(c->auth);
+	forget_identity(c);
 	free(c->server);
 	free(c->ca);
-	free(c->cert);
-	if (c->key)
-		explicit_bzero(c->key, strlen(c->key));
-	free(c->key);
 }

@@ -11,7 +11,9 @@
 #include "client/client.h"
 #include "control/controllers.h"
 
-/* name: the user the controller acts as, when it is not a service account of kube-system. */
+#define CERTIFICATES "system:serviceaccount:kube-system:certificate-controller"
+
+/* user: whom the controller acts as, when that is not the service account of its name. */
 static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_namespace, NULL },
 	{ &ctl_serviceaccount, NULL },
@@ -33,6 +35,9 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_claim_in_use, NULL },
 	{ &ctl_volume_in_use, NULL },
 	{ &ctl_class_in_use, NULL },
+	{ &ctl_csr_approving, CERTIFICATES },
+	{ &ctl_csr_signing, CERTIFICATES },
+	{ &ctl_csr_cleaner, CERTIFICATES },
 	{ &ctl_scheduler, "system:kube-scheduler" },
 };
 #define ALL (sizeof(all) / sizeof(*all))
@@ -69,6 +74,7 @@ int control_open(struct control **ret, struct loop *l, struct cache *c, const st
 	if (!k)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	ctl_root_ca_set(cfg->ca_cert_pem);
+	ctl_certs_set(cfg->certs);
 	for (size_t i = 0; i < ALL; i++) {
 		if (!wanted(cfg->controllers, all[i].def->name))
 			continue;

@@ -13,6 +13,9 @@
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
+#include <stdint.h>
+
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -21,8 +24,22 @@ struct cache;
 struct client;
 struct control;
 
+/* Certificates, which whoever wires the server lends to control. */
+struct control_csr { const char *cn, *const *orgs; unsigned dns, emails, uris, ips; };
+struct control_certs {
+	/* Whom a request (PEM) asks a certificate for; in the arena. 0 or -ERR_BAD_REQUEST. */
+	int (*read)(struct arena *a, const char *pem, struct control_csr *ret, struct err *reterr);
+	/* The certificate, signed by the cloud's CA. */
+	int (*sign)(void *arg, const char *pem, const char *const *usages, int64_t valid_s, struct buf *ret,
+		struct err *reterr);
+	/* When a certificate (PEM) ends. */
+	int (*not_after)(const char *pem, int64_t *ret_s);
+	void *arg;
+};
+
 struct control_config {
 	const char *ca_cert_pem;           /* kube-root-ca.crt in each namespace */
+	const struct control_certs *certs; /* NULL: requests are neither approved nor signed; kept */
 	const char *const *controllers;    /* only these names, NULL-terminated; NULL: all */
 	/* A client acting as user NAME with these groups, made once per controller:
 	 * "system:serviceaccount:kube-system:<controller>" has the bootstrap role it needs. */

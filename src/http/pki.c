@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pki - keys, certificates and certificate requests over OpenSSL 3.
+ * pki - keys and certificates over OpenSSL 3; requests for them are pki_csr.c's.
  *
  * Names are put in as UTF8String without OpenSSL's limit of 64 characters: the
  * names of nodes and service accounts are longer, and Go clients accept them.
  */
 #include "http/pki.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,22 +28,6 @@
 #define BACKDATE_S 300
 #define NAMES_MAX  1000
 
-#define AUTO(fn) __attribute__((cleanup(fn)))
-#define FREER(type, free_fn) \
-	static inline void type##_freep(type **p) { free_fn(*p); *p = NULL; }
-FREER(BIO, BIO_free_all)
-FREER(EVP_PKEY, EVP_PKEY_free)
-FREER(X509, X509_free)
-FREER(X509_REQ, X509_REQ_free)
-FREER(X509_NAME, X509_NAME_free)
-FREER(GENERAL_NAMES, GENERAL_NAMES_free)
-FREER(GENERAL_NAME, GENERAL_NAME_free)
-
-static void exts_freep(STACK_OF(X509_EXTENSION) **p)
-{
-	sk_X509_EXTENSION_pop_free(*p, X509_EXTENSION_free);
-}
-
 int pki_err(struct err *reterr, const char *what)
 {
 	unsigned long e = ERR_peek_last_error();
@@ -53,14 +38,14 @@ int pki_err(struct err *reterr, const char *what)
 	return rc;
 }
 
-static BIO *text_bio(const char *pem)
+BIO *pki_text_bio(const char *pem)
 {
 	return pem ? BIO_new_mem_buf(pem, -1) : NULL;
 }
 
 EVP_PKEY *pki_read_key(const char *pem)
 {
-	AUTO(BIO_freep) BIO *in = text_bio(pem);
+	AUTO(BIO_freep) BIO *in = pki_text_bio(pem);
 
 	/* The empty pass phrase keeps OpenSSL from asking on the terminal. */
 	return in ? PEM_read_bio_PrivateKey(in, NULL, NULL, (void *)(uintptr_t)"") : NULL;
@@ -68,12 +53,12 @@ EVP_PKEY *pki_read_key(const char *pem)
 
 X509 *pki_read_cert(const char *pem)
 {
-	AUTO(BIO_freep) BIO *in = text_bio(pem);
+	AUTO(BIO_freep) BIO *in = pki_text_bio(pem);
 
 	return in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
 }
 
-static int take_bio(BIO *out, struct buf *ret)
+int pki_take_bio(BIO *out, struct buf *ret)
 {
 	char *p;
 	long n = BIO_get_mem_data(out, &p);
@@ -89,7 +74,7 @@ static int write_key(EVP_PKEY *key, struct buf *ret, struct err *reterr)
 
 	if (!key || !out || !PEM_write_bio_PKCS8PrivateKey(out, key, NULL, NULL, 0, NULL, NULL))
 		return pki_err(reterr, "cannot make a key");
-	return take_bio(out, ret);
+	return pki_take_bio(out, ret);
 }
 
 bool pki_key_ok(const char *key_pem)
@@ -131,7 +116,7 @@ static bool add_name(X509_NAME *name, int nid, const char *value)
 		(const unsigned char *)value, (int)n, -1, 0);
 }
 
-static X509_NAME *subject_of(const struct pki_request *q)
+X509_NAME *pki_subject(const struct pki_request *q)
 {
 	AUTO(X509_NAME_freep) X509_NAME *name = X509_NAME_new();
 	X509_NAME *ret;
@@ -164,7 +149,7 @@ static bool push_name(GENERAL_NAMES *list, int type, const void *p, size_t n)
 	return true;
 }
 
-static int alt_names(const struct pki_request *q, GENERAL_NAMES **ret, struct err *reterr)
+int pki_alt_names(const struct pki_request *q, GENERAL_NAMES **ret, struct err *reterr)
 {
 	AUTO(GENERAL_NAMES_freep) GENERAL_NAMES *list = GENERAL_NAMES_new();
 
@@ -220,10 +205,58 @@ static bool set_serial(X509 *cert)
 	return ok;
 }
 
-static bool set_times(X509 *cert, const struct pki_request *q)
+/* None outlives its issuer. */
+static bool set_times(X509 *cert, const X509 *issuer, const struct pki_request *q)
 {
-	return ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)(q->now_s - BACKDATE_S)) &&
-		ASN1_TIME_set(X509_getm_notAfter(cert), (time_t)(q->now_s + q->valid_s));
+	time_t end = (time_t)(q->now_s + q->valid_s);
+
+	if (!ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)(q->now_s - BACKDATE_S)))
+		return false;
+	if (issuer != cert && X509_cmp_time(X509_get0_notAfter(issuer), &end) < 0)
+		return X509_set1_notAfter(cert, X509_get0_notAfter(issuer));
+	return ASN1_TIME_set(X509_getm_notAfter(cert), end);
+}
+
+/* The usages of a CertificateSigningRequest. Source: k8s.io/api/certificates/v1, KeyUsage. */
+static const struct { const char *name, *text; bool ext; } usage_rows[] = {
+	{ "signing", "digitalSignature", false }, { "digital signature", "digitalSignature", false },
+	{ "content commitment", "nonRepudiation", false }, { "key encipherment", "keyEncipherment", false },
+	{ "data encipherment", "dataEncipherment", false }, { "key agreement", "keyAgreement", false },
+	{ "cert sign", "keyCertSign", false }, { "crl sign", "cRLSign", false },
+	{ "encipher only", "encipherOnly", false }, { "decipher only", "decipherOnly", false },
+	{ "any", "anyExtendedKeyUsage", true }, { "server auth", "serverAuth", true },
+	{ "client auth", "clientAuth", true }, { "code signing", "codeSigning", true },
+	{ "email protection", "emailProtection", true }, { "s/mime", "emailProtection", true },
+	{ "ipsec end system", "ipsecEndSystem", true }, { "ipsec tunnel", "ipsecTunnel", true },
+	{ "ipsec user", "ipsecUser", true }, { "timestamping", "timeStamping", true },
+	{ "ocsp signing", "OCSPSigning", true }, { "microsoft sgc", "msSGC", true },
+	{ "netscape sgc", "nsSGC", true },
+};
+
+/* The named usages of one extension as OpenSSL writes them; "" when there are none. */
+static void usage_text(char out[600], const char *const *usages, bool ext)
+{
+	size_t n = 0;
+
+	out[0] = 0;
+	for (size_t i = 0; i < sizeof(usage_rows) / sizeof(usage_rows[0]); i++)
+		for (const char *const *u = usages; *u; u++) {
+			if (usage_rows[i].ext != ext || strcmp(*u, usage_rows[i].name) || strstr(out, usage_rows[i].text))
+				continue;
+			n += (size_t)snprintf(out + n, 600 - n, "%s%s", n ? "," : ext ? "" : "critical,", usage_rows[i].text);
+		}
+}
+
+static bool add_named_usages(X509 *cert, X509 *issuer, const char *const *usages)
+{
+	char text[600];
+
+	usage_text(text, usages, false);
+	if (*text && !add_ext(cert, issuer, NID_key_usage, text))
+		return false;
+	usage_text(text, usages, true);
+	return (!*text || add_ext(cert, issuer, NID_ext_key_usage, text)) &&
+		add_ext(cert, issuer, NID_basic_constraints, "critical,CA:FALSE");
 }
 
 static bool add_usages(X509 *cert, X509 *issuer, const struct pki_request *q, EVP_PKEY *pub)
@@ -235,14 +268,15 @@ static bool add_usages(X509 *cert, X509 *issuer, const struct pki_request *q, EV
 
 	if (q->ca)
 		usage = "critical,digitalSignature,keyEncipherment,keyCertSign,cRLSign";
+	if (q->usages)
+		return add_named_usages(cert, issuer, q->usages);
 	return add_ext(cert, issuer, NID_key_usage, usage) &&
 		(!(q->server || q->client) || add_ext(cert, issuer, NID_ext_key_usage, ext)) &&
 		add_ext(cert, issuer, NID_basic_constraints,
 			q->ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 }
 
-/* Fill, sign and print a certificate for pub; ca_cert NULL: signed by ca_key itself. */
-static int make_cert(struct buf *ret, const struct pki_request *q, X509_NAME *subject,
+int pki_make_cert(struct buf *ret, const struct pki_request *q, X509_NAME *subject,
 	GENERAL_NAMES *names, EVP_PKEY *pub, const char *ca_cert_pem, EVP_PKEY *ca_key,
 	struct err *reterr)
 {
@@ -261,7 +295,7 @@ static int make_cert(struct buf *ret, const struct pki_request *q, X509_NAME *su
 			return pki_err(reterr, "the CA's certificate and key do not belong together");
 	}
 	issuer = ca ? ca : cert;
-	if (!X509_set_version(cert, 2) || !set_serial(cert) || !set_times(cert, q) ||
+	if (!X509_set_version(cert, 2) || !set_serial(cert) || !set_times(cert, issuer, q) ||
 	    !X509_set_subject_name(cert, subject) || !X509_set_pubkey(cert, pub) ||
 	    !X509_set_issuer_name(cert, X509_get_subject_name(issuer)) ||
 	    !add_usages(cert, issuer, q, pub) ||
@@ -274,7 +308,7 @@ static int make_cert(struct buf *ret, const struct pki_request *q, X509_NAME *su
 		return pki_err(reterr, "cannot name a certificate");
 	if (!X509_sign(cert, ca_key, EVP_sha256()) || !PEM_write_bio_X509(out, cert))
 		return pki_err(reterr, "cannot sign a certificate");
-	return take_bio(out, ret);
+	return pki_take_bio(out, ret);
 }
 
 int pki_issue(struct buf *ret_cert_pem, const struct pki_request *q, const char *key_pem,
@@ -282,7 +316,7 @@ int pki_issue(struct buf *ret_cert_pem, const struct pki_request *q, const char 
 {
 	AUTO(EVP_PKEY_freep) EVP_PKEY *key = pki_read_key(key_pem);
 	AUTO(EVP_PKEY_freep) EVP_PKEY *ca_key = ca_cert_pem ? pki_read_key(ca_key_pem) : NULL;
-	AUTO(X509_NAME_freep) X509_NAME *subject = subject_of(q);
+	AUTO(X509_NAME_freep) X509_NAME *subject = pki_subject(q);
 	AUTO(GENERAL_NAMES_freep) GENERAL_NAMES *names = NULL;
 	int rc;
 
@@ -290,80 +324,35 @@ int pki_issue(struct buf *ret_cert_pem, const struct pki_request *q, const char 
 		return pki_err(reterr, "cannot read a key");
 	if (!subject)
 		return err_set(reterr, ERR_INVALID, "a certificate's subject must be UTF-8 text");
-	if ((rc = alt_names(q, &names, reterr)) < 0)
+	if ((rc = pki_alt_names(q, &names, reterr)) < 0)
 		return rc;
-	return make_cert(ret_cert_pem, q, subject, names, key, ca_cert_pem,
+	return pki_make_cert(ret_cert_pem, q, subject, names, key, ca_cert_pem,
 		ca_key ? ca_key : key, reterr);
-}
-
-/* ---- requests ---- */
-
-int pki_csr(struct buf *ret_csr_pem, const struct pki_request *q, const char *key_pem,
-	struct err *reterr)
-{
-	AUTO(EVP_PKEY_freep) EVP_PKEY *key = pki_read_key(key_pem);
-	AUTO(X509_REQ_freep) X509_REQ *req = X509_REQ_new();
-	AUTO(BIO_freep) BIO *out = BIO_new(BIO_s_mem());
-	AUTO(X509_NAME_freep) X509_NAME *subject = subject_of(q);
-	AUTO(GENERAL_NAMES_freep) GENERAL_NAMES *names = NULL;
-	AUTO(exts_freep) STACK_OF(X509_EXTENSION) *exts = NULL;
-	int rc;
-
-	if (!key)
-		return pki_err(reterr, "cannot read a key");
-	if (!subject)
-		return err_set(reterr, ERR_INVALID, "a certificate's subject must be UTF-8 text");
-	if ((rc = alt_names(q, &names, reterr)) < 0)
-		return rc;
-	if (!req || !out || !X509_REQ_set_version(req, 0) ||
-	    !X509_REQ_set_subject_name(req, subject) || !X509_REQ_set_pubkey(req, key))
-		return pki_err(reterr, "cannot fill a certificate request");
-	if (sk_GENERAL_NAME_num(names) > 0 &&
-	    (X509V3_add1_i2d(&exts, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) != 1 ||
-	     !X509_REQ_add_extensions(req, exts)))
-		return pki_err(reterr, "cannot name a certificate request");
-	if (!X509_REQ_sign(req, key, EVP_sha256()) || !PEM_write_bio_X509_REQ(out, req))
-		return pki_err(reterr, "cannot sign a certificate request");
-	return take_bio(out, ret_csr_pem);
-}
-
-int pki_sign_csr(struct buf *ret_cert_pem, const char *csr_pem, const struct pki_request *usages,
-	const char *ca_cert_pem, const char *ca_key_pem, struct err *reterr)
-{
-	AUTO(BIO_freep) BIO *in = text_bio(csr_pem);
-	AUTO(X509_REQ_freep) X509_REQ *req = in ? PEM_read_bio_X509_REQ(in, NULL, NULL, NULL) : NULL;
-	AUTO(EVP_PKEY_freep) EVP_PKEY *ca_key = pki_read_key(ca_key_pem);
-	AUTO(exts_freep) STACK_OF(X509_EXTENSION) *exts = NULL;
-	AUTO(GENERAL_NAMES_freep) GENERAL_NAMES *names = NULL;
-	EVP_PKEY *pub = req ? X509_REQ_get0_pubkey(req) : NULL;
-
-	if (!pub || X509_REQ_verify(req, pub) != 1) {
-		ERR_clear_error();
-		return err_set(reterr, ERR_BAD_REQUEST,
-			"not a certificate request, or not signed by its own key");
-	}
-	if (!ca_key)
-		return pki_err(reterr, "cannot read the CA's key");
-	exts = X509_REQ_get_extensions(req);
-	if (exts)
-		names = X509V3_get_d2i(exts, NID_subject_alt_name, NULL, NULL);
-	return make_cert(ret_cert_pem, usages, X509_REQ_get_subject_name(req), names, pub,
-		ca_cert_pem, ca_key, reterr);
 }
 
 /* ---- questions ---- */
 
-int pki_not_after(const char *cert_pem, int64_t *ret_s)
+static int cert_time(const char *cert_pem, const ASN1_TIME *(*which)(const X509 *), int64_t *ret_s)
 {
 	AUTO(X509_freep) X509 *cert = pki_read_cert(cert_pem);
 	struct tm tm;
 
-	if (!cert || !ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm)) {
+	if (!cert || !ASN1_TIME_to_tm(which(cert), &tm)) {
 		ERR_clear_error();
 		return -ERR_BAD_REQUEST;
 	}
 	*ret_s = (int64_t)timegm(&tm);
 	return 0;
+}
+
+int pki_not_after(const char *cert_pem, int64_t *ret_s)
+{
+	return cert_time(cert_pem, X509_get0_notAfter, ret_s);
+}
+
+int pki_not_before(const char *cert_pem, int64_t *ret_s)
+{
+	return cert_time(cert_pem, X509_get0_notBefore, ret_s);
 }
 
 static bool has_name(const GENERAL_NAMES *have, int type, const void *p, size_t n)

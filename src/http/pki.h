@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -26,17 +27,24 @@ struct pki_request {
 	const char *const *orgs;       /* NULL-terminated or NULL */
 	const char *const *dns, *const *ips;   /* subject alternative names */
 	bool server, client, ca;       /* usages */
+	const char *const *usages;     /* or, named as CertificateSigningRequests do; NULL: not */
 	int64_t now_s, valid_s;
 };
-/* A certificate for the public part of key_pem, signed by the CA (NULL, NULL: self-signed). */
+/* A certificate for the public part of key_pem, signed by the CA (NULL, NULL: self-signed);
+ * it does not outlive the CA's. */
 int pki_issue(struct buf *ret_cert_pem, const struct pki_request *q, const char *key_pem,
 	const char *ca_cert_pem, const char *ca_key_pem, struct err *reterr);
 /* A PKCS#10 request: made, and signed with its own subject. */
 int pki_csr(struct buf *ret_csr_pem, const struct pki_request *q, const char *key_pem, struct err *reterr);
+/* Whom one asks a certificate for, and how many names of each sort besides; in the arena. */
+enum pki_san { PKI_SAN_DNS, PKI_SAN_EMAIL, PKI_SAN_URI, PKI_SAN_IP, PKI_SAN_COUNT };
+struct pki_csr_info { const char *cn, *const *orgs; unsigned sans[PKI_SAN_COUNT]; };
+int pki_csr_read(struct arena *a, const char *pem, struct pki_csr_info *ret, struct err *reterr);
 int pki_sign_csr(struct buf *ret_cert_pem, const char *csr_pem, const struct pki_request *usages,
 	const char *ca_cert_pem, const char *ca_key_pem, struct err *reterr);
-/* When a certificate ends, and whether it names all of dns and ips. */
+/* When a certificate ends, and begins; and whether it names all of dns and ips. */
 int pki_not_after(const char *cert_pem, int64_t *ret_s);
+int pki_not_before(const char *cert_pem, int64_t *ret_s);
 bool pki_names_all(const char *cert_pem, const char *const *dns, const char *const *ips);
 /* sha256 of the certificate's public key, "sha256:<hex>". */
 int pki_pin(const char *cert_pem, char ret[80]);

@@ -1,18 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* auth_controllers - those of roles, certificates and tokens. */
+#include <time.h>
+
 #include "world.h"
 
+#include "base/env.h"
+#include "base/text.h"
+
 static struct world w;
+static struct buf ca_key, ca_cert;
+static int64_t signed_for_s;           /* validity that was asked for last */
+static int64_t ahead_us;               /* the wall clock, moved */
+
+static int64_t real_now(void *arg)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t moved_wall(void *arg)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 + ahead_us;
+}
+
+static void some_random(void *arg, void *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)p)[i] = (uint8_t)rand();
+}
+
+static int read_request(struct arena *a, const char *pem, struct control_csr *ret, struct err *reterr)
+{
+	struct pki_csr_info info;
+	int rc = pki_csr_read(a, pem, &info, reterr);
+
+	*ret = (struct control_csr){ info.cn, info.orgs, info.sans[PKI_SAN_DNS], info.sans[PKI_SAN_EMAIL],
+		info.sans[PKI_SAN_URI], info.sans[PKI_SAN_IP] };
+	return rc;
+}
+
+static int sign(void *arg, const char *pem, const char *const *usages, int64_t valid_s, struct buf *ret, struct err *reterr)
+{
+	struct pki_request q = { .usages = usages, .now_s = env_wall_us() / 1000000, .valid_s = valid_s };
+
+	signed_for_s = valid_s;
+	return pki_sign_csr(ret, pem, &q, ca_cert.p, ca_key.p, reterr);
+}
 
 static int open_world(void **state)
 {
-	world_open(&w);
+	static const struct env_ops ops = { real_now, moved_wall, some_random, NULL };
+	static const struct control_certs certs = { read_request, sign, pki_not_after, NULL };
+	struct pki_request q = { .cn = "ca", .ca = true, .now_s = time(NULL), .valid_s = 3650LL * 86400 };
+
+	env_set(&ops);
+	assert_int_equal(pki_ec_key(&ca_key, NULL), 0);
+	assert_int_equal(pki_issue(&ca_cert, &q, ca_key.p, NULL, NULL, NULL), 0);
+	world_open_with(&w, &certs);
 	return 0;
 }
 
 static int close_world(void **state)
 {
 	world_close(&w);
+	buf_finish(&ca_key);
+	buf_finish(&ca_cert);
+	env_set(NULL);
 	return 0;
 }
 
@@ -54,10 +112,210 @@ static void an_aggregated_role_has_what_others_are_labelled_into_it(void **state
 	assert_string_equal(rules_text("all", &text), "[]");
 }
 
+#define CSRS "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+#define CLIENT "kubernetes.io/kube-apiserver-client"
+#define NODE_CLIENT CLIENT "-kubelet"
+#define SERVING "kubernetes.io/kubelet-serving"
+#define DS "digital signature"
+#define KE "key encipherment"
+#define CA "client auth"
+#define SA "server auth"
+
+static const char *const no_orgs[] = { NULL }, *const node_orgs[] = { "system:nodes", NULL };
+static const char *const two_orgs[] = { "system:nodes", "more", NULL }, *const name[] = { "n1", NULL };
+
+struct csr_case {
+	const char *name, *signer, *cn;
+	const char *const *orgs, *const *dns;
+	const char *usages[4];
+	const char *failed;            /* the message, or NULL: signed */
+};
+static const struct csr_case csr_cases[] = {
+	{ "a client", CLIENT, "ann", no_orgs, NULL, { DS, CA }, NULL },
+	{ "a client for nothing", CLIENT, "ann", no_orgs, NULL, { DS, KE }, "missing required usage for client certificate: client auth" },
+	{ "a client that serves", CLIENT, "ann", no_orgs, NULL, { CA, SA }, "invalid usage for client certificate: server auth" },
+	{ "a node", NODE_CLIENT, "system:node:n1", node_orgs, NULL, { DS, KE, CA }, NULL },
+	{ "a node, short", NODE_CLIENT, "system:node:n1", node_orgs, NULL, { DS, CA }, NULL },
+	{ "a node of more", NODE_CLIENT, "system:node:n1", two_orgs, NULL, { DS, CA }, "subject organization is not system:nodes" },
+	{ "no node", NODE_CLIENT, "n1", node_orgs, NULL, { DS, CA }, "subject common name does not begin with system:node:" },
+	{ "a node with names", NODE_CLIENT, "system:node:n1", node_orgs, name, { DS, CA }, "DNS subjectAltNames are not allowed" },
+	{ "a node that serves", NODE_CLIENT, "system:node:n1", node_orgs, NULL, { DS, KE, SA },
+		"usages did not match [client auth digital signature key encipherment]" },
+	{ "a server", SERVING, "system:node:n1", node_orgs, name, { DS, SA }, NULL },
+	{ "a server of no name", SERVING, "system:node:n1", node_orgs, NULL, { DS, SA }, "DNS or IP subjectAltName is required" },
+};
+
+/* POST one; the body of its answer is in w.f.body. */
+static int request(const struct user *u, const char *object, const struct csr_case *k, const char *more)
+{
+	struct pki_request q = { .cn = k->cn, .orgs = k->orgs, .dns = k->dns };
+	BUF_AUTO struct buf key = { 0 };
+	BUF_AUTO struct buf pem = { 0 };
+	BUF_AUTO struct buf body = { 0 };
+
+	assert_int_equal(pki_ec_key(&key, NULL), 0);
+	assert_int_equal(pki_csr(&pem, &q, key.p, NULL), 0);
+	buf_printf(&body, "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"signerName\":\"%s\",%s\"usages\":[", object, k->signer, more);
+	for (int i = 0; i < 4 && k->usages[i]; i++)
+		buf_printf(&body, "%s\"%s\"", i ? "," : "", k->usages[i]);
+	buf_adds(&body, "],\"request\":\"");
+	text_base64(&body, pem.p, pem.len);
+	buf_adds(&body, "\"}}");
+	return fixture_call_as(&w.f, u, "POST", CSRS, NULL, NULL, body.p);
+}
+
+static const char *const masters[] = { "system:masters", NULL };
+static const struct user admin = { .name = "admin", .groups = masters };
+static const char *const askers[] = { "askers", NULL };
+static const struct user asker = { .name = "ann", .groups = askers };
+
+static yyjson_val *csr(const char *object)
+{
+	struct cache_obj *o = cache_get(w.f.cache, "certificates.k8s.io/certificatesigningrequests", "", object);
+
+	return o ? cache_tree(o) : NULL;
+}
+
+/* As kubectl does it. */
+static void approve(const char *object, const char *type)
+{
+	yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *o = yyjson_val_mut_copy(d, csr(object)), *list = doc_marr(d, o, "status.conditions");
+	yyjson_mut_val *c = yyjson_mut_arr_add_obj(d, list);
+	char path[300], *body;
+
+	doc_mset_str(d, c, "type", type);
+	doc_mset_str(d, c, "status", "True");
+	yyjson_mut_doc_set_root(d, o);
+	body = yyjson_mut_write(d, 0, NULL);
+	snprintf(path, sizeof(path), CSRS "/%s/approval", object);
+	must(&w, "PUT", path, body);
+	free(body);
+	yyjson_mut_doc_free(d);
+	settle(&w);
+}
+
+static void what_is_approved_is_signed_or_fails(void **state)
+{
+	must(&w, "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "{\"metadata\":{\"name\":\"askers\"},\"roleRef\":{"
+		"\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":\"system:node-bootstrapper\"},"
+		"\"subjects\":[{\"kind\":\"Group\",\"name\":\"askers\"}]}");
+	for (size_t i = 0; i < sizeof(csr_cases) / sizeof(csr_cases[0]); i++) {
+		const struct csr_case *k = &csr_cases[i];
+		const char *why;
+
+		assert_int_equal(request(&asker, "x", k, ""), 201);
+		settle(&w);
+		assert_null(doc_get(csr("x"), "status.certificate"));
+		approve("x", "Approved");
+		why = doc_str(csr("x"), "status.conditions.1.message");
+		if (k->failed ? !why || strcmp(why, k->failed) : why || !doc_str(csr("x"), "status.certificate"))
+			fail_msg("%s: %s", k->name, why ? why : "signed, or nothing");
+		if (k->failed)
+			assert_string_equal(doc_str(csr("x"), "status.conditions.1.type"), "Failed");
+		must(&w, "DELETE", CSRS "/x", NULL);
+	}
+}
+
+static void a_signed_one_says_what_was_asked(void **state)
+{
+	BUF_AUTO struct buf pem = { 0 };
+	const char *cert;
+	int64_t from, until;
+
+	assert_int_equal(request(&admin, "y", &csr_cases[0], "\"expirationSeconds\":3600,"), 201);
+	approve("y", "Approved");
+	assert_int_equal(signed_for_s, 3600);
+	cert = doc_str(csr("y"), "status.certificate");
+	assert_int_equal(text_unbase64(&pem, cert, strlen(cert)), 0);
+	assert_int_equal(pki_not_before(pem.p, &from), 0);
+	assert_int_equal(pki_not_after(pem.p, &until), 0);
+	assert_int_equal(until - from, 3900);
+	must(&w, "DELETE", CSRS "/y", NULL);
+	/* More than a year is not given. */
+	assert_int_equal(request(&admin, "y", &csr_cases[0], "\"expirationSeconds\":99999999,"), 201);
+	approve("y", "Approved");
+	assert_int_equal(signed_for_s, 365 * 86400 - 300);
+	must(&w, "DELETE", CSRS "/y", NULL);
+	/* One that is denied, or another's, stays as it is. */
+	assert_int_equal(request(&admin, "y", &csr_cases[0], ""), 201);
+	approve("y", "Denied");
+	assert_null(doc_get(csr("y"), "status.certificate"));
+	must(&w, "DELETE", CSRS "/y", NULL);
+	struct csr_case foreign = csr_cases[0];
+
+	foreign.signer = "example.com/mine";
+	assert_int_equal(request(&admin, "y", &foreign, ""), 201);
+	approve("y", "Approved");
+	assert_null(doc_get(csr("y"), "status.certificate"));
+	assert_null(doc_get(csr("y"), "status.conditions.1"));
+	must(&w, "DELETE", CSRS "/y", NULL);
+}
+
+static void a_node_that_may_is_approved_by_itself(void **state)
+{
+	static const char *const joining[] = { "system:bootstrappers", NULL };
+	static const struct user node = { .name = "system:node:n1", .groups = node_orgs };
+	static const struct user other = { .name = "system:node:n2", .groups = node_orgs };
+	static const struct user machine = { .name = "system:bootstrap:aaaaaa", .groups = joining };
+
+	assert_int_equal(request(&node, "early", &csr_cases[3], ""), 201);
+	settle(&w);
+	assert_null(doc_get(csr("early"), "status.conditions.0"));
+	must(&w, "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "{\"metadata\":{\"name\":\"self\"},\"roleRef\":{"
+		"\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":"
+		"\"system:certificates.k8s.io:certificatesigningrequests:selfnodeclient\"},\"subjects\":[{\"kind\":\"Group\",\"name\":\"system:nodes\"}]}");
+	assert_int_equal(request(&node, "self", &csr_cases[3], ""), 201);
+	assert_int_equal(request(&other, "other", &csr_cases[3], ""), 201);
+	assert_int_equal(request(&node, "serving", &csr_cases[9], ""), 201);
+	settle(&w);
+	assert_string_equal(doc_str(csr("self"), "status.conditions.0.message"),
+		"Auto approving self kubelet client certificate after SubjectAccessReview.");
+	assert_string_equal(doc_str(csr("self"), "status.conditions.0.reason"), "AutoApproved");
+	assert_non_null(doc_str(csr("self"), "status.certificate"));
+	assert_null(doc_get(csr("other"), "status.conditions.0"));
+	assert_null(doc_get(csr("serving"), "status.conditions.0"));
+	/* Machines that join ask for nodes that are not they. */
+	must(&w, "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "{\"metadata\":{\"name\":\"join\"},\"roleRef\":{"
+		"\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":"
+		"\"system:certificates.k8s.io:certificatesigningrequests:nodeclient\"},\"subjects\":[{\"kind\":\"Group\",\"name\":\"system:bootstrappers\"}]}");
+	must(&w, "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "{\"metadata\":{\"name\":\"ask\"},\"roleRef\":{"
+		"\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":\"system:node-bootstrapper\"},"
+		"\"subjects\":[{\"kind\":\"Group\",\"name\":\"system:bootstrappers\"}]}");
+	assert_int_equal(request(&machine, "joins", &csr_cases[4], ""), 201);
+	settle(&w);
+	assert_string_equal(doc_str(csr("joins"), "status.conditions.0.message"),
+		"Auto approving kubelet client certificate after SubjectAccessReview.");
+	assert_non_null(doc_str(csr("joins"), "status.certificate"));
+}
+
+static void old_requests_go(void **state)
+{
+	assert_int_equal(request(&admin, "pending", &csr_cases[0], ""), 201);
+	assert_int_equal(request(&admin, "denied", &csr_cases[0], ""), 201);
+	settle(&w);
+	approve("denied", "Denied");
+	ahead_us = 2 * 3600LL * 1000000;
+	world_restart(&w);
+	settle(&w);
+	assert_null(csr("denied"));
+	assert_null(csr("self"));
+	assert_non_null(csr("pending"));
+	ahead_us = 25 * 3600LL * 1000000;
+	world_restart(&w);
+	settle(&w);
+	assert_null(csr("pending"));
+	ahead_us = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_aggregated_role_has_what_others_are_labelled_into_it),
+		cmocka_unit_test(what_is_approved_is_signed_or_fails),
+		cmocka_unit_test(a_signed_one_says_what_was_asked),
+		cmocka_unit_test(a_node_that_may_is_approved_by_itself),
+		cmocka_unit_test(old_requests_go),
 	};
 
 	return cmocka_run_group_tests(tests, open_world, close_world);

@@ -15,6 +15,7 @@ struct world {
 	struct control *control;
 	const char *phase;             /* what pods come to: "Running", "Succeeded", "Failed" */
 	bool quiet;                    /* the agent sleeps */
+	const struct control_certs *certs;
 };
 
 static int world_client(void *arg, const char *user, const char *const *groups, struct client **ret)
@@ -24,14 +25,21 @@ static int world_client(void *arg, const char *user, const char *const *groups, 
 	return client_open_local(ret, w->f.loop, w->f.api, user, groups);
 }
 
-static inline void world_open(struct world *w)
+/* certs: lent to the controllers of signing requests, or NULL. */
+static inline void world_open_with(struct world *w, const struct control_certs *certs)
 {
-	struct control_config cfg = { .ca_cert_pem = "PEM", .client_as = world_client, .arg = w };
+	struct control_config cfg = { .ca_cert_pem = "PEM", .certs = certs, .client_as = world_client, .arg = w };
 
 	memset(w, 0, sizeof(*w));
+	w->certs = certs;
 	fixture_open(&w->f, "mem:", false);
 	w->phase = "Running";
 	assert_int_equal(control_open(&w->control, w->f.loop, w->f.cache, &cfg, NULL), 0);
+}
+
+static inline void world_open(struct world *w)
+{
+	world_open_with(w, NULL);
 }
 
 static inline void world_close(struct world *w)
@@ -43,7 +51,7 @@ static inline void world_close(struct world *w)
 /* Controllers stopped where they are and begun anew. */
 static inline void world_restart(struct world *w)
 {
-	struct control_config cfg = { .ca_cert_pem = "PEM", .client_as = world_client, .arg = w };
+	struct control_config cfg = { .ca_cert_pem = "PEM", .certs = w->certs, .client_as = world_client, .arg = w };
 
 	control_close(w->control);
 	assert_int_equal(control_open(&w->control, w->f.loop, w->f.cache, &cfg, NULL), 0);
