@@ -181,6 +181,12 @@ static void check_propagation(struct call *c, const char *policy, bool orphans_g
 			"Unsupported value: %s: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"", b.p);
 }
 
+/* Less than nothing is the shortest there is: at once is said with 0. */
+static void set_grace(struct call *c, int64_t s)
+{
+	c->grace_s = s < 0 ? 1 : s;
+}
+
 enum step options_delete_of(struct call *c, yyjson_mut_val *opts)
 {
 	const char *policy = doc_mstr(opts, "propagationPolicy");
@@ -188,7 +194,7 @@ enum step options_delete_of(struct call *c, yyjson_mut_val *opts)
 	struct field_error *errors = NULL;
 
 	if (doc_mget(opts, "gracePeriodSeconds"))
-		c->grace_s = doc_mint(opts, "gracePeriodSeconds", 0);
+		set_grace(c, doc_mint(opts, "gracePeriodSeconds", 0));
 	c->want_uid = doc_mstr(opts, "preconditions.uid");
 	c->want_rv = doc_mstr(opts, "preconditions.resourceVersion");
 	check_propagation(c, policy, orphan != NULL, &errors);
@@ -202,6 +208,7 @@ enum step options_delete(struct call *c)
 {
 	const char *policy = param(c, "propagationPolicy"), *orphan = param(c, "orphanDependents");
 	struct field_error *errors = NULL;
+	int64_t grace_s;
 	bool bad = false;
 	enum step step;
 
@@ -211,7 +218,8 @@ enum step options_delete(struct call *c)
 		step = body_decode(c);
 		return step == STEP_NEXT ? options_delete_of(c, c->input) : step;
 	}
-	param_int(c, "gracePeriodSeconds", &c->grace_s, &bad);
+	if (param_int(c, "gracePeriodSeconds", &grace_s, &bad))
+		set_grace(c, grace_s);
 	if (bad)
 		return fail_bad_request(c, "strconv.ParseInt: parsing \"%s\": invalid syntax", param(c, "gracePeriodSeconds"));
 	check_propagation(c, policy, orphan != NULL, &errors);
