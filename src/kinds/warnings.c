@@ -2,34 +2,32 @@
 /*
  * Warnings about what an object asks for: members of pods that nodes of this
  * release refuse (agent/podspec.c: spec_refused) or do not act upon, said when
- * the pod or its template is written; and members that are deprecated upstream.
+ * the pod or its template is written; and what upstream warns of (warnings_*.c).
  *
  * A row leaves as soon as the node does it.
  */
-#include <string.h>
+#include <stdarg.h>
 
-#include "doc/doc.h"
+#include "base/text.h"
 #include "kinds/kinds_custom.h"
-#include "kinds/validate.h"
+#include "kinds/warnings.h"
 
 #define IGNORED "not done yet by this release, ignored on the node"
 #define REFUSED "not done yet by this release, nodes refuse the pod"
-#define WARNINGS_MAX 32
 
-struct warnings {
-	struct arena *a;
-	struct kinds_problem *first, **tail;
-	int count;
-};
-
-static void warn(struct warnings *w, const char *text)
+void warn(struct warnings *w, const char *fmt, ...)
 {
-	if (!text || w->count >= WARNINGS_MAX)
+	va_list ap;
+
+	if (warned_enough(w))
 		return;
-	for (struct kinds_problem *p = w->first; p; p = p->next)
+	va_start(ap, fmt);
+	const char *text = arena_vprintf(w->a, fmt, ap);
+	va_end(ap);
+	for (struct kinds_problem *p = text ? w->first : NULL; p; p = p->next)
 		if (!strcmp(p->text, text))
 			return;
-	struct kinds_problem *p = arena_zalloc(w->a, sizeof(*p));
+	struct kinds_problem *p = text ? arena_zalloc(w->a, sizeof(*p)) : NULL;
 	if (!p)
 		return;
 	p->text = text;
@@ -40,7 +38,7 @@ static void warn(struct warnings *w, const char *text)
 
 static void member(struct warnings *w, const char *path, const char *name, const char *what)
 {
-	warn(w, arena_printf(w->a, "%s.%s: %s", path, name, what));
+	warn(w, "%s.%s: %s", path, name, what);
 }
 
 /* Whether somebody asked for the member: present, and not false or empty. */
@@ -102,7 +100,7 @@ static void containers(struct warnings *w, yyjson_mut_val *spec, const char *at,
 {
 	V_EACH(i, c, yyjson_mut_obj_get(spec, list)) {
 		const char *path = arena_printf(w->a, "%s.%s[%zu]", at, list, i);
-		if (!path || w->count >= WARNINGS_MAX)
+		if (!path || warned_enough(w))
 			return;
 		ROWS(w, c, path, container_rows);
 		profiles(w, c, path);
@@ -119,7 +117,7 @@ static void volumes(struct warnings *w, yyjson_mut_val *spec, const char *at)
 {
 	V_EACH(i, v, yyjson_mut_obj_get(spec, "volumes")) {
 		const char *path = arena_printf(w->a, "%s.volumes[%zu]", at, i);
-		if (!path || w->count >= WARNINGS_MAX)
+		if (!path || warned_enough(w))
 			return;
 		V_MEMBERS(name, m, v)
 			if (m && !v_one_of(name, volumes_done))
@@ -147,34 +145,36 @@ static void pod_spec(struct warnings *w, yyjson_mut_val *spec, const char *at)
 		containers(w, spec, at, lists[i]);
 }
 
-/* Where a kind has its PodSpec. */
-static const struct { const char *type, *path; } pods[] = {
-	{ "core/v1.Pod", "spec" },
-	{ "core/v1.PodTemplate", "template.spec" },
-	{ "core/v1.ReplicationController", "spec.template.spec" },
-	{ "apps/v1.Deployment", "spec.template.spec" },
-	{ "apps/v1.ReplicaSet", "spec.template.spec" },
-	{ "apps/v1.DaemonSet", "spec.template.spec" },
-	{ "apps/v1.StatefulSet", "spec.template.spec" },
-	{ "batch/v1.Job", "spec.template.spec" },
-	{ "batch/v1.CronJob", "spec.jobTemplate.spec.template.spec" },
+/* Where a kind has its pod or template, and what its own name becomes part of. */
+static const struct { const char *type, *at, *name; } pods[] = {
+	{ "core/v1.Pod", "", "the Pod's hostname" },
+	{ "core/v1.PodTemplate", "template." },
+	{ "core/v1.ReplicationController", "spec.template.", "Pod names and hostnames" },
+	{ "apps/v1.Deployment", "spec.template.", "Pod names and hostnames" },
+	{ "apps/v1.ReplicaSet", "spec.template.", "Pod names and hostnames" },
+	{ "apps/v1.DaemonSet", "spec.template." },
+	{ "apps/v1.StatefulSet", "spec.template." },
+	{ "batch/v1.Job", "spec.template.", "Pod names and hostnames" },
+	{ "batch/v1.CronJob", "spec.jobTemplate.spec.template.", "Pod names and hostnames" },
 };
 
-/* Labels of nodes that were renamed. */
-static const struct { const char *old, *now; } node_labels[] = {
-	{ "beta.kubernetes.io/arch", "kubernetes.io/arch" },
-	{ "beta.kubernetes.io/os", "kubernetes.io/os" },
-	{ "failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region" },
-	{ "failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone" },
-	{ "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type" },
-};
-
-static void deprecated(struct warnings *w, yyjson_mut_val *spec, const char *at)
+static void pod(struct warnings *w, yyjson_mut_val *v, yyjson_mut_val *old, const char *at, const char *name)
 {
-	for (size_t n = 0; n < sizeof(node_labels) / sizeof(node_labels[0]); n++)
-		if (yyjson_mut_obj_get(yyjson_mut_obj_get(spec, "nodeSelector"), node_labels[n].old))
-			warn(w, arena_printf(w->a, "%s.nodeSelector[%s]: deprecated since v1.14; use \"%s\" instead", at,
-				node_labels[n].old, node_labels[n].now));
+	const char *spec_path = arena_printf(w->a, "%sspec", at), *meta_path = arena_printf(w->a, "%smetadata", at), *bad;
+
+	if (!spec_path || !meta_path)
+		return;
+	yyjson_mut_val *spec = doc_mget(v, spec_path), *was = doc_mget(old, spec_path);
+	/* Said already when the same spec was written before. */
+	if (!spec || (was && doc_mequal(spec, was)))
+		return;
+	if (!old && name && doc_mstr(v, "metadata.name") && (bad = text_bad_dns1123_label(doc_mstr(v, "metadata.name"))))
+		warn(w, "metadata.name: this is used in %s, which can result in surprising behavior; a DNS label is "
+			"recommended: [%s]", name, bad);
+	pod_spec(w, spec, spec_path);
+	/* A pod is changed by machines, which have nobody to tell. */
+	if (*at || !old)
+		warn_pod(w, doc_mget(v, meta_path), spec, at);
 }
 
 int kinds_warnings(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old,
@@ -185,19 +185,12 @@ int kinds_warnings(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *
 
 	w.tail = &w.first;
 	if (custom && custom->warning)
-		warn(&w, custom->warning);
-	if (!k->custom && (!strcmp(k->type->name, "core/v1.Endpoints")))
-		warn(&w, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
-	for (size_t i = 0; !k->custom && i < sizeof(pods) / sizeof(pods[0]); i++) {
-		if (strcmp(pods[i].type, k->type->name))
-			continue;
-		yyjson_mut_val *spec = doc_mget(v, pods[i].path), *was = doc_mget(old, pods[i].path);
-		/* Said already when the same spec was written before. */
-		if (!spec || (was && doc_mequal(spec, was)))
-			break;
-		pod_spec(&w, spec, pods[i].path);
-		deprecated(&w, spec, pods[i].path);
-	}
+		warn(&w, "%s", custom->warning);
+	if (!k->custom)
+		warn_core(&w, k, v);
+	for (size_t i = 0; !k->custom && i < sizeof(pods) / sizeof(pods[0]); i++)
+		if (!strcmp(pods[i].type, k->type->name))
+			pod(&w, v, old, pods[i].at, pods[i].name);
 	*ret_warnings = w.first;
 	return arena_over(a) ? -ERR_SIZE : 0;
 }

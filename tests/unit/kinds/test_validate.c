@@ -339,51 +339,12 @@ static void the_type_of_an_error_is_upstreams(void **state)
 	rules_close(&r);
 }
 
-static void warns_of_what_nodes_do_not_do(void **state)
-{
-	static const struct { const char *kind, *object, *want; } cases[] = {
-		{ "v1 Pod", CONTAINER(""), "" },
-		{ "v1 Pod", CONTAINER(",'readinessProbe':{'exec':{'command':['a']}}"), "" },
-		{ "v1 Pod", POD("'hostPID':true,'hostNetwork':true,'containers':[" C1 "]"), "" },
-		{ "v1 Pod", POD("'hostUsers':false,'containers':[" C1 "]"), "spec.hostUsers: not done yet by this release, nodes "
-		  "refuse the pod" },
-		{ "v1 Pod", CONTAINER(",'livenessProbe':{'grpc':{'port':1}}"), "spec.containers[0].livenessProbe.grpc: not done yet "
-		  "by this release, nodes refuse the pod" },
-		{ "v1 Pod", CONTAINER(",'lifecycle':{'preStop':{'exec':{'command':['a']}}}"), "" },
-		{ "v1 Pod", POD("'containers':[" C1 "],'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'c'}}]"),
-		  "spec.volumes[0].persistentVolumeClaim: not done yet by this release, nodes refuse the pod" },
-		{ "apps/v1 Deployment", "{" META ",'spec':{" LABELS "'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':"
-		  "[" C1 "],'runtimeClassName':'r'}}}}",
-		  "spec.template.spec.runtimeClassName: not done yet by this release, ignored on the node" },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct kinds_problem *w;
-		struct rules r;
-		rules_open(&r);
-		const struct kinds_kind *k = kind_of(cases[i].kind);
-		yyjson_mut_val *v = object_of(&r, k, cases[i].object);
-		assert_int_equal(kinds_warnings(r.a, k, v, NULL, &w), 0);
-		if (!*cases[i].want) {
-			assert_null(w);
-		} else {
-			assert_non_null(w);
-			assert_string_equal(w->text, cases[i].want);
-			assert_null(w->next);
-			assert_int_equal(kinds_warnings(r.a, k, v, v, &w), 0);
-			assert_null(w);
-		}
-		rules_close(&r);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_object_is_judged),
 		cmocka_unit_test(a_change_is_judged),
 		cmocka_unit_test(the_type_of_an_error_is_upstreams),
-		cmocka_unit_test(warns_of_what_nodes_do_not_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
