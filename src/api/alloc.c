@@ -334,20 +334,6 @@ static bool is(yyjson_mut_val *spec, const char *key, const char *value)
 	return s && !strcmp(s, value);
 }
 
-/* Address families follow from the address: one family is what we have. */
-static bool set_families(struct call *c, yyjson_mut_val *spec)
-{
-	yyjson_mut_val *list;
-
-	if (!doc_mstr(spec, "ipFamilyPolicy") && !doc_mset_str(c->doc, spec, "ipFamilyPolicy", "SingleStack"))
-		return false;
-	if (doc_mlen(spec, "ipFamilies"))
-		return true;
-	list = yyjson_mut_arr(c->doc);
-	return list && yyjson_mut_arr_add_str(c->doc, list, c->api->alloc->family == 4 ? "IPv4" : "IPv6") &&
-		doc_mset(c->doc, spec, "ipFamilies", list);
-}
-
 enum step alloc_service(struct call *c)
 {
 	yyjson_mut_val *spec = doc_mobj(c->doc, c->obj, "spec");
@@ -366,9 +352,9 @@ enum step alloc_service(struct call *c)
 	node_ports = is(spec, "type", "NodePort") ||
 		(balancer && doc_mbool(spec, "allocateLoadBalancerNodePorts", true));
 	if (!is(spec, "type", "ExternalName")) {
-		step = take_ip(c, spec);
-		if (step == STEP_NEXT && !set_families(c, spec))
-			step = fail_err(c, -ERR_SIZE, NULL);
+		step = alloc_families(c, spec, c->api->alloc->family);
+		if (step == STEP_NEXT)
+			step = take_ip(c, spec);
 	}
 	if (step == STEP_NEXT && (node_ports || balancer))
 		step = take_ports(c, spec, node_ports);

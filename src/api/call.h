@@ -351,6 +351,7 @@ int alloc_open(struct allocator **ret, struct api *a, struct err *reterr);
 void alloc_close(struct allocator *al);
 enum step alloc_service(struct call *c);       /* reserve; STEP_NEXT or the failure */
 void alloc_undo(struct call *c);               /* the write did not happen */
+enum step alloc_families(struct call *c, yyjson_mut_val *spec, int family);   /* those of a cloud of one family */
 void alloc_ip(const struct api *a, unsigned nth, char out[46]);   /* nth address of the service CIDR */
 
 /* ---- subresources ---- */
