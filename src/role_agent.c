@@ -88,6 +88,8 @@ static int run(int argc, char **argv)
 		return role_fail(&cmd_agent, &e);
 	if (loop_open(&r.loop))
 		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_agent, &e);
+	if (loop_adopt_orphans(r.loop))
+		return err_set(&e, ERR_IO, "cannot be the reaper of orphans"), role_fail(&cmd_agent, &e);
 	loop_signal(r.loop, SIGTERM, on_signal, &r);
 	loop_signal(r.loop, SIGINT, on_signal, &r);
 	int rc = agent_open(&agent, r.loop, &cfg, &e);

@@ -234,6 +234,9 @@ static int run(int argc, char **argv)
 	if (loop_open(&u.loop))
 		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_up, &e);
 	loop_timer_init(&u.stop_timer, u.loop, stop_at_once, &u);
+	/* What a killed agent leaves, until the next one. */
+	if (loop_adopt_orphans(u.loop))
+		return err_set(&e, ERR_IO, "cannot be the reaper of orphans"), role_fail(&cmd_up, &e);
 	loop_signal(u.loop, SIGTERM, on_signal, &u);
 	loop_signal(u.loop, SIGINT, on_signal, &u);
 	if (child_open(&u.server, &u, "server", server_argv, &e) || child_open(&u.agent, &u, "agent", agent_argv, &e)) {

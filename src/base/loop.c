@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,7 +26,7 @@
 #include "base/err.h"
 #include "base/list.h"
 
-enum { EVENTS_MAX = 256, SIGNALS_MAX = 65 };
+enum { EVENTS_MAX = 256, SIGNALS_MAX = 65, REAPS_MAX = 64 };
 static const int64_t DEFER_BUDGET_US = 5000;
 
 struct loop_fd {
@@ -60,6 +61,7 @@ struct loop {
 	struct loop_timer **heap;   /* smallest at_ms first */
 	size_t heap_len, heap_cap;
 	struct list deferred, running;   /* of tasks; running: this turn's */
+	struct loop_task reap_task;
 	pthread_mutex_t post_lock;
 	struct post *post_head, **post_tail;
 	sigset_t signals;
@@ -489,4 +491,41 @@ void loop_child_del(struct loop_child *c)
 	close(c->pidfd);
 	list_del(&c->node);
 	free(c);
+}
+
+static bool is_watched(const struct loop *l, pid_t pid)
+{
+	list_each(&l->children, n)
+		if (list_entry(n, struct loop_child, node)->pid == pid)
+			return true;
+	return false;
+}
+
+static void reap_orphans(void *arg)
+{
+	struct loop *l = arg;
+
+	for (int i = 0; i < REAPS_MAX; i++) {
+		siginfo_t si = { 0 };
+
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) || !si.si_pid)
+			return;
+		if (is_watched(l, si.si_pid))
+			break;         /* its watcher reaps it in the next turn; then what is behind it */
+		waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | WNOHANG);
+	}
+	loop_defer(l, &l->reap_task, reap_orphans, l);
+}
+
+static void on_sigchld(void *arg, int signo)
+{
+	struct loop *l = arg;
+
+	(void)signo;
+	loop_defer(l, &l->reap_task, reap_orphans, l);
+}
+
+int loop_adopt_orphans(struct loop *l)
+{
+	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) ? -ERR_IO : loop_signal(l, SIGCHLD, on_sigchld, l);
 }

@@ -72,5 +72,9 @@ struct loop_child;
 struct loop_child *loop_child_add(struct loop *l, pid_t pid,
 	void (*fn)(void *arg, pid_t pid, int wstatus), void *arg);
 void loop_child_del(struct loop_child *c);  /* stop watching; does not kill or reap */
+/* Descendants that lose their parent become ours and are reaped as they end, as are children
+ * nobody watches: where process 1 reaps nobody, they would hold up their pid namespace for ever.
+ * Call before threads start. 0 or -ERR_IO. */
+int loop_adopt_orphans(struct loop *l);
 
 #endif

@@ -14,6 +14,9 @@
  * 2. A container is EXITED only when its conmon is gone: log and code are complete.
  * 3. At most CRUN_OPS_MAX tools of ours run at once; the rest wait in line.
  *
+ * A crun that fails may leave a child inside of the container, whose end waits until somebody
+ * has reaped it: the process has to adopt orphans (loop_adopt_orphans).
+ *
  * Source: conmon(8), its sync pipe ("pid" or "message"); crun(1).
  */
 #define LOG_MODULE "runtime"

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -201,7 +203,7 @@ static void serve_one(int fd)
 
 static void start_server(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY) };
 	socklen_t len = sizeof(a);
 	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -325,6 +327,54 @@ static void test_policies(void **state)
 	assert_int_equal(count->manifests, 2);
 	assert_int_equal(count->blobs, 1);
 	assert_int_equal(pull("Bad Name", IMAGE_ALWAYS, NULL, NULL), -ERR_BAD_REQUEST);
+}
+
+/* Some address of this machine that is not its loopback: proxies are passed by for that anyway. */
+static bool own_address(char out[INET_ADDRSTRLEN])
+{
+	struct ifaddrs *all, *i;
+	bool found = false;
+
+	if (getifaddrs(&all))
+		return false;
+	for (i = all; i && !found; i = i->ifa_next) {
+		found = i->ifa_addr && i->ifa_addr->sa_family == AF_INET && !(i->ifa_flags & IFF_LOOPBACK) &&
+			(i->ifa_flags & IFF_UP);
+		if (found)
+			inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr, out, INET_ADDRSTRLEN);
+	}
+	freeifaddrs(all);
+	return found;
+}
+
+static void test_no_proxy_is_honoured(void **state)
+{
+	char ip[INET_ADDRSTRLEN], host[64], ref[128], range[INET_ADDRSTRLEN + 4];
+	struct image_store_config cfg = { .dir = dir, .insecure_registries = host };
+	struct err e;
+
+	if (!own_address(ip))
+		skip();
+	snprintf(host, sizeof(host), "%s:%d", ip, port);
+	snprintf(ref, sizeof(ref), "%s/open/app", host);
+	snprintf(range, sizeof(range), "%s/24", ip);
+	image_close(images);
+	assert_int_equal(image_open(&images, loop, &cfg, &e), 0);
+	/* A proxy nobody is at. */
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	setenv("https_proxy", "http://127.0.0.1:1", 1);
+	for (int i = 0; i < 2; i++) {
+		setenv("NO_PROXY", i ? range : ip, 1);
+		forget_all();
+		assert_int_equal(image_pull(images, ref, IMAGE_ALWAYS, NULL, 0, NULL, on_pulled, NULL), 0);
+		wait_for(1);
+		if (got_rc)
+			print_message("%s\n", got_message);
+		assert_int_equal(got_rc, 0);
+	}
+	unsetenv("http_proxy");
+	unsetenv("https_proxy");
+	unsetenv("NO_PROXY");
 }
 
 static void test_pulls_of_one_image_share_the_work(void **state)
@@ -478,6 +528,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pulls),
 		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_no_proxy_is_honoured),
 		cmocka_unit_test(test_pulls_of_one_image_share_the_work),
 		cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_closing_ends_pulls),

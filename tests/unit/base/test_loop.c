@@ -2,9 +2,11 @@
 /* test_loop - sockets, timers, tasks, posts, signals, children. */
 #include "base_test.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -343,6 +345,33 @@ static void test_children(void **state)
 	waitpid(pid, NULL, 0);
 }
 
+/* A child of a child outlives it; it, and children nobody watches, end beside watched ones. */
+static void test_orphans_are_reaped_beside_watched_children(void **state)
+{
+	int status[20], turns = 0;
+	siginfo_t si;
+
+	assert_int_equal(loop_adopt_orphans(l), 0);
+	if (!fork()) {
+		if (!fork()) {
+			usleep(50000);
+			_exit(3);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 20; i++) {
+		status[i] = -1;
+		child(100);
+		assert_non_null(loop_child_add(l, child(i), on_child, &status[i]));
+	}
+	while (!waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) && turns++ < 200)
+		loop_turn(l, 10);
+	assert_int_equal(errno, ECHILD);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(status[i], i);
+	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -359,6 +388,7 @@ int main(void)
 		T(test_run_until_stop),
 		T(test_signals),
 		T(test_children),
+		T(test_orphans_are_reaped_beside_watched_children),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
