@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/image.h"
+#include "agent/image_name.h"
 #include "base/env.h"
 #include "base/file.h"
 #include "base/loop.h"
@@ -129,11 +130,10 @@ static int pull(int argc, char **argv)
 	rc = work_open(&w, &cmd_image_pull, true);
 	for (int i = 1; !rc && i <= n; i++) {
 		/* Credentials go to the registry of the reference they were given with. */
-		char registry[300];
-		const char *slash = strchr(argv[i], '/');
-		bool named = slash && (memchr(argv[i], '.', (size_t)(slash - argv[i])) || memchr(argv[i], ':', (size_t)(slash - argv[i])));
-		snprintf(registry, sizeof(registry), "%.*s", named ? (int)(slash - argv[i]) : 9, named ? argv[i] : "docker.io");
-		struct image_auth auth = { registry, username, password ? password : "" };
+		struct image_name name;
+		if ((rc = image_name_parse(&name, argv[i], &w.err)))
+			break;
+		struct image_auth auth = { name.host, username, password ? password : "" };
 		w.ref = argv[i];
 		rc = image_pull(w.images, argv[i], IMAGE_ALWAYS, username ? &auth : NULL, username ? 1 : 0, draw, done, &w);
 		if (!rc) {

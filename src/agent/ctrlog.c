@@ -19,13 +19,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "base/loop.h"
 #include "base/text.h"
 
 #define TAIL_STEP (64u << 10)
 #define TAIL_BYTES_MAX (64u << 20)     /* how far back a tail is looked for */
 
+struct ctrlog_hub {
+	struct loop *loop;
+	int notify;
+	struct loop_fd *watch;
+	struct list followers;
+};
+
 struct ctrlog {
+	struct list in;                        /* of the hub's followers */
+	struct ctrlog_hub *hub;
 	struct loop *loop;
 	struct ctrlog_opts o;
 	bool (*write)(void *arg, const char *p, size_t n);
@@ -33,10 +43,9 @@ struct ctrlog {
 	void *arg;
 	char *path;
 	int fd, next;                          /* next: of the file after fd; -1: not known */
-	int notify, grows;                     /* inotify, its watch of fd */
-	struct loop_fd *watch;
+	int grows, renews;                     /* inotify's watches of fd and of its directory; -1: none */
 	struct loop_task task;
-	struct buf in, out;
+	struct buf text, out;                  /* read; to be told */
 	bool paused, finished, continued;      /* continued: the entry before was a P */
 	int64_t left;                          /* of limit_bytes */
 };
@@ -183,13 +192,13 @@ static void take_lines(struct ctrlog *l)
 	size_t used = 0;
 	char *nl;
 
-	while (used < l->in.len && (nl = memchr(l->in.p + used, '\n', l->in.len - used))) {
-		entry(l, l->in.p + used, (size_t)(nl - l->in.p) - used);
-		used = (size_t)(nl - l->in.p) + 1;
+	while (used < l->text.len && (nl = memchr(l->text.p + used, '\n', l->text.len - used))) {
+		entry(l, l->text.p + used, (size_t)(nl - l->text.p) - used);
+		used = (size_t)(nl - l->text.p) + 1;
 	}
-	buf_consume(&l->in, used);
-	if (l->in.len > CTRLOG_LINE_MAX)
-		buf_clear(&l->in);
+	buf_consume(&l->text, used);
+	if (l->text.len > CTRLOG_LINE_MAX)
+		buf_clear(&l->text);
 }
 
 static void end(struct ctrlog *l)
@@ -201,17 +210,31 @@ static void end(struct ctrlog *l)
 	fn(arg);
 }
 
+/* Followers of one file share its watch. */
+static void unwatch(struct ctrlog *l, int *wd)
+{
+	int was = *wd;
+
+	*wd = -1;
+	if (was < 0)
+		return;
+	list_each(&l->hub->followers, at) {
+		const struct ctrlog *other = list_entry(at, struct ctrlog, in);
+
+		if (other->grows == was || other->renews == was)
+			return;
+	}
+	inotify_rm_watch(l->hub->notify, was);
+}
+
 /* By descriptor: its name may be another by now. */
 static void watch_growth(struct ctrlog *l)
 {
 	char path[64];
 
-	if (l->notify < 0)
-		return;
-	if (l->grows >= 0)
-		inotify_rm_watch(l->notify, l->grows);
+	unwatch(l, &l->grows);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", l->fd);
-	l->grows = inotify_add_watch(l->notify, path, IN_MODIFY);
+	l->grows = inotify_add_watch(l->hub->notify, path, IN_MODIFY);
 }
 
 static void go_on(struct ctrlog *l)
@@ -219,8 +242,9 @@ static void go_on(struct ctrlog *l)
 	close(l->fd);
 	l->fd = l->next;
 	l->next = -1;
-	buf_clear(&l->in);
-	watch_growth(l);
+	buf_clear(&l->text);
+	if (l->o.follow)
+		watch_growth(l);
 }
 
 static void turn(void *arg)
@@ -233,7 +257,7 @@ static void turn(void *arg)
 		return;
 	n = read(l->fd, piece, sizeof(piece));
 	if (n > 0)
-		buf_add(&l->in, piece, (size_t)n);
+		buf_add(&l->text, piece, (size_t)n);
 	take_lines(l);
 	if (l->left >= 0 && (int64_t)l->out.len > l->left)
 		l->out.len = (size_t)l->left;
@@ -257,15 +281,24 @@ static void turn(void *arg)
 	}
 }
 
-static void grown(void *arg, uint32_t events)
+static void changed(void *arg, uint32_t events)
 {
-	struct ctrlog *l = arg;
-	char drop[4096];
+	_Alignas(struct inotify_event) char p[4096];
+	struct ctrlog_hub *h = arg;
+	ssize_t n = read(h->notify, p, sizeof(p));
 
 	(void)events;
-	while (read(l->notify, drop, sizeof(drop)) > 0)
-		;
-	loop_defer(l->loop, &l->task, turn, l);
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *ev = (const void *)(p + at);
+
+		at += (ssize_t)(sizeof(*ev) + ev->len);
+		list_each(&h->followers, it) {
+			struct ctrlog *l = list_entry(it, struct ctrlog, in);
+
+			if (l->grows == ev->wd || l->renews == ev->wd || (ev->mask & IN_Q_OVERFLOW))
+				loop_defer(l->loop, &l->task, turn, l);
+		}
+	}
 }
 
 /* The file as it grows, and its directory for a new one. */
@@ -278,28 +311,56 @@ static int watch_all(struct ctrlog *l)
 	slash = strrchr(dir, '/');
 	if (slash)
 		*slash = 0;
-	l->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (l->notify < 0 || inotify_add_watch(l->notify, slash ? dir : ".", IN_MOVED_TO | IN_CREATE | IN_ONLYDIR) < 0)
-		return -ERR_IO;
+	list_add_tail(&l->hub->followers, &l->in);
+	l->renews = inotify_add_watch(l->hub->notify, slash ? dir : ".", IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
 	watch_growth(l);
-	l->watch = loop_fd_add(l->loop, l->notify, EPOLLIN, grown, l);
-	return l->grows >= 0 && l->watch ? 0 : -ERR_IO;
+	return l->grows >= 0 && l->renews >= 0 ? 0 : -ERR_IO;
 }
 
-int ctrlog_open(struct ctrlog **ret, struct loop *loop, const char *path, const struct ctrlog_opts *o,
+int ctrlog_hub_open(struct ctrlog_hub **ret, struct loop *l)
+{
+	struct ctrlog_hub *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return -ERR_NOMEM;
+	h->loop = l;
+	list_init(&h->followers);
+	h->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	h->watch = h->notify < 0 ? NULL : loop_fd_add(l, h->notify, EPOLLIN, changed, h);
+	if (!h->watch) {
+		ctrlog_hub_close(h);
+		return -ERR_IO;
+	}
+	*ret = h;
+	return 0;
+}
+
+void ctrlog_hub_close(struct ctrlog_hub *h)
+{
+	if (!h)
+		return;
+	loop_fd_del(h->watch);
+	if (h->notify >= 0)
+		close(h->notify);
+	free(h);
+}
+
+int ctrlog_open(struct ctrlog **ret, struct ctrlog_hub *h, const char *path, const struct ctrlog_opts *o,
 	bool (*write)(void *arg, const char *p, size_t n), void (*end_fn)(void *arg), void *arg)
 {
 	struct ctrlog *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return -ERR_NOMEM;
-	l->loop = loop;
+	list_init(&l->in);
+	l->hub = h;
+	l->loop = h->loop;
 	l->o = *o;
 	l->write = write;
 	l->end = end_fn;
 	l->arg = arg;
 	l->left = o->limit_bytes;
-	l->notify = l->next = l->grows = -1;
+	l->next = l->grows = l->renews = -1;
 	l->path = strdup(path);
 	l->fd = l->path ? open_begin(path, o->tail) : -1;
 	if (l->fd < 0) {
@@ -311,7 +372,7 @@ int ctrlog_open(struct ctrlog **ret, struct loop *loop, const char *path, const 
 		ctrlog_close(l);
 		return -ERR_IO;
 	}
-	loop_defer(loop, &l->task, turn, l);
+	loop_defer(l->loop, &l->task, turn, l);
 	*ret = l;
 	return 0;
 }
@@ -333,14 +394,14 @@ void ctrlog_close(struct ctrlog *l)
 	if (!l)
 		return;
 	loop_defer_cancel(l->loop, &l->task);
-	loop_fd_del(l->watch);
-	if (l->notify >= 0)
-		close(l->notify);
+	list_del(&l->in);
+	unwatch(l, &l->grows);
+	unwatch(l, &l->renews);
 	if (l->fd >= 0)
 		close(l->fd);
 	if (l->next >= 0)
 		close(l->next);
-	buf_finish(&l->in);
+	buf_finish(&l->text);
 	buf_finish(&l->out);
 	free(l->path);
 	free(l);
@@ -355,7 +416,7 @@ void ctrlog_tail(struct buf *out, const char *path, unsigned lines, size_t max)
 	l.fd = open_begin(path, lines);
 	while (l.fd >= 0) {
 		while (l.out.len < 64 * max && (n = read(l.fd, piece, sizeof(piece))) > 0) {
-			buf_add(&l.in, piece, (size_t)n);
+			buf_add(&l.text, piece, (size_t)n);
 			take_lines(&l);
 		}
 		l.next = l.out.len < 64 * max ? open_next(path, l.fd) : -1;
@@ -365,6 +426,6 @@ void ctrlog_tail(struct buf *out, const char *path, unsigned lines, size_t max)
 	if (l.out.len > max)
 		buf_consume(&l.out, l.out.len - max);
 	buf_add(out, l.out.p, l.out.len);
-	buf_finish(&l.in);
+	buf_finish(&l.text);
 	buf_finish(&l.out);
 }

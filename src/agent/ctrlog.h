@@ -22,6 +22,11 @@
 
 struct loop;
 struct ctrlog;
+struct ctrlog_hub;
+
+/* What all followers share: one inotify, of which a user may have few. */
+int ctrlog_hub_open(struct ctrlog_hub **ret, struct loop *l);
+void ctrlog_hub_close(struct ctrlog_hub *h);      /* no log is open; accepts NULL */
 
 #define CTRLOG_PIECE (32u << 10)
 #define CTRLOG_LINE_MAX (256u << 10)   /* a longer entry is passed over; conmon's are far shorter */
@@ -34,7 +39,7 @@ struct ctrlog_opts {
 	int stream;                    /* 0: both, 1: stdout, 2: stderr */
 };
 /* write returns false when the reader wants no more until ctrlog_more(). */
-int ctrlog_open(struct ctrlog **ret, struct loop *l, const char *path, const struct ctrlog_opts *o,
+int ctrlog_open(struct ctrlog **ret, struct ctrlog_hub *h, const char *path, const struct ctrlog_opts *o,
 	bool (*write)(void *arg, const char *p, size_t n), void (*end)(void *arg), void *arg);
 void ctrlog_more(struct ctrlog *l);
 /* Nothing is written to the file any more: end comes when all of it is read. */

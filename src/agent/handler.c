@@ -129,8 +129,10 @@ static int run_exec(struct handler *h, yyjson_val *exec, int64_t timeout_ms, str
 
 static int resolve_port(struct ctr *c, yyjson_val *v)
 {
+	char *end = "";
 	yyjson_val *p;
 	size_t i, n;
+	long number;
 
 	if (yyjson_is_int(v))
 		return (int)yyjson_get_int(v);
@@ -140,7 +142,8 @@ static int resolve_port(struct ctr *c, yyjson_val *v)
 		if (name && yyjson_is_str(v) && !strcmp(name, yyjson_get_str(v)))
 			return (int)doc_int(p, "containerPort", -1);
 	}
-	return -1;
+	number = yyjson_is_str(v) ? strtol(yyjson_get_str(v), &end, 10) : -1;
+	return *end || number > 65535 ? -1 : (int)number;
 }
 
 static void fetched(void *arg, int status, const char *body)

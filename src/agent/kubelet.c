@@ -8,6 +8,7 @@
 #define LOG_MODULE "kubelet"
 #include "agent/kubelet_priv.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,7 +187,7 @@ static void logs(struct kubelet *k, struct http_req *r, struct ctr *c)
 	list_init(&l->in);
 	l->r = r;
 	snprintf(l->id, sizeof(l->id), "%s", c->id);
-	if (ctrlog_open(&l->log, k->a->loop, path, &o, log_out, log_end, l)) {
+	if (ctrlog_open(&l->log, k->log_hub, path, &o, log_out, log_end, l)) {
 		free(l);
 		not_started(r, c);
 		return;
@@ -337,8 +338,11 @@ int kubelet_open(struct kubelet **ret, struct agent *a, const struct agent_confi
 	h.key_pem = key.p;
 	h.client_ca_pem = ca.p;
 	h.arg = k;
-	rc = http_server_open(&k->http, a->loop, &h, reterr);
+	rc = ctrlog_hub_open(&k->log_hub, a->loop);
+	rc = rc ? err_set(reterr, -rc, "cannot watch logs: inotify: %s", strerror(errno)) :
+		http_server_open(&k->http, a->loop, &h, reterr);
 	if (rc) {
+		ctrlog_hub_close(k->log_hub);
 		free(k->client_cn);
 		free(k);
 		return rc;
@@ -360,6 +364,7 @@ void kubelet_close(struct kubelet *k)
 	kubelet_sessions_close(k);
 	kubelet_forwards_close(k);
 	http_server_close(k->http);
+	ctrlog_hub_close(k->log_hub);
 	free(k->client_cn);
 	free(k);
 }

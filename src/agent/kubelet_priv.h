@@ -13,6 +13,7 @@ struct kubelet {
 	struct agent *a;
 	struct http_server *http;
 	char *client_cn;
+	struct ctrlog_hub *log_hub;
 	struct list logs;              /* logs being followed */
 	struct list sessions;          /* exec and attach */
 	struct list forwards;

@@ -305,10 +305,10 @@ static int open_logs(struct session *s, struct err *reterr)
 	int rc = 0;
 
 	if (s->want[1])
-		rc = ctrlog_open(&s->log[1], a->loop, s->log_path, &o, log_stdout, log_stdout_end, s);
+		rc = ctrlog_open(&s->log[1], s->k->log_hub, s->log_path, &o, log_stdout, log_stdout_end, s);
 	o.stream = 2;
 	if (!rc && s->want[2])
-		rc = ctrlog_open(&s->log[2], a->loop, s->log_path, &o, log_stderr, log_stderr_end, s);
+		rc = ctrlog_open(&s->log[2], s->k->log_hub, s->log_path, &o, log_stderr, log_stderr_end, s);
 	if (rc)
 		return err_set(reterr, -rc, "the container's log cannot be read");
 	/* It may have ended while the client made its streams. */
@@ -709,7 +709,11 @@ static struct session *session_new(struct kubelet *k, struct http_req *r, struct
 		s->want[2] = false;
 	loop_timer_init(&s->timer, k->a->loop, give_up, s);
 	list_add_tail(&k->sessions, &s->in);
-	return s;
+	if (s->want[0] || s->want[1] || s->want[2])
+		return s;
+	reply_text(r, 400, "you must specify at least 1 of stdin, stdout, stderr");
+	session_free(s);
+	return NULL;
 }
 
 void kubelet_exec(struct kubelet *k, struct http_req *r, struct ctr *c)

@@ -40,6 +40,7 @@ struct node {
 	struct agent *a;
 	struct loop_timer timer;
 	bool registered, registering, status_busy, lease_busy, lease_there, up;
+	bool failing;                  /* told once, until something works again */
 	int64_t status_at_ms;
 	bool value[NODE_CONDS];
 	int64_t since_us[NODE_CONDS];
@@ -219,8 +220,9 @@ static void tick(void *arg);
 
 static void call_failed(struct node *n, const char *what, const struct client_reply *r)
 {
-	if (r->rc != -ERR_CANCELED)
-		log_warn("%s: %s", what, r->message);
+	if (r->rc != -ERR_CANCELED && !n->failing)
+		log_warn("%s: %s; trying again every %d ms", what, r->message, RETRY_MS);
+	n->failing = true;
 	loop_timer_set(&n->timer, RETRY_MS);
 }
 
@@ -310,6 +312,8 @@ static void lease_done(void *arg, const struct client_reply *r)
 		loop_timer_set(&n->timer, 0);
 	else if (r->rc && r->rc != -ERR_EXISTS && !n->a->closing)
 		call_failed(n, "lease of the node", r);
+	else if (!r->rc)
+		n->failing = false;
 }
 
 static void lease_renew(struct node *n)

@@ -171,6 +171,11 @@ int podfiles_write(struct pod *p, struct err *reterr)
 	char path[PATH_MAX], host[64];
 	int rc;
 
+	/* Taken up again: what runs has them, and may have changed them. */
+	snprintf(path, sizeof(path), "%s/resolv.conf", p->dir);
+	for (unsigned i = 0; i < p->ctr_count; i++)
+		if (p->ctrs[i].st.state == CTR_RUNNING && file_exists(path))
+			return 0;
 	spec_hostname(host, p->obj);
 	if (spec_host_network(p->obj))
 		file_read("/etc/hosts", 1 << 20, &hosts, NULL);

@@ -124,9 +124,10 @@ kubectl run chatty --image=$B --restart=Never -- sh -c 'sleep 1; i=0; while [ $i
 until_ok "chatty runs" "Running" field chatty .status.phase
 check "a log is followed over its renewals" "^$(seq 720000 | md5sum)$" sh -c 'timeout 50 kubectl logs -f chatty | md5sum'
 check "its end is kept" "^719999"$'\n'"720000$" kubectl logs chatty --tail=2
-check "and in one piece" "^0$" sh -c 'kubectl logs chatty | awk "p && \$1 != p + 1 { n++ } { p = \$1 } END { print n + 0 }"'
-check "its beginning is not" "^[2-9][0-9]|^[0-9]{3}" sh -c 'kubectl logs chatty | head -n1'
-check "a log has a bound" "^[0-9]{1,2}$|^1[0-9]{2}$" sh -c "du -cm $DATA/agent/logs | awk 'END { print (\$1 <= 40) ? 1 : \"large: \" \$1 }'"
+# A renewal may go through a line: the first one may be the rest of it.
+check "and in one piece" "^0$" sh -c 'kubectl logs chatty | tail -n +2 | awk "p && \$1 != p + 1 { n++ } { p = \$1 } END { print n + 0 }"'
+check "its beginning is not" "^[0-9]{3}" sh -c 'kubectl logs chatty | sed -n 2p'
+check "a log has a bound" "^1$" sh -c "du -cm $DATA/agent/logs | awk 'END { print (\$1 <= 40) ? 1 : \"large: \" \$1 }'"
 
 # ---- ends and failures ----
 until_ok "success ends a pod" "^Succeeded 0 Completed$" field teller ".status.phase} {.status.containerStatuses[0].state.terminated.exitCode} {.status.containerStatuses[0].state.terminated.reason"

@@ -20,7 +20,8 @@ static const char text[] =
 	"2026-01-02T03:04:07.000000001+00:00 stdout P thr\n"
 	"2026-01-02T03:04:07.000000002+00:00 stdout F ee\n";
 
-struct fix { struct loop *loop; char path[32]; char out[4096]; size_t n; int ends; bool stop; struct ctrlog *log; };
+struct fix { struct loop *loop; char path[32]; char out[4096]; size_t n; int ends; bool stop; struct ctrlog *log;
+	struct ctrlog_hub *hub; };
 
 static bool take(void *arg, const char *p, size_t n)
 {
@@ -47,6 +48,7 @@ static int setup(void **state)
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
 	assert_int_equal(loop_open(&f->loop), 0);
+	assert_int_equal(ctrlog_hub_open(&f->hub, f->loop), 0);
 	*state = f;
 	return 0;
 }
@@ -55,6 +57,7 @@ static int teardown(void **state)
 {
 	struct fix *f = *state;
 
+	ctrlog_hub_close(f->hub);
 	loop_close(f->loop);
 	unlink(f->path);
 	free(f);
@@ -66,7 +69,7 @@ static void read_all(struct fix *f, struct ctrlog_opts o)
 	f->n = 0;
 	f->ends = 0;
 	f->out[0] = 0;
-	assert_int_equal(ctrlog_open(&f->log, f->loop, f->path, &o, take, ended, f), 0);
+	assert_int_equal(ctrlog_open(&f->log, f->hub, f->path, &o, take, ended, f), 0);
 	for (int i = 0; i < 50 && !f->ends; i++)
 		loop_turn(f->loop, 0);
 }
@@ -186,6 +189,24 @@ static void a_renewal_loses_and_repeats_nothing(void **state)
 	unlink(older);
 }
 
+/* Two followers of one file: the first's leaving takes nothing from the second. */
+static void followers_are_apart(void **state)
+{
+	struct fix *f = *state, other = { .loop = f->loop };
+	struct ctrlog_opts o = { .tail = 0, .limit_bytes = -1, .follow = true };
+	int fd = open(f->path, O_WRONLY | O_APPEND);
+
+	assert_int_equal(ctrlog_open(&other.log, f->hub, f->path, &o, take, ended, &other), 0);
+	read_all(f, o);
+	ctrlog_close(other.log);
+	assert_int_equal(write(fd, "2026-01-02T03:04:08Z stdout F four\n", 35), 35);
+	close(fd);
+	for (int i = 0; i < 20 && !f->n; i++)
+		loop_turn(f->loop, 100);
+	assert_string_equal(f->out, "four\n");
+	ctrlog_close(f->log);
+}
+
 static void a_slow_reader_is_waited_for(void **state)
 {
 	struct fix *f = *state;
@@ -219,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(follow_sees_growth_and_ends_when_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(follow_goes_on_in_a_new_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_renewal_loses_and_repeats_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(followers_are_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(tail_text_keeps_the_end, setup, teardown),
 	};
