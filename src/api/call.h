@@ -128,7 +128,7 @@ struct call {
 	int status;
 	struct blob *out;              /* bytes */
 	const char *out_type;          /* content type of out */
-	bool out_public;               /* others may keep it for an hour */
+	const char *cache_control;     /* NULL: nobody may keep the answer */
 	struct cache_obj *out_obj;     /* or an object, to be shown as asked */
 	struct blob *out_json;         /* or its JSON */
 	const struct kinds_kind *out_kind;
@@ -261,6 +261,9 @@ bool convert_needed(const struct call *c);
 int convert(struct call *c, const struct kinds_kind *from, const struct kinds_kind *to,
 	yyjson_mut_val **obj);
 
+/* A copy of a stored object in the version of the request. NULL over the cap. */
+yyjson_mut_val *convert_stored(struct call *c, struct cache_obj *o);
+
 /* ---- reading ---- */
 enum step serve_get(struct call *c);
 enum step serve_list(struct call *c);
@@ -335,10 +338,12 @@ enum step collection_delete(struct call *c);
 enum step police_role(struct call *c);
 enum step police_binding(struct call *c);
 
-/* crd.c */
+/* crd.c, crd_status.c */
 int crds_open(struct crds **ret, struct api *a);
 void crds_close(struct crds *cs);
-enum step crd_prepare(struct call *c);
+enum step crd_prepare(struct call *c);         /* of a definition that is written */
+enum step crd_delete_prepare(struct call *c);  /* of one that is marked as going */
+enum step crd_serve(struct call *c);           /* of a request about custom objects */
 bool crd_ending(const struct call *c);         /* no more objects of it are made */
 
 /* csr.c */

@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crd - CustomResourceDefinitions: a definition that can be served is, from the moment
- * its write is in the cache; what it says about itself (status) is written with it. One
- * that goes away takes its objects along first.
+ * crd - CustomResourceDefinitions: an established one is served from the moment its write
+ * is in the cache. Its objects' watches end when its spec changes, as what they show would.
+ * One that goes away takes its objects along first, and leaves its names to others.
  *
  *   served -> deleting: its objects are deleted -> none left: its finalizer -> gone
  *
- * Source: apiextensions-apiserver pkg/apiserver, pkg/controller/{status,establish,finalizer}.
+ * Source: apiextensions pkg/apiserver/customresource_handler.go, pkg/controller/finalizer.
  */
 #define LOG_MODULE "api"
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/call.h"
-#include "base/env.h"
+#include "api/crd.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "kinds/kinds_custom.h"
 
-#define FINALIZER "customresourcecleanup.apiextensions.k8s.io"
-#define AT_ONCE   64u
+#define AT_ONCE  64u
+#define RETRY_MS 1000
 
 struct cleanup {
 	struct list link;
 	struct crds *crds;
 	struct cache_observer *obs;
 	struct loop_task task;
-	const struct kinds_kind *kind;     /* a reference; NULL: no version was ever served */
+	struct loop_timer again;           /* after a failure */
+	const struct kinds_kind *kind;     /* a reference; NULL: it was never established */
 	unsigned running;
 	bool last;                         /* the finalizer is being dropped */
+	bool failed;                       /* something of this turn did */
 	char name[];
 };
 
@@ -36,104 +37,15 @@ struct crds {
 	struct api *api;
 	struct cache_observer *obs;
 	struct list cleanups;
+	struct map waiting;                /* definitions whose names others have: name -> crds */
 };
-
-/* ---- the write: names, conditions, stored versions ---- */
-
-static yyjson_mut_val *find_condition(yyjson_mut_val *list, const char *type)
-{
-	yyjson_mut_arr_iter it;
-	yyjson_mut_val *v;
-
-	yyjson_mut_arr_iter_init(list, &it);
-	while ((v = yyjson_mut_arr_iter_next(&it)))
-		if (yyjson_mut_equals_str(yyjson_mut_obj_get(v, "type"), type))
-			return v;
-	return NULL;
-}
-
-static bool set_condition(struct call *c, const char *type, bool ok, const char *reason, const char *message)
-{
-	yyjson_mut_val *list = doc_marr(c->doc, c->obj, "status.conditions"), *v;
-	const char *status = ok ? "True" : "False", *was;
-	char now[TEXT_TIME_MAX];
-
-	v = list ? find_condition(list, type) : NULL;
-	if (!v)
-		v = list ? yyjson_mut_arr_add_obj(c->doc, list) : NULL;
-	if (!v)
-		return false;
-	was = doc_mstr(v, "status");
-	text_time(now, env_wall_us());
-	if ((!was || strcmp(was, status)) && !doc_mset_str(c->doc, v, "lastTransitionTime", now))
-		return false;
-	return doc_mset_str(c->doc, v, "type", type) && doc_mset_str(c->doc, v, "status", status) &&
-		doc_mset_str(c->doc, v, "reason", reason) && doc_mset_str(c->doc, v, "message", message);
-}
-
-static bool add_stored_version(struct call *c)
-{
-	yyjson_mut_val *list = doc_marr(c->doc, c->obj, "status.storedVersions"), *v, *s;
-	yyjson_mut_arr_iter it, have;
-	const char *name = NULL;
-
-	yyjson_mut_arr_iter_init(doc_mget(c->obj, "spec.versions"), &it);
-	while ((v = yyjson_mut_arr_iter_next(&it)))
-		if (doc_mbool(v, "storage", false))
-			name = doc_mstr(v, "name");
-	if (!list || !name)
-		return list != NULL;
-	yyjson_mut_arr_iter_init(list, &have);
-	while ((s = yyjson_mut_arr_iter_next(&have)))
-		if (yyjson_mut_equals_str(s, name))
-			return true;
-	return yyjson_mut_arr_add_strcpy(c->doc, list, name);
-}
-
-static bool add_finalizer(struct call *c)
-{
-	yyjson_mut_val *list = doc_marr(c->doc, c->obj, "metadata.finalizers"), *v;
-	yyjson_mut_arr_iter it;
-
-	yyjson_mut_arr_iter_init(list, &it);
-	while ((v = yyjson_mut_arr_iter_next(&it)))
-		if (yyjson_mut_equals_str(v, FINALIZER))
-			return true;
-	return list && yyjson_mut_arr_add_str(c->doc, list, FINALIZER);
-}
-
-enum step crd_prepare(struct call *c)
-{
-	struct err e = { 0 };
-	yyjson_val *frozen;
-	yyjson_mut_val *names;
-	bool ok;
-	int rc;
-
-	if (*c->sub)
-		return STEP_NEXT;
-	frozen = doc_freeze(c->arena, c->obj);
-	if (!frozen)
-		return fail_err(c, -ERR_SIZE, NULL);
-	rc = kinds_custom_check(frozen, &e);
-	if (rc == -ERR_BAD_REQUEST)
-		return STEP_NEXT;      /* validation says what is wrong, field by field */
-	if (rc && rc != -ERR_CONFLICT)
-		return fail_err(c, rc, &e);
-	names = yyjson_mut_val_mut_copy(c->doc, doc_mget(c->obj, "spec.names"));
-	ok = set_condition(c, "NamesAccepted", !rc, rc ? "NameConflict" : "NoConflicts", rc ? e.msg : "no conflicts found") &&
-		set_condition(c, "Established", !rc, rc ? "NotAccepted" : "InitialNamesAccepted",
-			rc ? "not all names are accepted" : "the initial names have been accepted") &&
-		(rc || (names && doc_mset(c->doc, c->obj, "status.acceptedNames", names))) && add_stored_version(c) &&
-		(!c->creating || add_finalizer(c));
-	return ok ? STEP_NEXT : fail_err(c, -ERR_SIZE, NULL);
-}
 
 /* ---- the end of a definition ---- */
 
 static void cleanup_free(struct cleanup *cu)
 {
 	loop_defer_cancel(cu->crds->api->loop, &cu->task);
+	loop_timer_stop(&cu->again);
 	if (cu->obs)
 		cache_unobserve(cu->obs);
 	if (cu->kind)
@@ -149,20 +61,25 @@ static void cleanup_done(void *arg, int status, const struct blob *body)
 	struct cleanup *cu = arg;
 
 	cu->running--;
-	if (cu->last && status >= 300 && status != 404) {
-		cu->last = false;
-		if (status != 409)
-			log_error("definition %s: its finalizer stays: %d", cu->name, status);
+	if (status >= 300 && status != 404 && status != 409) {
+		log_error("definition %s: %s: %d; trying again", cu->name,
+			cu->last ? "its finalizer stays" : "an object stays", status);
+		cu->failed = true;
 	}
-	loop_defer(cu->crds->api->loop, &cu->task, cleanup_turn, cu);
+	cu->last = false;
+	if (!cu->failed)
+		loop_defer(cu->crds->api->loop, &cu->task, cleanup_turn, cu);
+	else if (!cu->running)
+		loop_timer_set(&cu->again, RETRY_MS);
 }
+
+static const char *const itself_groups[] = { "system:masters", NULL };
+static const struct user itself = { .name = "system:apiserver", .groups = itself_groups };
 
 static int send(struct cleanup *cu, const char *method, const char *path, const char *body)
 {
-	static const char *const groups[] = { "system:masters", NULL };
-	static const struct user user = { .name = "system:apiserver", .groups = groups };
 	struct api_call q = { .method = method, .path = path, .body = body, .body_len = body ? strlen(body) : 0,
-		.user = &user, .content_type = body ? "application/merge-patch+json" : NULL };
+		.user = &itself, .content_type = body ? "application/merge-patch+json" : NULL };
 	int rc = api_call_trusted(cu->crds->api, &q, cleanup_done, cu);
 
 	if (!rc)
@@ -196,7 +113,7 @@ static void drop_finalizer(struct cleanup *cu, struct cache_obj *crd)
 	yyjson_arr_foreach(doc_get(cache_tree(crd), "metadata.finalizers"), i, max, it) {
 		const char *s = yyjson_get_str(it);
 
-		if (!s || !strcmp(s, FINALIZER))
+		if (!s || !strcmp(s, CRD_FINALIZER))
 			continue;
 		if (!first)
 			buf_addc(&body, ',');
@@ -209,6 +126,17 @@ static void drop_finalizer(struct cleanup *cu, struct cache_obj *crd)
 		cu->last = true;
 }
 
+static bool has_finalizer(struct cache_obj *crd)
+{
+	yyjson_val *it;
+	size_t i, max;
+
+	yyjson_arr_foreach(doc_get(cache_tree(crd), "metadata.finalizers"), i, max, it)
+		if (yyjson_equals_str(it, CRD_FINALIZER))
+			return true;
+	return false;
+}
+
 static void cleanup_turn(void *arg)
 {
 	struct cleanup *cu = arg;
@@ -217,7 +145,8 @@ static void cleanup_turn(void *arg)
 
 	if (cu->running || cu->last)
 		return;
-	if (!crd || !crd->deleting) {
+	cu->failed = false;
+	if (!crd || !crd->deleting || !has_finalizer(crd)) {
 		cleanup_free(cu);
 		return;
 	}
@@ -250,16 +179,17 @@ static void begin_cleanup(struct crds *cs, struct cache_obj *crd)
 {
 	yyjson_val *v = cache_tree(crd);
 	const char *group = doc_str(v, "spec.group"), *plural = doc_str(v, "spec.names.plural");
-	const struct kinds_kind *k = NULL;
-	size_t n = strlen(crd->name), i, max;
+	BUF_AUTO struct buf store = { 0 };
+	const struct kinds_kind *k;
+	size_t n = strlen(crd->name);
 	struct cleanup *cu;
-	yyjson_val *it;
 
-	yyjson_arr_foreach(doc_get(v, "spec.versions"), i, max, it)
-		if (!k && group && plural && doc_str(it, "name"))
-			k = kinds_by_resource(group, doc_str(it, "name"), plural);
-	if ((k && !k->custom) || find_cleanup(cs, crd->name))
+	if (find_cleanup(cs, crd->name))
 		return;
+	buf_printf(&store, "%s/%s", group ? group : "", plural ? plural : "");
+	k = store.failed ? NULL : kinds_by_store(store.p);
+	if (k && (!k->custom || strcmp(kinds_custom_of(k)->name, crd->name)))
+		k = NULL;      /* the names are another's: nothing of its own was ever stored */
 	cu = calloc(1, sizeof(*cu) + n + 1);
 	if (!cu)
 		return;
@@ -267,31 +197,120 @@ static void begin_cleanup(struct crds *cs, struct cache_obj *crd)
 	cu->crds = cs;
 	cu->kind = k ? kinds_ref(k) : NULL;
 	list_add_tail(&cs->cleanups, &cu->link);
+	loop_timer_init(&cu->again, cs->api->loop, cleanup_turn, cu);
 	cu->obs = k ? cache_observe(cs->api->cache, k->store, false, on_object, cu) : NULL;
 	loop_defer(cs->api->loop, &cu->task, cleanup_turn, cu);
 }
 
 /* ---- the registry follows the cache ---- */
 
+static const char *condition(yyjson_val *crd, const char *type)
+{
+	yyjson_val *v;
+	size_t i, n;
+
+	yyjson_arr_foreach(doc_get(crd, "status.conditions"), i, n, v)
+		if (yyjson_equals_str(yyjson_obj_get(v, "type"), type))
+			return doc_str(v, "status") ? doc_str(v, "status") : "";
+	return "";
+}
+
+/* Those who watch objects of a definition begin again, with what it is now. */
+static void end_watches(struct crds *cs, const char *name)
+{
+	list_each(&cs->api->calls, it) {
+		struct call *c = list_entry(it, struct call, link);
+
+		if (c->kind_ref && c->drain && !strcmp(kinds_custom_of(c->kind_ref)->name, name))
+			c->drain(c);
+	}
+}
+
+static void poked(void *arg, int status, const struct blob *body)
+{
+	if (status >= 300 && status != 404 && status != 409)
+		log_warn("a definition that waits for its names was not looked at again: %d", status);
+}
+
+/* Names are free again: who waits for names is written once more, which gives them out. */
+static void poke_waiting(struct crds *cs)
+{
+	const char *name;
+	void *v;
+
+	for (size_t it = 0; map_next(&cs->waiting, &it, &name, &v);) {
+		BUF_AUTO struct buf path = { 0 };
+		struct api_call q = { .method = "PATCH", .body = "{}", .body_len = 2, .user = &itself,
+			.content_type = "application/merge-patch+json" };
+
+		buf_printf(&path, "/apis/%s/%s/%s", cs->api->k.crd->api_version, cs->api->k.crd->plural, name);
+		q.path = path.p;
+		if (path.failed || api_call_trusted(cs->api, &q, poked, cs))
+			log_warn("definition %s waits for its names and was not looked at again", name);
+	}
+}
+
+static void note_waiting(struct crds *cs, const char *name, bool waits)
+{
+	if (!waits)
+		map_del(&cs->waiting, name);
+	else if (map_put(&cs->waiting, name, cs, NULL))
+		log_warn("definition %s waits for its names: no memory to remember that", name);
+}
+
+static void serve(struct crds *cs, const struct cache_event *ev, yyjson_val *v)
+{
+	yyjson_val *was = ev->type == CACHE_MODIFIED && ev->old ? cache_tree(ev->old) : NULL;
+	bool changed = !was || !doc_equal(doc_get(v, "spec"), doc_get(was, "spec"));
+	struct err e = { 0 };
+	int64_t rev = kinds_custom_changed_rev(ev->obj->name);
+
+	if (!changed && !strcmp(condition(was, "Established"), "True") &&
+	    doc_equal(doc_get(v, "status.acceptedNames"), doc_get(was, "status.acceptedNames")))
+		return;
+	/* What was read at the start may have been changed at any time until its last write. */
+	if (changed && (was || ev->obj->rev != ev->obj->create_rev))
+		rev = ev->obj->rev;
+	if (kinds_custom_put(v, rev, &e))
+		log_warn("definition %s is not served: %s", ev->obj->name, e.msg);
+	if (was && changed)
+		end_watches(cs, ev->obj->name);
+}
+
 static void on_definition(void *arg, const struct cache_event *ev)
 {
 	struct crds *cs = arg;
-	struct err e = { 0 };
 	yyjson_val *v = cache_tree(ev->obj);
 
 	if (ev->type == CACHE_DELETED) {
 		struct cleanup *cu = find_cleanup(cs, ev->obj->name);
 
 		kinds_custom_drop(ev->obj->name);
+		end_watches(cs, ev->obj->name);
+		note_waiting(cs, ev->obj->name, false);
+		poke_waiting(cs);
 		if (cu)
 			loop_defer(cs->api->loop, &cu->task, cleanup_turn, cu);
 		return;
 	}
-	if (ev->type == CACHE_ADDED || !ev->old || !doc_equal(doc_get(v, "spec"), doc_get(cache_tree(ev->old), "spec")))
-		if (kinds_custom_put(v, &e))
-			log_warn("definition %s is not served: %s", ev->obj->name, e.msg);
+	note_waiting(cs, ev->obj->name, strcmp(condition(v, "NamesAccepted"), "True") != 0);
+	if (!strcmp(condition(v, "Established"), "True"))
+		serve(cs, ev, v);
 	if (ev->obj->deleting)
 		begin_cleanup(cs, ev->obj);
+}
+
+enum step crd_serve(struct call *c)
+{
+	const struct kinds_custom *more = kinds_custom_of(c->kind);
+
+	if (more->warning)
+		call_warn(c, more->warning);
+	if (more->converts && kinds_custom_stored(c->kind) != c->kind)
+		return fail_status(c, 500, "InternalError", NULL, 0, "conversion webhook for %s, Kind=%s failed: webhooks are not "
+			"called by this release; use %s, in which the objects are stored", c->kind->api_version, c->kind->kind,
+			kinds_custom_stored(c->kind)->api_version);
+	return STEP_NEXT;
 }
 
 bool crd_ending(const struct call *c)
@@ -326,6 +345,7 @@ void crds_close(struct crds *cs)
 	list_each(&cs->cleanups, it)
 		cleanup_free(list_entry(it, struct cleanup, link));
 	cache_unobserve(cs->obs);
+	map_finish(&cs->waiting);
 	kinds_custom_clear();
 	free(cs);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * discovery - which groups, versions and resources there are: aggregated (one document
- * for all, with an ETag) and classic (one for each level). Made of the kinds' table,
- * once per generation of it.
- * Source: KEP-3352; apimachinery pkg/apis/meta/v1 (APIGroup, APIResourceList),
+ * for all, with an ETag) and classic (one for each level). Made of the kinds' table when
+ * asked for, once per generation of it, in one pass: kinds come group by group, version by
+ * version, the preferred ones first.
+ * Source: KEP-3352 (v2beta1 is not served any more, as since 1.33); apimachinery pkg/apis/meta/v1 (APIGroup, APIResourceList),
  * k8s.io/api/apidiscovery/v2.
  */
 #include <stdlib.h>
@@ -95,25 +96,15 @@ static void names(struct buf *b, const char *key, const char *const *v)
 	buf_addc(b, ']');
 }
 
-/* The first version of a group in the table is its preferred one. */
-static bool first_of_group(const struct kinds_kind *k)
+/* Whether k begins a group, or a version of one, after last (NULL: nothing). */
+static bool new_group(const struct kinds_kind *last, const struct kinds_kind *k)
 {
-	const struct kinds_kind *o;
-
-	for (size_t it = 0; kinds_next(&it, &o);)
-		if (!strcmp(o->group, k->group))
-			return o == k;
-	return false;
+	return !last || strcmp(last->group, k->group);
 }
 
-static bool first_of_version(const struct kinds_kind *k)
+static bool new_version(const struct kinds_kind *last, const struct kinds_kind *k)
 {
-	const struct kinds_kind *o;
-
-	for (size_t it = 0; kinds_next(&it, &o);)
-		if (!strcmp(o->group, k->group) && !strcmp(o->version, k->version))
-			return o == k;
-	return false;
+	return new_group(last, k) || strcmp(last->version, k->version);
 }
 
 /* ---- aggregated ---- */
@@ -140,90 +131,68 @@ static void aggregated_resource(struct buf *b, const struct kinds_kind *k)
 	buf_adds(b, k->sub_count ? "]}" : "}");
 }
 
-static void aggregated_version(struct buf *b, const struct kinds_kind *first)
+static void aggregated(struct buf *b, bool core)
 {
-	const struct kinds_kind *k;
-	bool any = false;
+	const struct kinds_kind *k, *last = NULL;
 
-	buf_printf(b, "{\"version\":\"%s\",\"resources\":[", first->version);
+	buf_adds(b, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\",\"metadata\":{},"
+		"\"items\":[");
 	for (size_t it = 0; kinds_next(&it, &k);) {
-		if (strcmp(k->group, first->group) || strcmp(k->version, first->version))
+		if (!*k->group != core)
 			continue;
-		if (any)
+		if (last)
+			buf_adds(b, !new_version(last, k) ? "," : "],\"freshness\":\"Current\"}");
+		if (new_group(last, k)) {
+			buf_adds(b, last ? "]},{\"metadata\":{" : "{\"metadata\":{");
+			if (!core)
+				buf_printf(b, "\"name\":\"%s\"", k->group);
+			buf_adds(b, "},\"versions\":[");
+		} else if (new_version(last, k)) {
 			buf_addc(b, ',');
-		any = true;
-		aggregated_resource(b, k);
-	}
-	buf_adds(b, "],\"freshness\":\"Current\"}");
-}
-
-static void aggregated(struct buf *b, bool core, const char *version)
-{
-	const struct kinds_kind *g, *k;
-	bool any = false;
-
-	buf_printf(b, "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/%s\",\"metadata\":{},"
-		"\"items\":[", version);
-	for (size_t it = 0; kinds_next(&it, &g);) {
-		bool inner = false;
-
-		if (!*g->group != core || !first_of_group(g))
-			continue;
-		buf_adds(b, any ? ",{\"metadata\":{" : "{\"metadata\":{");
-		any = true;
-		if (!core)
-			buf_printf(b, "\"name\":\"%s\",", g->group);
-		buf_adds(b, "\"creationTimestamp\":null},\"versions\":[");
-		for (size_t jt = 0; kinds_next(&jt, &k);) {
-			if (strcmp(k->group, g->group) || !first_of_version(k))
-				continue;
-			if (inner)
-				buf_addc(b, ',');
-			inner = true;
-			aggregated_version(b, k);
 		}
-		buf_adds(b, "]}");
+		if (new_version(last, k))
+			buf_printf(b, "{\"version\":\"%s\",\"resources\":[", k->version);
+		aggregated_resource(b, k);
+		last = k;
 	}
-	buf_adds(b, "]}");
+	buf_adds(b, last ? "],\"freshness\":\"Current\"}]}]}" : "]}");
 }
 
 /* ---- classic ---- */
 
-static void group_body(struct buf *b, const char *group, bool alone)
+static void group_end(struct buf *b, const struct kinds_kind *first)
 {
-	const struct kinds_kind *k;
-	const char *preferred = "";
-	bool any = false;
+	buf_printf(b, "],\"preferredVersion\":{\"groupVersion\":\"%s\",\"version\":\"%s\"}}", first->api_version, first->version);
+}
 
-	buf_addc(b, '{');
-	if (alone)
-		buf_adds(b, "\"kind\":\"APIGroup\",\"apiVersion\":\"v1\",");
-	buf_printf(b, "\"name\":\"%s\",\"versions\":[", group);
+/* The versions of one group, or of all but core's (only NULL), group by group. */
+static void group_bodies(struct buf *b, const char *only)
+{
+	const struct kinds_kind *k, *last = NULL, *first = NULL;
+
 	for (size_t it = 0; kinds_next(&it, &k);) {
-		if (strcmp(k->group, group) || !first_of_version(k))
+		if (only ? strcmp(k->group, only) != 0 : !*k->group)
 			continue;
-		if (!any)
-			preferred = k->version;
-		buf_printf(b, "%s{\"groupVersion\":\"%s\",\"version\":\"%s\"}", any ? "," : "", k->api_version, k->version);
-		any = true;
+		if (new_group(last, k)) {
+			if (first)
+				group_end(b, first);
+			first = k;
+			buf_printf(b, "%s\"name\":\"%s\",\"versions\":[", only ? "" : last ? ",{" : "{", k->group);
+		} else if (new_version(last, k)) {
+			buf_addc(b, ',');
+		}
+		if (new_version(last, k))
+			buf_printf(b, "{\"groupVersion\":\"%s\",\"version\":\"%s\"}", k->api_version, k->version);
+		last = k;
 	}
-	buf_printf(b, "],\"preferredVersion\":{\"groupVersion\":\"%s/%s\",\"version\":\"%s\"}}", group, preferred, preferred);
+	if (first)
+		group_end(b, first);
 }
 
 static void groups(struct buf *b)
 {
-	const struct kinds_kind *k;
-	bool any = false;
-
 	buf_adds(b, "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[");
-	for (size_t it = 0; kinds_next(&it, &k);) {
-		if (!*k->group || !first_of_group(k))
-			continue;
-		if (any)
-			buf_addc(b, ',');
-		any = true;
-		group_body(b, k->group, false);
-	}
+	group_bodies(b, NULL);
 	buf_adds(b, "]}");
 }
 
@@ -282,7 +251,7 @@ static void root_paths(struct buf *b)
 	static const char *const fixed[] = { "/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/apis/" };
 	static const char *const last[] = { "/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3",
 		"/openid/v1/jwks", "/readyz", "/version" };
-	const struct kinds_kind *k;
+	const struct kinds_kind *k, *before = NULL;
 
 	buf_adds(b, "{\"paths\":[");
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
@@ -290,10 +259,11 @@ static void root_paths(struct buf *b)
 	for (size_t it = 0; kinds_next(&it, &k);) {
 		if (!*k->group)
 			continue;
-		if (first_of_group(k))
+		if (new_group(before, k))
 			buf_printf(b, ",\"/apis/%s\"", k->group);
-		if (first_of_version(k))
+		if (new_version(before, k))
 			buf_printf(b, ",\"/apis/%s\"", k->api_version);
+		before = k;
 	}
 	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
 		buf_printf(b, ",\"%s\"", last[i]);
@@ -354,7 +324,7 @@ static enum step send_page(struct call *c, const char *what, make_fn *make, cons
 
 static void make_aggregated(struct buf *b, const struct api *a, const char *x, const char *y)
 {
-	aggregated(b, !strcmp(x, "api"), y);
+	aggregated(b, !strcmp(x, "api"));
 }
 
 static void make_classic(struct buf *b, const struct api *a, const char *x, const char *y)
@@ -367,7 +337,8 @@ static void make_classic(struct buf *b, const struct api *a, const char *x, cons
 
 static void make_group(struct buf *b, const struct api *a, const char *x, const char *y)
 {
-	group_body(b, x, true);
+	buf_adds(b, "{\"kind\":\"APIGroup\",\"apiVersion\":\"v1\",");
+	group_bodies(b, x);
 }
 
 static void make_resources(struct buf *b, const struct api *a, const char *x, const char *y)
@@ -382,20 +353,14 @@ static void make_root(struct buf *b, const struct api *a, const char *x, const c
 
 static enum step top(struct call *c, const char *which)
 {
-	const char *what;
+	const char *what = arena_printf(c->arena, "%s v2", which);
 
-	for (unsigned i = 0; i < 2; i++) {
-		const char *v = i ? "v2beta1" : "v2", *type;
-
-		if (!accept_prefers(c, "application/json", "APIGroupDiscoveryList", v))
-			continue;
-		what = arena_printf(c->arena, "%s %s", which, v);
-		type = arena_printf(c->arena, "application/json;g=apidiscovery.k8s.io;v=%s;as=APIGroupDiscoveryList", v);
-		if (!what || !type)
-			return fail_err(c, -ERR_SIZE, NULL);
-		return send_page(c, what, make_aggregated, which, v, type);
-	}
-	return send_page(c, which, make_classic, which, NULL, "application/json");
+	if (!what)
+		return fail_err(c, -ERR_SIZE, NULL);
+	if (!accept_prefers(c, "application/json", "APIGroupDiscoveryList", "v2"))
+		return send_page(c, which, make_classic, which, NULL, "application/json");
+	c->cache_control = "public";
+	return send_page(c, what, make_aggregated, which, NULL, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
 }
 
 enum step discovery_serve(struct call *c, const char *path)

@@ -21,10 +21,8 @@ enum step load_current(struct call *c, bool *ret_found)
 	if (!o)
 		return STEP_NEXT;
 	c->cur = cache_obj_ref(o);
-	c->old = shape_copy(c, cache_tree(o));
-	if (!c->old || convert(c, api_stored_as(c->api, c->kind), c->kind, &c->old))
-		return fail_err(c, -ERR_SIZE, NULL);
-	return STEP_NEXT;
+	c->old = convert_stored(c, o);
+	return c->old ? STEP_NEXT : fail_err(c, -ERR_SIZE, NULL);
 }
 
 static enum step check_namespace(struct call *c, yyjson_mut_val *obj)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/call.h"
 #include "api/openapi.h"
@@ -17,17 +18,44 @@
 #define V2_PROTO "v2 as protobuf"
 #define V2_PROTO_TYPE "application/com.github.proto-openapi.spec.v2"
 
+static void doc_free(struct openapi_doc *d)
+{
+	if (d)
+		blob_unref(d->body);
+	free(d);
+}
+
 void openapi_forget(struct openapi *o)
 {
 	const char *key;
 	void *v;
 
-	for (size_t it = 0; map_next(&o->docs, &it, &key, &v);) {
-		blob_unref(((struct openapi_doc *)v)->body);
-		free(v);
-	}
+	for (size_t it = 0; map_next(&o->docs, &it, &key, &v);)
+		doc_free(v);
 	map_finish(&o->docs);
 	o->docs = (struct map){ 0 };
+}
+
+static bool is_v2(const char *path)
+{
+	return !strcmp(path, "v2") || !strcmp(path, V2_PROTO);
+}
+
+/* Documents of versions that are no longer served are not kept. */
+static void forget_gone(struct openapi *o)
+{
+	const char *key;
+	uint64_t stamp;
+	void *v;
+
+	if (o->generation == kinds_generation())
+		return;
+	o->generation = kinds_generation();
+	for (size_t it = 0; map_next(&o->docs, &it, &key, &v);)
+		if (!is_v2(key) && kinds_openapi_v3_stamp(key, &stamp)) {
+			map_del(&o->docs, key);
+			doc_free(v);
+		}
 }
 
 static struct openapi_doc *load(struct call *c, const char *path)
@@ -35,38 +63,38 @@ static struct openapi_doc *load(struct call *c, const char *path)
 	struct openapi *o = &c->api->openapi;
 	struct openapi_doc *d;
 	BUF_AUTO struct buf b = { 0 };
+	uint64_t stamp = kinds_generation();
 	uint8_t sum[32];
+	void *old = NULL;
 
-	if (o->generation != kinds_generation()) {
-		openapi_forget(o);
-		o->generation = kinds_generation();
-	}
+	forget_gone(o);
+	if (!is_v2(path) && kinds_openapi_v3_stamp(path, &stamp))
+		return NULL;
 	d = map_get(&o->docs, path);
-	if (d)
+	if (d && d->stamp == stamp)
 		return d;
-	if (!strcmp(path, "v2") ? kinds_openapi_v2(&b) : !strcmp(path, V2_PROTO) ? kinds_openapi_v2_proto(&b) :
-	    kinds_openapi_v3(&b, path))
+	if (!strcmp(path, "v2") ? kinds_openapi_v2(&b) : is_v2(path) ? kinds_openapi_v2_proto(&b) : kinds_openapi_v3(&b, path))
 		return NULL;
 	d = calloc(1, sizeof(*d));
-	if (!d || b.failed || !(d->body = blob_new(b.p, b.len)) || map_put(&o->docs, path, d, NULL)) {
-		if (d)
-			blob_unref(d->body);
-		free(d);
+	if (!d || b.failed || !(d->body = blob_new(b.p, b.len)) || map_put(&o->docs, path, d, &old)) {
+		doc_free(d);
 		return NULL;
 	}
+	doc_free(old);
+	d->stamp = stamp;
 	text_sha256(sum, b.p, b.len);
 	text_hex(d->hash, sum, 16);
 	return d;
 }
 
-/* The index's hashes are of the program and the table, not of the documents: those
- * would all have to be made to tell them. */
-static void index_hash(char out[33], const char *path)
+/* The index's hashes are of the program and of what a document is made of, not of the
+ * documents: those would all have to be made to tell them. */
+static void index_hash(char out[33], const char *path, uint64_t stamp)
 {
 	char text[320];
 	uint8_t sum[32];
 
-	snprintf(text, sizeof(text), "%s %s %llu", path, SAMPAN_OPENAPI_SEED, (unsigned long long)kinds_generation());
+	snprintf(text, sizeof(text), "%s %s %llx", path, SAMPAN_OPENAPI_SEED, (unsigned long long)stamp);
 	text_sha256(sum, text, strlen(text));
 	text_hex(out, sum, 16);
 }
@@ -75,13 +103,14 @@ static enum step serve_index(struct call *c)
 {
 	struct buf b = { 0 };
 	const char *path;
+	uint64_t stamp;
 	bool any = false;
 
 	buf_adds(&b, "{\"paths\":{");
-	for (size_t it = 0; kinds_openapi_v3_next(&it, &path);) {
+	for (size_t it = 0; kinds_openapi_v3_next(&it, &path, &stamp);) {
 		char hash[33];
 
-		index_hash(hash, path);
+		index_hash(hash, path, stamp);
 		buf_printf(&b, "%s\"%s\":{\"serverRelativeURL\":\"/openapi/v3/%s?hash=%s\"}", any ? "," : "", path, path, hash);
 		any = true;
 	}
@@ -89,21 +118,36 @@ static enum step serve_index(struct call *c)
 	return reply_buf(c, 200, &b, "application/json");
 }
 
+/* A document that a hash names is good for a year. */
+static void expires(struct call *c)
+{
+	time_t at = (time_t)call_now_s() + 365 * 86400;
+	char text[40];
+	struct tm tm;
+
+	if (c->http && gmtime_r(&at, &tm) && strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm))
+		http_set_header(c->http, "expires", text);
+}
+
 static enum step send_doc(struct call *c, const char *path)
 {
 	const char *asked = param(c, "hash"), *known;
 	struct openapi_doc *d;
 	char hash[33];
+	uint64_t stamp;
 	BUF_AUTO struct buf etag = { 0 };
 
-	if (asked && *asked && strncmp(path, "v2", 2) && c->http) {
-		index_hash(hash, path);
+	if (asked && *asked && !kinds_openapi_v3_stamp(path, &stamp)) {
+		index_hash(hash, path, stamp);
 		if (strcmp(asked, hash)) {
 			const char *to = arena_printf(c->arena, "/openapi/v3/%s?hash=%s", path, hash);
 
-			http_set_header(c->http, "location", to ? to : "/openapi/v3");
+			if (c->http)
+				http_set_header(c->http, "location", to ? to : "/openapi/v3");
 			return reply_bytes(c, 301, blob_new("", 0), "text/plain; charset=utf-8");
 		}
+		c->cache_control = "public, immutable";
+		expires(c);
 	}
 	d = load(c, path);
 	if (!d)

@@ -9,7 +9,11 @@
 /* Part of the hashes that name documents: raise it when what they are made by changes. */
 #define SAMPAN_OPENAPI_SEED "1"
 
-struct openapi_doc { struct blob *body; char hash[33]; };
+struct openapi_doc {
+	uint64_t stamp;        /* of what it was made of */
+	struct blob *body;
+	char hash[33];
+};
 struct openapi {
 	uint64_t generation;
 	struct map docs;       /* "apis/apps/v1" or "v2" -> struct openapi_doc */

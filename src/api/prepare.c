@@ -11,8 +11,11 @@ enum step stage_prepare(struct call *c)
 {
 	const char *sub = *c->sub ? c->sub : NULL;
 
-	if (c->verb == VERB_DELETE)
-		return sub && !strcmp(sub, "eviction") ? eviction_prepare(c) : delete_prepare(c);
+	if (c->verb == VERB_DELETE) {
+		enum step step = sub && !strcmp(sub, "eviction") ? eviction_prepare(c) : delete_prepare(c);
+
+		return step == STEP_NEXT && c->kind == c->api->k.crd ? crd_delete_prepare(c) : step;
+	}
 	if (kinds_prepare(c->doc, c->arena, c->kind, sub, c->obj, c->old))
 		return fail_err(c, -ERR_SIZE, NULL);
 	if (c->kind == c->api->k.crd) {

@@ -15,7 +15,7 @@ void reply_headers(struct call *c, const char *content_type)
 	struct http_req *r = c->http;
 
 	http_set_header(r, "content-type", content_type);
-	http_set_header(r, "cache-control", c->out_public ? "public, max-age=3600" : "no-cache, private");
+	http_set_header(r, "cache-control", c->cache_control ? c->cache_control : "no-cache, private");
 	if (c->audit_id)
 		http_set_header(r, "audit-id", c->audit_id);
 	warn_headers(c);

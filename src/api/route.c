@@ -81,6 +81,14 @@ static const char *selected_name(struct call *c)
 	return s;
 }
 
+static const struct kinds_kind *unserved(struct call *c)
+{
+	const char *store = arena_printf(c->arena, "%s/%s", c->group, c->resource);
+	const struct kinds_kind *k = store ? kinds_by_store(store) : NULL;
+
+	return k && k->custom && !strcmp(k->version, c->version) ? k : NULL;
+}
+
 static void resource(struct call *c, struct route *r, size_t i)
 {
 	bool watch_path = false;
@@ -108,6 +116,8 @@ static void resource(struct call *c, struct route *r, size_t i)
 	if (i + 3 < r->n)
 		c->tail = r->raw[i + 3];
 	c->kind = kinds_by_resource(c->group, c->version, c->resource);
+	if (!c->kind && c->trusted)    /* what is no longer served is still cleaned up */
+		c->kind = unserved(c);
 	if (c->kind && c->kind->custom)
 		c->kind_ref = kinds_ref(c->kind);
 	sub = c->kind && *c->sub ? kinds_sub(c->kind, c->sub) : NULL;

@@ -50,6 +50,7 @@ enum step stage_serve(struct call *c)
 {
 	const struct kinds_kind *k = c->kind;
 	const struct kinds_type *t;
+	enum step step;
 	uint8_t verbs;
 
 	if (!c->is_resource)
@@ -73,6 +74,8 @@ enum step stage_serve(struct call *c)
 	if (k->custom && c->verb == VERB_CREATE && crd_ending(c))
 		return fail_status(c, 405, "MethodNotAllowed", NULL, 0,
 			"create is not supported on resources of kind \"%s\": its definition is terminating", call_resource(c));
+	if (k->custom && (step = crd_serve(c)) != STEP_NEXT)
+		return step;
 	c->scale = c->subdef && !strcmp(c->sub, "scale");
 	t = k->type;
 	if (c->subdef && c->subdef->kind)

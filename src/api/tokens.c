@@ -347,10 +347,10 @@ enum step oidc_serve(struct call *c, bool jwks)
 			buf_finish(&b);
 			return fail_text(c, 404, "404 page not found\n");
 		}
-		c->out_public = true;
+		c->cache_control = "public, max-age=3600";
 		return reply_buf(c, 200, &b, "application/jwk-set+json");
 	}
-	c->out_public = true;
+	c->cache_control = "public, max-age=3600";
 	buf_adds(&b, "{\"issuer\":");
 	buf_add_json(&b, c->api->issuer, strlen(c->api->issuer));
 	buf_printf(&b, ",\"jwks_uri\":\"https://%s/openid/v1/jwks\",\"response_types_supported\":[\"id_token\"],"

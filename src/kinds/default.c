@@ -2,7 +2,7 @@
 /*
  * Defaulting: an object is walked once along its type's tree of members that
  * have defaults; each node's rules run in the order of data/defaults.tsv.
- * Custom kinds carry their defaults in their schema and are walked along that.
+ * Custom kinds carry their defaults in their schema (schema_default.c).
  *
  * Runs on each write, before admission and again after it, so rules only fill
  * what is unset: a second run changes nothing.
@@ -13,6 +13,7 @@
 #include "kinds/default_table.h"
 #include "kinds/kinds_priv.h"
 #include "kinds/normal.h"
+#include "kinds/schema.h"
 
 /* The member at the end of path and its field; NULL when a parent is unset. */
 static yyjson_mut_val *lookup(const struct kinds_type *t, yyjson_mut_val *v, const char *path,
@@ -139,59 +140,6 @@ static void walk(struct default_run *r, const struct kinds_type *t, yyjson_mut_v
 	}
 }
 
-static void custom_object(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *v);
-
-static void custom_value(struct default_run *r, const struct kinds_field *f, yyjson_mut_val *v)
-{
-	if (f->value != KV_OBJECT || !f->type)
-		return;
-	if (f->card == KC_LIST) {
-		yyjson_mut_arr_iter it;
-		yyjson_mut_val *item;
-		yyjson_mut_arr_iter_init(v, &it);
-		while ((item = yyjson_mut_arr_iter_next(&it)))
-			custom_object(r, f->type, item);
-	} else if (f->card == KC_ONE) {
-		custom_object(r, f->type, v);
-	} else if (yyjson_mut_is_obj(v)) {
-		yyjson_mut_obj_iter it;
-		yyjson_mut_val *key;
-		yyjson_mut_obj_iter_init(v, &it);
-		while ((key = yyjson_mut_obj_iter_next(&it)))
-			custom_object(r, f->type, yyjson_mut_obj_iter_get_val(key));
-	}
-}
-
-static void custom_object(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *v)
-{
-	if (!yyjson_mut_is_obj(v))
-		return;
-	for (size_t i = 0; i < t->field_count && !r->full; i++) {
-		const struct kinds_field *f = &t->fields[i];
-		yyjson_mut_val *m = yyjson_mut_obj_get(v, f->name);
-		if (!m && f->dflt) {
-			yyjson_doc *doc;
-			if (doc_parse(r->a, f->dflt, strlen(f->dflt), &doc, NULL) ||
-			    !normal_put(r->d, t, v, f->name,
-					yyjson_val_mut_copy(r->d, yyjson_doc_get_root(doc)))) {
-				r->full = true;
-				return;
-			}
-			m = yyjson_mut_obj_get(v, f->name);
-		}
-		if (m)
-			custom_value(r, f, m);
-	}
-	if (!t->items)
-		return;
-	yyjson_mut_obj_iter it;
-	yyjson_mut_val *key;
-	yyjson_mut_obj_iter_init(v, &it);
-	while ((key = yyjson_mut_obj_iter_next(&it)))
-		if (!normal_field(t, yyjson_mut_get_str(key), yyjson_mut_get_len(key)))
-			custom_value(r, t->items, yyjson_mut_obj_iter_get_val(key));
-}
-
 static const struct default_node *find_root(const char *type)
 {
 	size_t lo = 0, hi = default_root_count;
@@ -214,8 +162,7 @@ int kinds_default(yyjson_mut_doc *d, struct arena *a, const struct kinds_kind *k
 	struct default_run r = { .d = d, .a = a };
 
 	if (k->custom) {
-		if (k->type)
-			custom_object(&r, k->type, v);
+		r.full = !schema_default(d, k->type->schema, v);
 	} else {
 		const struct default_node *n = find_root(k->type->name);
 		if (n)

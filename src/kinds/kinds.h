@@ -198,9 +198,11 @@ int kinds_cells(struct buf *out, const struct kinds_kind *k, yyjson_val *v, int6
 const char *kinds_field_value(const struct kinds_kind *k, yyjson_val *v, const char *field);
 bool kinds_field_known(const struct kinds_kind *k, const char *field);
 /* OpenAPI v3 of one group-version ("apis/apps/v1", "api/v1", "version" ...), or
- * -ERR_NOT_FOUND; the index's paths; v2 of everything. JSON. */
+ * -ERR_NOT_FOUND; the index's paths; v2 of everything. JSON. A stamp changes with what
+ * the document is made of; it is that of the document until the program is another. */
 int kinds_openapi_v3(struct buf *out, const char *path);
-bool kinds_openapi_v3_next(size_t *it, const char **ret_path);
+bool kinds_openapi_v3_next(size_t *it, const char **ret_path, uint64_t *ret_stamp);
+int kinds_openapi_v3_stamp(const char *path, uint64_t *ret);
 int kinds_openapi_v2(struct buf *out);
 /* The same document as protobuf, gnostic's OpenAPIv2 message. */
 int kinds_openapi_v2_proto(struct buf *out);

@@ -26,6 +26,8 @@ void openapi_raw(struct openapi *o, const char *key, const char *json);
 /* ---- schemas (openapi_schema.c) ---- */
 /* {"$ref": ...} as the value of key, and what it refers to is noted. */
 void openapi_ref(struct openapi *o, const char *key, const struct kinds_type *t);
+/* The same as a member of the open object, beside others. */
+void openapi_ref_member(struct openapi *o, const struct kinds_type *t);
 /* Note t and all it reaches. */
 void openapi_reach(struct openapi *o, const struct kinds_type *t);
 /* All schemas noted, as members of the open object. */

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "kinds/custom.h"
 #include "kinds/openapi.h"
 
 enum { STR, INT, BOOL };
@@ -374,7 +375,7 @@ void openapi_paths(struct openapi *o, const struct kinds_kind *k)
 	struct operation op = { .kind = k, .namespaced = k->namespaced };
 	char path[1024], below[1100];
 
-	collection(o, k, kinds_type_by_gvk(k->group, k->version, k->list_kind));
+	collection(o, k, k->custom ? custom_list_type(k) : kinds_type_by_gvk(k->group, k->version, k->list_kind));
 	base_path(path, k, false);
 	if (k->verbs & KVERB_GET) {
 		snprintf(below, sizeof(below), "%s/{name}", path);

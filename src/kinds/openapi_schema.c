@@ -168,6 +168,15 @@ void openapi_ref(struct openapi *o, const char *key, const struct kinds_type *t)
 	buf_adds(o->out, "\"}");
 }
 
+void openapi_ref_member(struct openapi *o, const struct kinds_type *t)
+{
+	openapi_reach(o, t);
+	start(o, "$ref");
+	buf_printf(o->out, "\"%s", ref_prefix(o));
+	add_name(o->out, t);
+	buf_addc(o->out, '"');
+}
+
 /* The reference of an object or named scalar, without braces; false: inline. */
 static bool add_ref(struct openapi *o, const struct kinds_field *f)
 {

@@ -4,54 +4,110 @@
  */
 #include <string.h>
 
+#include "kinds/custom.h"
 #include "kinds/openapi.h"
 
 #define SECURITY "{\"BearerToken\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"authorization\"," \
 	"\"description\":\"Bearer Token authentication\"}}"
 #define PATH_MAX_LEN 400   /* of a document's name */
 
-/* The paths of the documents: "api", "api/v1", "apis", then each group and its
- * versions, and "version". n counts; the text is in buf. False past the end. */
-static bool document(size_t n, char path[PATH_MAX_LEN], const struct kinds_kind **ret_first)
+/* ---- which documents there are: "api", "apis", then each group and its versions, "version" ---- */
+
+static const struct kinds_kind *kind_at(size_t i)
 {
-	const struct kinds_kind *k, *last = NULL;
+	const struct kinds_kind *k;
 
-	*ret_first = NULL;
-	if (!n--) {
-		snprintf(path, PATH_MAX_LEN, "api");
-		return true;
-	}
-	for (size_t it = 0; kinds_next(&it, &k); last = k) {
-		bool group = !last || strcmp(last->group, k->group);
-
-		if (group && last && !*last->group && !n--) {
-			snprintf(path, PATH_MAX_LEN, "apis");
-			return true;
-		}
-		if (group && *k->group && !n--) {
-			snprintf(path, PATH_MAX_LEN, "apis/%s", k->group);
-			return true;
-		}
-		if ((group || strcmp(last->version, k->version)) && !n--) {
-			snprintf(path, PATH_MAX_LEN, "%s/%s", *k->group ? "apis" : "api", k->api_version);
-			*ret_first = k;
-			return true;
-		}
-	}
-	snprintf(path, PATH_MAX_LEN, "version");
-	return !n;
+	return kinds_next(&i, &k) ? k : NULL;
 }
 
-bool kinds_openapi_v3_next(size_t *it, const char **ret_path)
+static bool same_version(const struct kinds_kind *a, const struct kinds_kind *b)
+{
+	return !strcmp(a->group, b->group) && !strcmp(a->version, b->version);
+}
+
+/* What the document of the version of group that begins at kind i is made of, as a
+ * number: another one when a definition of it changed. Built-in kinds never do. */
+static uint64_t stamp_of(size_t i)
+{
+	const struct kinds_kind *first = kind_at(i), *k;
+	uint64_t stamp = 0;
+
+	for (; first->custom && (k = kind_at(i)) && same_version(first, k); i++) {
+		uint64_t parts[2] = { stamp, kinds_custom_of(k)->stamp };
+
+		stamp = hash_fnv64(parts, sizeof(parts));
+	}
+	return stamp;
+}
+
+/* Each kind has three places in the order: for "apis" before it, its group, its version. */
+bool kinds_openapi_v3_next(size_t *it, const char **ret_path, uint64_t *ret_stamp)
 {
 	static char path[PATH_MAX_LEN];   /* of the loop thread, until the next call */
+	const struct kinds_kind *k, *last;
+
+	*ret_path = path;
+	*ret_stamp = 0;
+	if (!*it) {
+		snprintf(path, sizeof(path), "api");
+		++*it;
+		return true;
+	}
+	for (; (k = kind_at((*it - 1) / 3)); ++*it) {
+		size_t i = (*it - 1) / 3;
+
+		last = i ? kind_at(i - 1) : NULL;
+		if ((*it - 1) % 3 == 0 && *k->group && last && !*last->group) {
+			snprintf(path, sizeof(path), "apis");
+		} else if ((*it - 1) % 3 == 1 && *k->group && (!last || strcmp(last->group, k->group))) {
+			snprintf(path, sizeof(path), "apis/%s", k->group);
+		} else if ((*it - 1) % 3 == 2 && (!last || !same_version(last, k))) {
+			snprintf(path, sizeof(path), "%s/%s", *k->group ? "apis" : "api", k->api_version);
+			*ret_stamp = stamp_of(i);
+		} else {
+			continue;
+		}
+		++*it;
+		return true;
+	}
+	snprintf(path, sizeof(path), "version");
+	return (*it)++ % 3 == 1;   /* one place after the last kind */
+}
+
+/* The first kind of a version's document; false: there is no such document. */
+static bool document(const char *path, const struct kinds_kind **ret_first, uint64_t *ret_stamp)
+{
+	const struct kinds_kind *k;
+	size_t i = 0;
+
+	*ret_first = NULL;
+	*ret_stamp = 0;
+	if (!strcmp(path, "api") || !strcmp(path, "apis") || !strcmp(path, "version"))
+		return true;
+	if (strncmp(path, "api/", 4) && strncmp(path, "apis/", 5))
+		return false;
+	bool grouped = path[3] == 's';
+
+	path += grouped ? 5 : 4;
+	for (; (k = kind_at(i)); i++) {
+		if (*k->group ? !grouped : grouped)
+			continue;
+		if (grouped && !strcmp(k->group, path))
+			return true;
+		if (!strcmp(k->api_version, path)) {
+			*ret_first = k;
+			*ret_stamp = stamp_of(i);
+			return true;
+		}
+	}
+	return false;
+}
+
+int kinds_openapi_v3_stamp(const char *path, uint64_t *ret)
+{
 	const struct kinds_kind *first;
 
-	if (!document(*it, path, &first))
-		return false;
-	++*it;
-	*ret_path = path;
-	return true;
+	return document(path, &first, ret) ? 0 : -ERR_NOT_FOUND;
 }
 
 /* What describes the API itself: lists of versions, groups and resources. */
@@ -109,14 +165,11 @@ static int finish(struct openapi *o, const struct kinds_kind *first)
 int kinds_openapi_v3(struct buf *out, const char *path)
 {
 	struct openapi o = { .out = out };
-	char known[PATH_MAX_LEN];
 	const struct kinds_kind *first;
-	size_t n = 0;
+	uint64_t stamp;
 
-	do {
-		if (!document(n++, known, &first))
-			return -ERR_NOT_FOUND;
-	} while (strcmp(known, path));
+	if (!document(path, &first, &stamp))
+		return -ERR_NOT_FOUND;
 	buf_addc(out, '{');
 	openapi_str(&o, "openapi", "3.0.0");
 	openapi_raw(&o, "info", "{\"title\":\"Kubernetes\",\"version\":\"unversioned\"}");

@@ -20,6 +20,7 @@ enum generation {
 	GEN_SPEC,        /* rises with spec */
 	GEN_SPEC_NOTES,  /* rises with spec or annotations */
 	GEN_BODY,        /* rises with anything but metadata and status */
+	GEN_ALL,         /* rises with anything but metadata; a status subresource keeps its own apart */
 	GEN_FIXED,       /* 1 for good: nothing that counts may change */
 };
 enum status_meta {       /* metadata of a status write */
@@ -94,7 +95,7 @@ static const struct strategy {
 	{ "storage/v1.VolumeAttachment", GEN_NONE, META_RESET, NEEDS_VERSION },
 };
 static const struct strategy plain = { "", GEN_NONE, META_FREE, 0 };
-static const struct strategy custom = { "", GEN_BODY, META_RESET, NEEDS_VERSION };
+static const struct strategy custom = { "", GEN_ALL, META_RESET, NEEDS_VERSION };
 
 static const struct strategy *strategy_of(const struct kinds_kind *k)
 {
@@ -152,8 +153,8 @@ static bool same(yyjson_mut_val *a, yyjson_mut_val *b)
 	return doc_mequal(a, b);
 }
 
-/* Equal apart from metadata, status and the type's name. */
-static bool same_body(yyjson_mut_val *a, yyjson_mut_val *b)
+/* Equal apart from metadata, the type's name and, unless it counts, status. */
+static bool same_body(yyjson_mut_val *a, yyjson_mut_val *b, bool status_counts)
 {
 	yyjson_mut_val *pair[] = { a, b };
 
@@ -163,7 +164,7 @@ static bool same_body(yyjson_mut_val *a, yyjson_mut_val *b)
 		yyjson_mut_obj_iter_init(pair[i], &it);
 		while ((key = yyjson_mut_obj_iter_next(&it))) {
 			const char *name = yyjson_mut_get_str(key);
-			if (!strcmp(name, "metadata") || !strcmp(name, "status") ||
+			if (!strcmp(name, "metadata") || (!status_counts && !strcmp(name, "status")) ||
 			    !strcmp(name, "kind") || !strcmp(name, "apiVersion"))
 				continue;
 			if (!same(yyjson_mut_obj_get(a, name), yyjson_mut_obj_get(b, name)))
@@ -182,7 +183,8 @@ static bool counts_as_new(const struct strategy *s, yyjson_mut_val *v, yyjson_mu
 		return !same(doc_mget(v, "spec"), doc_mget(old, "spec")) ||
 			!same(doc_mget(v, "metadata.annotations"), doc_mget(old, "metadata.annotations"));
 	case GEN_BODY:
-		return !same_body(v, old);
+	case GEN_ALL:
+		return !same_body(v, old, s->generation == GEN_ALL);
 	default:
 		return false;
 	}

@@ -88,7 +88,7 @@ static int strings_of(struct compiler *c, yyjson_val *v, const char *name, const
 	return 0;
 }
 
-static int type_of(struct compiler *c, yyjson_val *v, const struct place *at, enum schema_type *ret)
+static int type_of(struct compiler *c, yyjson_val *v, const struct place *at, uint8_t *ret)
 {
 	static const char *const names[] = { "", "object", "array", "string", "integer", "number", "boolean" };
 	const char *s = str_of(v, "type");
@@ -98,7 +98,7 @@ static int type_of(struct compiler *c, yyjson_val *v, const struct place *at, en
 		return 0;
 	for (int i = 1; i < (int)(sizeof(names) / sizeof(names[0])); i++)
 		if (!strcmp(s, names[i])) {
-			*ret = (enum schema_type)i;
+			*ret = (uint8_t)i;
 			return 0;
 		}
 	return refuse(c, at, "type must be one of array, boolean, integer, number, object, string");
@@ -173,11 +173,11 @@ static int properties_of(struct compiler *c, yyjson_val *v, const struct place *
 
 		if (e)
 			return e;
-		out[i] = (struct schema_property){ here.name, yyjson_get_len(key), p };
+		out[i] = (struct schema_property){ here.name, p };
 	}
 	qsort(out, n, sizeof(*out), property_order);
 	s->properties = out;
-	s->property_count = n;
+	s->property_count = (uint16_t)n;
 	return 0;
 }
 
@@ -188,10 +188,11 @@ const struct schema_property *schema_property(const struct kinds_schema *s, cons
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 		const struct schema_property *p = &s->properties[mid];
-		int order = memcmp(name, p->name, len < p->len ? len : p->len);
+		size_t plen = strlen(p->name);
+		int order = memcmp(name, p->name, len < plen ? len : plen);
 
 		if (!order)
-			order = (len > p->len) - (len < p->len);
+			order = (len > plen) - (len < plen);
 		if (!order)
 			return p;
 		if (order < 0)
@@ -207,12 +208,13 @@ static int list_type_of(struct compiler *c, yyjson_val *v, const struct place *a
 	const char *list = str_of(v, "x-kubernetes-list-type");
 	const char *map = str_of(v, "x-kubernetes-map-type");
 
-	s->list = KL_ATOMIC;
 	if (list && !strcmp(list, "set"))
 		s->list = KL_SET;
 	else if (list && !strcmp(list, "map"))
 		s->list = KL_MAP;
-	else if (list && strcmp(list, "atomic"))
+	else if (list && !strcmp(list, "atomic"))
+		s->list = KL_ATOMIC;
+	else if (list)
 		return refuse(c, at, "x-kubernetes-list-type must be atomic, set or map");
 	if (s->list == KL_MAP && !s->list_keys)
 		return refuse(c, at, "x-kubernetes-list-map-keys must not be empty if x-kubernetes-list-type is map");
@@ -220,28 +222,53 @@ static int list_type_of(struct compiler *c, yyjson_val *v, const struct place *a
 	return 0;
 }
 
-static int limits_of(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema *s)
+static bool has_rules(yyjson_val *v)
 {
-	s->has_min = number_of(v, "minimum", &s->min);
-	s->has_max = number_of(v, "maximum", &s->max);
-	s->has_multiple = number_of(v, "multipleOf", &s->multiple) && s->multiple > 0;
-	s->exclusive_min = bool_of(v, "exclusiveMinimum");
-	s->exclusive_max = bool_of(v, "exclusiveMaximum");
-	s->min_length = int_of(v, "minLength");
-	s->max_length = int_of(v, "maxLength");
-	s->min_items = int_of(v, "minItems");
-	s->max_items = int_of(v, "maxItems");
-	s->min_properties = int_of(v, "minProperties");
-	s->max_properties = int_of(v, "maxProperties");
-	s->format = str_of(v, "format");
-	s->pattern_text = str_of(v, "pattern");
-	if (!s->pattern_text)
-		return 0;
+	static const char *const names[] = { "allOf", "anyOf", "enum", "format", "maxItems", "maxLength", "maxProperties",
+		"maximum", "minItems", "minLength", "minProperties", "minimum", "multipleOf", "not", "oneOf", "pattern" };
 
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (yyjson_obj_get(v, names[i]))
+			return true;
+	return false;
+}
+
+static int rules_of(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema *s)
+{
+	struct schema_rules *r;
+	const char *format = str_of(v, "format");
 	struct err why;
-	int e = pattern_compile(c->a, s->pattern_text, &s->pattern, &why);
+	int e = 0;
 
-	return e == -ERR_BAD_REQUEST ? refuse(c, at, why.msg) : e ? over(c) : 0;
+	if (!has_rules(v))
+		return 0;
+	r = arena_zalloc(c->a, sizeof(*r));
+	if (!r)
+		return over(c);
+	s->rules = r;
+	r->has_min = number_of(v, "minimum", &r->min);
+	r->has_max = number_of(v, "maximum", &r->max);
+	r->has_multiple = number_of(v, "multipleOf", &r->multiple) && r->multiple > 0;
+	r->exclusive_min = bool_of(v, "exclusiveMinimum");
+	r->exclusive_max = bool_of(v, "exclusiveMaximum");
+	r->min_length = int_of(v, "minLength");
+	r->max_length = int_of(v, "maxLength");
+	r->min_items = int_of(v, "minItems");
+	r->max_items = int_of(v, "maxItems");
+	r->min_properties = int_of(v, "minProperties");
+	r->max_properties = int_of(v, "maxProperties");
+	r->format = format && (s->type == ST_STRING || s->type == ST_ANY) ? schema_format(format) : NULL;
+	r->format_text = format;
+	r->enum_values = yyjson_obj_get(v, "enum");
+	r->pattern_text = str_of(v, "pattern");
+	if (r->pattern_text)
+		e = pattern_compile(c->a, r->pattern_text, &r->pattern, &why);
+	if (e)
+		return e == -ERR_BAD_REQUEST ? refuse(c, at, why.msg) : over(c);
+	if ((e = compile_member(c, v, "not", at, &r->not)) || (e = compile_list(c, v, "allOf", at, &r->all_of)) ||
+			(e = compile_list(c, v, "anyOf", at, &r->any_of)))
+		return e;
+	return compile_list(c, v, "oneOf", at, &r->one_of);
 }
 
 static int compile(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema **ret)
@@ -262,17 +289,12 @@ static int compile(struct compiler *c, yyjson_val *v, const struct place *at, st
 	s->embedded = bool_of(v, "x-kubernetes-embedded-resource");
 	s->additional_any = yyjson_is_true(additional);
 	s->dflt = yyjson_obj_get(v, "default");
-	s->enum_values = yyjson_obj_get(v, "enum");
-	if ((e = type_of(c, v, at, &s->type)) || (e = limits_of(c, v, at, s)) ||
+	if ((e = type_of(c, v, at, &s->type)) || (e = rules_of(c, v, at, s)) ||
 			(e = strings_of(c, v, "required", &s->required)) ||
 			(e = strings_of(c, v, "x-kubernetes-list-map-keys", &s->list_keys)) ||
 			(e = list_type_of(c, v, at, s)) || (e = properties_of(c, v, at, s)) ||
 			(e = compile_member(c, v, "additionalProperties", at, &s->additional)) ||
-			(e = compile_member(c, v, "items", at, &s->items)) ||
-			(e = compile_member(c, v, "not", at, &s->not)) ||
-			(e = compile_list(c, v, "allOf", at, &s->all_of)) ||
-			(e = compile_list(c, v, "anyOf", at, &s->any_of)) ||
-			(e = compile_list(c, v, "oneOf", at, &s->one_of)))
+			(e = compile_member(c, v, "items", at, &s->items)))
 		return e;
 	*ret = s;
 	return 0;
@@ -307,8 +329,10 @@ static void fill_element(struct arena *a, struct kinds_field *f, const struct ki
 		f->value = KV_BOOL;
 	} else if (type_is_object(s)) {
 		f->value = KV_OBJECT;
-		f->type = schema_type_of(a, s, name, false);
-		*ret_over = *ret_over || !f->type;
+		struct kinds_type *t = arena_zalloc(a, sizeof(*t));
+
+		*ret_over = *ret_over || !t || !schema_type_fill(a, s, t, name, false);
+		f->type = t;
 	}
 }
 
@@ -331,7 +355,7 @@ static void fill_field(struct arena *a, struct kinds_field *f, const char *key, 
 	if (s->type == ST_ARRAY && s->items) {
 		f->card = KC_LIST;
 		f->ptr = KP_SLICE;
-		f->list = s->list;
+		f->list = s->list ? s->list : KL_ATOMIC;
 		f->list_keys = s->list_keys;
 		fill_element(a, f, s->items, name, ret_over);
 	} else if (type_is_object(s) && s->additional && !s->property_count && !s->embedded) {
@@ -364,15 +388,14 @@ static void add_meta(struct kinds_field *f, bool root)
 		.type = kinds_type_by_name("meta/v1.ObjectMeta") };
 }
 
-const struct kinds_type *schema_type_of(struct arena *a, const struct kinds_schema *s, const char *name, bool root)
+bool schema_type_fill(struct arena *a, const struct kinds_schema *s, struct kinds_type *t, const char *name, bool root)
 {
-	struct kinds_type *t = arena_zalloc(a, sizeof(*t));
 	bool meta = root || s->embedded, failed = false;
 	struct kinds_field *fields = arena_zalloc(a, (s->property_count + 3) * sizeof(*fields));
 	uint16_t n = 0;
 
-	if (!t || !fields)
-		return NULL;
+	if (!fields)
+		return false;
 	if (meta) {
 		add_meta(fields, root);
 		n = 3;
@@ -393,7 +416,7 @@ const struct kinds_type *schema_type_of(struct arena *a, const struct kinds_sche
 		struct kinds_field *items = arena_zalloc(a, sizeof(*items));
 
 		if (!items)
-			return NULL;
+			return false;
 		fill_field(a, items, "", s->additional, name, &failed);
 		t->items = items;
 	}
@@ -404,5 +427,5 @@ const struct kinds_type *schema_type_of(struct arena *a, const struct kinds_sche
 	t->keep_unknown = s->keep_unknown || s->additional_any;
 	t->embedded = s->embedded;
 	t->schema = s;
-	return failed ? NULL : t;
+	return !failed;
 }

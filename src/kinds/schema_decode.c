@@ -143,12 +143,36 @@ static yyjson_mut_val *decode(struct json_decoder *c, const struct kinds_schema 
 	return arr;
 }
 
+/* Problems are told in the order of their paths, repetitions first. There are few. */
+static void sort_problems(struct json_decoder *c)
+{
+	struct kinds_problem *sorted = NULL, *next;
+
+	for (struct kinds_problem *p = c->problems; p; p = next) {
+		struct kinds_problem **at = &sorted;
+
+		next = p->next;
+		while (*at && strcmp((*at)->text, p->text) <= 0)
+			at = &(*at)->next;
+		p->next = *at;
+		*at = p;
+	}
+	c->problems = sorted;
+	for (c->tail = &c->problems; *c->tail; c->tail = &(*c->tail)->next)
+		;
+}
+
 yyjson_mut_val *json_custom(struct json_decoder *c, const struct kinds_schema *s, yyjson_val *in,
 	const struct json_step *at, int *ret)
 {
+	yyjson_mut_val *v;
+
 	if (!yyjson_is_obj(in)) {
 		*ret = json_wrong_type(c, json_value_word(in), "", "map[string]interface {}", at);
 		return NULL;
 	}
-	return decode_members(c, s, true, in, at, ret);
+	v = decode_members(c, s, true, in, at, ret);
+	if (!at)
+		sort_problems(c);
+	return v;
 }

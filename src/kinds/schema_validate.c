@@ -1,26 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * schema_validate - a custom object against its schema, in upstream's words.
+ * schema_validate - a custom object against its schema, in upstream's words and order:
+ * each value's type, combinations, text, number, items, enum, members.
  *
- * Source: apiextensions pkg/apiserver/validation (which error becomes which
- * cause), go-openapi/validate and errors (messages), pkg/apiserver/schema/listtype.
+ * Ratcheting: errors about a value that is what it was before are dropped; a value is
+ * found in the old object by its member's name, by the keys of a list of type map, by
+ * its place in a list of no declared type, and not at all in sets and atomic lists.
+ * Source: apiextensions pkg/apiserver/validation (validation.go: which error becomes
+ * which cause, ratcheting.go: KEP-4008), kube-openapi pkg/validation/validate.
  */
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/text.h"
+#include "kinds/normal.h"
 #include "kinds/schema.h"
 #include "kinds/validate.h"
 
-static void check(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v);
+#define SEARCH_MAX 256   /* items of a list that is searched one by one */
+
+/* One run over a value. */
+struct run {
+	struct vcheck *c;
+	const struct vpath *base;      /* where errors are reported below; messages begin after it */
+	size_t visits;                 /* of values: tells which alternative fits best */
+};
+
+static void check(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old);
 
 /* ---- reporting ---- */
 
-static void print_path(struct buf *b, const struct vpath *p)
+static void print_path(struct buf *b, const struct vpath *p, const struct vpath *until)
 {
-	if (!p)
+	if (!p || p == until)
 		return;
-	print_path(b, p->up);
+	print_path(b, p->up, until);
 	if (p->name)
 		buf_printf(b, "%s%s", b->len ? "." : "", p->name);
 	else if (p->key)
@@ -29,25 +43,25 @@ static void print_path(struct buf *b, const struct vpath *p)
 		buf_printf(b, "[%zu]", p->index);
 }
 
-static const char *path_text(struct vcheck *c, const struct vpath *p)
+static const char *path_text(struct run *r, const struct vpath *p, bool whole)
 {
 	BUF_AUTO struct buf b = {0};
 
-	print_path(&b, p);
-	return arena_strndup(c->a, b.p ? b.p : "", b.failed ? 0 : b.len);
+	print_path(&b, p, whole ? NULL : r->base);
+	return arena_strndup(r->c->a, b.p ? b.p : "", b.failed ? 0 : b.len);
 }
 
-static void report(struct vcheck *c, const char *type, const struct vpath *p, const char *detail)
+static void report(struct run *r, const char *type, const char *field, const char *detail)
 {
+	struct vcheck *c = r->c;
 	struct field_error *e;
 
-	if (c->count >= VALIDATE_ERRORS_MAX || !detail)
+	if (c->count >= VALIDATE_ERRORS_MAX || !detail || !field)
 		return;
 	e = arena_zalloc(c->a, sizeof(*e));
-	if (!e || !(e->field = path_text(c, p)))
-		return;
-	e->type = type;
-	e->detail = detail;
+	if (!e)
+		return;   /* over the cap: kinds_validate says so */
+	*e = (struct field_error){ .type = type, .field = field, .detail = detail };
 	*c->tail = e;
 	c->tail = &e->next;
 	c->count++;
@@ -60,16 +74,21 @@ static const char *json_of(struct vcheck *c, yyjson_mut_val *v)
 	return doc_mwrite(&b, v) ? "" : arena_strndup(c->a, b.p, b.len);
 }
 
-/* "spec.x in body <what>", with the value. */
-static void should(struct vcheck *c, const struct vpath *p, yyjson_mut_val *v, const char *what)
+/* "spec.x in body <what>", with a value's text. */
+static void should(struct run *r, const struct vpath *p, const char *value, const char *what)
 {
-	report(c, "FieldValueInvalid", p, v_text(c, "Invalid value: %s: %s in body %s", json_of(c, v), path_text(c, p), what));
+	report(r, "FieldValueInvalid", path_text(r, p, true),
+		v_text(r->c, "Invalid value: %s: %s in body %s", value, path_text(r, p, false), what));
 }
 
-/* `"spec" must validate ...` */
-static void must(struct vcheck *c, const struct vpath *p, const char *what)
+/* `"spec" must validate ...`: an error without a field, as upstream has it. */
+static void must(struct run *r, const struct vpath *p, const char *what)
 {
-	report(c, "FieldValueInvalid", p, v_text(c, "Invalid value: \"\": \"%s\" must %s", path_text(c, p), what));
+	BUF_AUTO struct buf field = {0};
+
+	print_path(&field, r->base, NULL);
+	report(r, "FieldValueInvalid", field.len ? arena_strndup(r->c->a, field.p, field.len) : "<nil>",
+		v_text(r->c, "Invalid value: \"\": \"%s\" must %s", path_text(r, p, false), what));
 }
 
 /* ---- types ---- */
@@ -93,16 +112,16 @@ static const char *type_word(yyjson_mut_val *v)
 	}
 }
 
-static bool check_type(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
+static void check_type(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
 {
 	static const char *const names[] = { "", "object", "array", "string", "integer", "number", "boolean" };
 	const char *want = names[s->type], *got = type_word(v);
 	bool ok;
 
 	if (yyjson_mut_is_null(v) && s->nullable)
-		return true;
+		return;
 	if (s->int_or_string) {
-		ok = yyjson_mut_is_int(v) || yyjson_mut_is_str(v);
+		ok = is_whole(v) || yyjson_mut_is_str(v);
 		want = "integer,string";
 	} else if (s->type == ST_INTEGER) {
 		ok = is_whole(v);
@@ -112,72 +131,45 @@ static bool check_type(struct vcheck *c, const struct kinds_schema *s, const str
 		ok = s->type == ST_ANY || !strcmp(want, got);
 	}
 	if (!ok)
-		report(c, "FieldValueTypeInvalid", p, v_text(c, "Invalid value: \"%s\": %s in body must be of type %s: \"%s\"",
-			got, path_text(c, p), want, got));
-	return ok;
+		report(r, "FieldValueTypeInvalid", path_text(r, p, true), v_text(r->c, "Invalid value: \"%s\": %s in body "
+			"must be of type %s: \"%s\"", got, path_text(r, p, false), want, got));
 }
 
 /* ---- scalars ---- */
 
-static void check_number(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
+static void check_number(struct run *r, const struct schema_rules *s, const struct vpath *p, yyjson_mut_val *v)
 {
 	double x = yyjson_mut_get_num(v);
+	const char *value = json_of(r->c, v);
 
-	if (s->has_min && (s->exclusive_min ? x <= s->min : x < s->min))
-		should(c, p, v, v_text(c, "should be greater than %s%.15g", s->exclusive_min ? "" : "or equal to ", s->min));
-	if (s->has_max && (s->exclusive_max ? x >= s->max : x > s->max))
-		should(c, p, v, v_text(c, "should be less than %s%.15g", s->exclusive_max ? "" : "or equal to ", s->max));
 	if (s->has_multiple && fabs(remainder(x, s->multiple)) > 1e-9 * fabs(s->multiple))
-		should(c, p, v, v_text(c, "should be a multiple of %.15g", s->multiple));
-	if (s->format && !strcmp(s->format, "int32") && (x < INT32_MIN || x > INT32_MAX))
-		should(c, p, v, "must be of type int32");
+		should(r, p, value, v_text(r->c, "should be a multiple of %.15g", s->multiple));
+	if (s->has_max && (s->exclusive_max ? x >= s->max : x > s->max))
+		should(r, p, value, v_text(r->c, "should be less than %s%.15g", s->exclusive_max ? "" : "or equal to ", s->max));
+	if (s->has_min && (s->exclusive_min ? x <= s->min : x < s->min))
+		should(r, p, value, v_text(r->c, "should be greater than %s%.15g", s->exclusive_min ? "" : "or equal to ", s->min));
 }
 
-static bool fits_format(const char *format, const char *s)
+static void check_string(struct run *r, const struct schema_rules *s, const struct vpath *p, yyjson_mut_val *v)
 {
-	uint8_t addr[16];
-	int family, prefix;
-	int64_t us;
-
-	if (!strcmp(format, "date-time"))
-		return !text_parse_time(s, &us);
-	if (!strcmp(format, "date")) {
-		char time[40];
-
-		snprintf(time, sizeof(time), "%.20sT00:00:00Z", s);
-		return strlen(s) == 10 && !text_parse_time(time, &us);
-	}
-	if (!strcmp(format, "ipv4") || !strcmp(format, "ipv6"))
-		return !text_parse_ip(s, &family, addr) && family == format[3] - '0';
-	if (!strcmp(format, "cidr"))
-		return !text_parse_cidr(s, &family, addr, &prefix);
-	if (!strcmp(format, "uuid"))
-		return strlen(s) == 36 && strspn(s, "0123456789abcdefABCDEF-") == 36 && s[8] == '-' && s[13] == '-' &&
-			s[18] == '-' && s[23] == '-';
-	if (!strcmp(format, "byte")) {
-		BUF_AUTO struct buf b = {0};
-
-		return !text_unbase64(&b, s, strlen(s));
-	}
-	return true;   /* a format nobody knows is a comment */
-}
-
-static void check_string(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
-{
-	const char *text = yyjson_mut_get_str(v);
+	const char *text = yyjson_mut_get_str(v), *value = NULL;
 	size_t bytes = yyjson_mut_get_len(v);
 	int64_t n = 0;
 
 	for (size_t i = 0; i < bytes; i++)
 		n += (text[i] & 0xc0) != 0x80;
 	if (s->max_length >= 0 && n > s->max_length)
-		v_too_long(c, p, s->max_length);
+		report(r, "FieldValueTooLong", path_text(r, p, true),
+			v_text(r->c, "Too long: may not be more than %lld bytes", (long long)s->max_length));
 	if (s->min_length >= 0 && n < s->min_length)
-		should(c, p, v, v_text(c, "should be at least %lld chars long", (long long)s->min_length));
+		should(r, p, value = json_of(r->c, v), v_text(r->c, "should be at least %lld chars long", (long long)s->min_length));
 	if (s->pattern && !pattern_match(s->pattern, text, bytes))
-		should(c, p, v, v_text(c, "should match '%s'", s->pattern_text));
-	if (s->format && !fits_format(s->format, text))
-		should(c, p, v, v_text(c, "must be of type %s: %s", s->format, json_of(c, v)));
+		should(r, p, value ? value : (value = json_of(r->c, v)), v_text(r->c, "should match '%s'", s->pattern_text));
+	if (!s->format || schema_format_fits(s->format, text))
+		return;
+	value = value ? value : json_of(r->c, v);
+	report(r, "FieldValueTypeInvalid", path_text(r, p, true), v_text(r->c, "Invalid value: %s: %s in body must be of type %s: %s",
+		value, path_text(r, p, false), s->format_text, value));
 }
 
 static bool same(yyjson_mut_val *v, yyjson_val *allowed)
@@ -201,7 +193,7 @@ static bool allowed_by(struct vcheck *c, yyjson_mut_val *v, yyjson_val *allowed)
 	return !doc_write(&b, allowed) && !strcmp(b.p, json_of(c, v));
 }
 
-static void check_enum(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
+static void check_enum(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
 {
 	BUF_AUTO struct buf b = {0};
 	yyjson_val *allowed;
@@ -209,11 +201,11 @@ static void check_enum(struct vcheck *c, const struct kinds_schema *s, const str
 
 	if (yyjson_mut_is_null(v) && s->nullable)
 		return;
-	yyjson_arr_foreach(s->enum_values, i, n, allowed)
-		if (allowed_by(c, v, allowed))
+	yyjson_arr_foreach(s->rules->enum_values, i, n, allowed)
+		if (allowed_by(r->c, v, allowed))
 			return;
-	buf_printf(&b, "Unsupported value: %s: supported values: ", json_of(c, v));
-	yyjson_arr_foreach(s->enum_values, i, n, allowed) {
+	buf_printf(&b, "Unsupported value: %s: supported values: ", json_of(r->c, v));
+	yyjson_arr_foreach(s->rules->enum_values, i, n, allowed) {
 		BUF_AUTO struct buf one = {0};
 
 		buf_adds(&b, i ? ", " : "");
@@ -222,175 +214,219 @@ static void check_enum(struct vcheck *c, const struct kinds_schema *s, const str
 		else
 			buf_add_json(&b, one.p, one.len);
 	}
-	report(c, "FieldValueNotSupported", p, b.failed ? NULL : arena_strndup(c->a, b.p, b.len));
+	report(r, "FieldValueNotSupported", path_text(r, p, true), b.failed ? NULL : arena_strndup(r->c->a, b.p, b.len));
 }
 
 /* ---- lists ---- */
 
-struct identity { const char *text; size_t index; bool repeated; };
-
-static int by_text(const void *pa, const void *pb)
+static void too_many(struct run *r, const struct vpath *p, size_t n, int64_t max)
 {
-	const struct identity *a = pa, *b = pb;
-	int order = strcmp(a->text, b->text);
-
-	return order ? order : (a->index > b->index) - (a->index < b->index);
+	report(r, "FieldValueTooMany", path_text(r, p, true), v_text(r->c, "Too many: %zu: must have at most %lld item%s", n,
+		(long long)max, max == 1 ? "" : "s"));
 }
 
-static int by_index(const void *pa, const void *pb)
+static bool same_keys(const struct kinds_schema *s, yyjson_mut_val *a, yyjson_mut_val *b)
 {
-	const struct identity *a = pa, *b = pb;
-
-	return (a->index > b->index) - (a->index < b->index);
+	for (const char *const *k = s->list_keys; *k; k++)
+		if (!v_same(yyjson_mut_obj_get(a, *k), yyjson_mut_obj_get(b, *k)))
+			return false;
+	return true;
 }
 
-/* What makes an item of a list of type map or set one of a kind. */
-static const char *identity_of(struct vcheck *c, const struct kinds_schema *s, yyjson_mut_val *item)
+/* What the item was, by the list's type. Items mostly keep their place: `at`, the one
+ * there, is looked at first. Long lists whose first key is not enough to tell items apart are not searched. */
+static yyjson_mut_val *old_item(const struct kinds_schema *s, yyjson_mut_val *old, const struct index *by_key,
+	yyjson_mut_val *at, yyjson_mut_val *item)
 {
-	BUF_AUTO struct buf b = {0};
-	const char *comma = "{";
-
-	if (s->list != KL_MAP)
-		return json_of(c, item);
-	for (const char *const *k = s->list_keys; *k; k++) {
-		yyjson_mut_val *m = yyjson_mut_obj_get(item, *k);
-
-		if (!m)
-			continue;
-		buf_adds(&b, comma);
-		comma = ",";
-		buf_add_json(&b, *k, strlen(*k));
-		buf_addc(&b, ':');
-		buf_adds(&b, json_of(c, m));
-	}
-	buf_adds(&b, *comma == ',' ? "}" : "{}");
-	return b.failed ? NULL : arena_strndup(c->a, b.p, b.len);
+	if (s->list == KL_SET || s->list == KL_ATOMIC)
+		return NULL;
+	if (s->list != KL_MAP || !s->list_keys || (at && same_keys(s, at, item)))
+		return at;
+	at = index_get(by_key, v_str(item, s->list_keys[0]));
+	if (at && same_keys(s, at, item))
+		return at;
+	if (yyjson_mut_arr_size(old) <= SEARCH_MAX)
+		V_EACH(j, m, old)
+			if (same_keys(s, m, item))
+				return m;
+	return NULL;
 }
 
-static void check_unique(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
+static void check_list(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old)
 {
-	size_t n = yyjson_mut_arr_size(v);
-	struct identity *ids = n > 1 ? arena_alloc(c->a, n * sizeof(*ids)) : NULL;
-
-	if (!ids)
-		return;   /* over the cap: kinds_validate says so */
-	V_EACH(i, item, v) {
-		ids[i] = (struct identity){ .text = identity_of(c, s, item), .index = i };
-		if (!ids[i].text)
-			return;
-	}
-	qsort(ids, n, sizeof(*ids), by_text);
-	for (size_t i = 1; i < n; i++)
-		ids[i].repeated = !strcmp(ids[i].text, ids[i - 1].text);
-	qsort(ids, n, sizeof(*ids), by_index);
-	for (size_t i = 0; i < n; i++)
-		if (ids[i].repeated)
-			report(c, "FieldValueDuplicate", V_ITEM(p, i), v_text(c, "Duplicate value: %s", ids[i].text));
-}
-
-static void check_list(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
-{
+	bool keyed = s->list == KL_MAP && s->list_keys && yyjson_mut_is_arr(old);
+	INDEX_AUTO struct index by_key = keyed ? index_list(old, s->list_keys[0]) : (struct index){ 0 };
+	yyjson_mut_arr_iter was = v_iter(old);
 	size_t n = yyjson_mut_arr_size(v);
 
-	if (s->max_items >= 0 && n > (size_t)s->max_items)
-		v_too_many(c, p, n, (size_t)s->max_items);
-	if (s->min_items >= 0 && n < (size_t)s->min_items)
-		should(c, p, v, v_text(c, "should have at least %lld items", (long long)s->min_items));
 	if (s->items)
-		V_EACH(i, item, v)
-			check(c, s->items, V_ITEM(p, i), item);
-	if (s->list == KL_SET || s->list == KL_MAP)
-		check_unique(c, s, p, v);
+		V_EACH(i, item, v) {
+			if (r->c->count >= VALIDATE_ERRORS_MAX)
+				return;
+			yyjson_mut_val *at = yyjson_mut_arr_iter_next(&was);
+
+			check(r, s->items, V_ITEM(p, i), item, old ? old_item(s, old, &by_key, at, item) : NULL);
+		}
+	if (!s->rules)
+		return;
+	if (s->rules->min_items >= 0 && n < (size_t)s->rules->min_items)
+		should(r, p, v_text(r->c, "%zu", n), v_text(r->c, "should have at least %lld items", (long long)s->rules->min_items));
+	if (s->rules->max_items >= 0 && n > (size_t)s->rules->max_items)
+		too_many(r, p, n, s->rules->max_items);
 }
 
 /* ---- objects ---- */
 
-static void check_object(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
+static void check_object(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old)
 {
 	size_t n = yyjson_mut_obj_size(v);
 
-	if (s->max_properties >= 0 && n > (size_t)s->max_properties)
-		v_too_many(c, p, n, (size_t)s->max_properties);
-	if (s->min_properties >= 0 && n < (size_t)s->min_properties)
-		should(c, p, v, v_text(c, "should have at least %lld properties", (long long)s->min_properties));
-	for (const char *const *r = s->required; r && *r; r++)
-		if (!yyjson_mut_obj_get(v, *r))
-			v_required(c, V_AT(p, *r), "");
-	if (s->embedded) {
-		if (!*v_str(v, "apiVersion"))
-			v_required(c, V_AT(p, "apiVersion"), "must not be empty");
-		if (!*v_str(v, "kind"))
-			v_required(c, V_AT(p, "kind"), "must not be empty");
+	if (s->rules && s->rules->min_properties >= 0 && n < (size_t)s->rules->min_properties) {
+		should(r, p, v_text(r->c, "%zu", n),
+			v_text(r->c, "should have at least %lld properties", (long long)s->rules->min_properties));
+		return;
+	}
+	if (s->rules && s->rules->max_properties >= 0 && n > (size_t)s->rules->max_properties) {
+		too_many(r, p, n, s->rules->max_properties);
+		return;
 	}
 	V_MEMBERS(key, m, v) {
 		const struct schema_property *prop = schema_property(s, key, strlen(key));
+		const struct kinds_schema *of = prop ? prop->schema : s->additional;
 
-		/* metadata, kind and apiVersion have rules of their own. */
-		if ((!p || s->embedded) && (!strcmp(key, "metadata") || !strcmp(key, "kind") || !strcmp(key, "apiVersion")))
-			continue;
-		if (prop)
-			check(c, prop->schema, V_AT(p, key), m);
-		else if (s->additional)
-			check(c, s->additional, V_AT(p, key), m);
+		if (of && r->c->count < VALIDATE_ERRORS_MAX)
+			check(r, of, V_AT(p, key), m, yyjson_mut_is_obj(old) ? yyjson_mut_obj_get(old, key) : NULL);
 	}
+	for (const char *const *q = s->required; q && *q; q++)
+		if (!yyjson_mut_obj_get(v, *q))
+			report(r, "FieldValueRequired", path_text(r, V_AT(p, *q), true), "Required value");
 }
 
 /* ---- combinations ---- */
 
-static bool fits(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
-{
-	struct vcheck silent = *c;
+static void check_once(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old);
 
-	silent.first = NULL;
-	silent.tail = &silent.first;
-	silent.count = 0;
-	check(&silent, s, p, v);
-	return !silent.count;
+/* A trial of one alternative: its errors, apart from those of the whole. */
+struct trial { struct field_error *first, **tail; int count; size_t visits; };
+
+static struct trial try(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old)
+{
+	struct vcheck *c = r->c, apart = *c;
+	struct run one = { .c = &apart, .base = r->base };
+
+	apart.first = NULL;
+	apart.tail = &apart.first;
+	apart.count = 0;
+	check_once(&one, s, p, v, old);
+	r->visits += one.visits;
+	return (struct trial){ apart.first, apart.first ? apart.tail : NULL, apart.count, one.visits };
 }
 
-static size_t fitting(struct vcheck *c, const struct kinds_schema *const *list, const struct vpath *p, yyjson_mut_val *v)
+static void take(struct run *r, const struct trial *t)
+{
+	if (!t->first || r->c->count >= VALIDATE_ERRORS_MAX)
+		return;
+	*r->c->tail = t->first;
+	r->c->tail = t->tail;
+	r->c->count += t->count;
+}
+
+/* How many of the list fit; of those that do not, *best is the one that was looked at most. */
+static size_t fitting(struct run *r, const struct kinds_schema *const *list, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old, bool one_is_enough, struct trial *best)
 {
 	size_t n = 0;
 
-	for (; *list; list++)
-		n += fits(c, *list, p, v);
+	*best = (struct trial){ 0 };
+	for (; *list && !(n && one_is_enough); list++) {
+		struct trial t = try(r, *list, p, v, old);
+
+		n += !t.first;
+		if (t.first && (!best->first || t.visits > best->visits))
+			*best = t;
+	}
 	return n;
 }
 
-static void check_combinations(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
+static void check_combinations(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old)
 {
-	size_t n;
+	const struct schema_rules *rules = s->rules;
+	size_t n = 0, all = 0;
+	struct trial best;
 
-	for (const struct kinds_schema *const *all = s->all_of; all && *all; all++)
-		check(c, *all, p, v);
-	if (s->any_of && !fitting(c, s->any_of, p, v))
-		must(c, p, "validate at least one schema (anyOf)");
-	if (s->one_of && (n = fitting(c, s->one_of, p, v)) != 1)
-		must(c, p, n ? v_text(c, "validate one and only one schema (oneOf). Found %zu valid alternatives", n) :
+	if (rules->any_of && !fitting(r, rules->any_of, p, v, old, true, &best)) {
+		must(r, p, "validate at least one schema (anyOf)");
+		take(r, &best);
+	}
+	if (rules->one_of && (n = fitting(r, rules->one_of, p, v, old, false, &best)) != 1) {
+		must(r, p, n ? v_text(r->c, "validate one and only one schema (oneOf). Found %zu valid alternatives", n) :
 			"validate one and only one schema (oneOf). Found none valid");
-	if (s->not && fits(c, s->not, p, v))
-		must(c, p, "not validate the schema (not)");
+		if (!n)
+			take(r, &best);
+	}
+	n = 0;
+	for (const struct kinds_schema *const *each = rules->all_of; each && *each; each++, all++) {
+		struct trial t = try(r, *each, p, v, old);
+
+		n += !t.first;
+		take(r, &t);
+	}
+	if (n != all)
+		must(r, p, n ? "validate all the schemas (allOf)" : "validate all the schemas (allOf). None validated");
+	if (rules->not && !try(r, rules->not, p, v, old).first)
+		must(r, p, "not validate the schema (not)");
 }
 
-static void check(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
+/* ---- one value ---- */
+
+static void check_once(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old)
 {
-	if (c->count >= VALIDATE_ERRORS_MAX || !check_type(c, s, p, v))
-		return;
-	if (s->enum_values)
-		check_enum(c, s, p, v);
-	if (yyjson_mut_is_num(v))
-		check_number(c, s, p, v);
-	else if (yyjson_mut_is_str(v))
-		check_string(c, s, p, v);
+	r->visits++;
+	check_type(r, s, p, v);
+	if (s->rules && !yyjson_mut_is_null(v))
+		check_combinations(r, s, p, v, old);
+	if (s->rules && yyjson_mut_is_str(v))
+		check_string(r, s->rules, p, v);
+	else if (s->rules && yyjson_mut_is_num(v))
+		check_number(r, s->rules, p, v);
 	else if (yyjson_mut_is_arr(v))
-		check_list(c, s, p, v);
-	else if (yyjson_mut_is_obj(v))
-		check_object(c, s, p, v);
-	check_combinations(c, s, p, v);
+		check_list(r, s, p, v, old);
+	if (s->rules && s->rules->enum_values)
+		check_enum(r, s, p, v);
+	if (yyjson_mut_is_obj(v))
+		check_object(r, s, p, v, old);
 }
 
-void v_schema(struct vcheck *c)
+static void check(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old)
 {
-	if (c->k->type && c->k->type->schema)
-		check(c, c->k->type->schema, NULL, c->v);
+	struct field_error **tail = r->c->tail;
+	int count = r->c->count;
+
+	check_once(r, s, p, v, old);
+	if (r->c->count == count || !old || !doc_mequal(v, old))
+		return;
+	*tail = NULL;
+	r->c->tail = tail;
+	r->c->count = count;
+}
+
+void v_schema_value(struct vcheck *c, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
+{
+	struct run r = { .c = c, .base = p };
+
+	check(&r, s, p, v, NULL);
+}
+
+void v_schema(struct vcheck *c, const struct kinds_schema *s)
+{
+	struct run r = { .c = c };
+
+	check(&r, s, NULL, c->v, c->old);
 }

@@ -7,7 +7,6 @@
  * spec of the new object, then what may not change. Kinds without rules of their
  * own have those of their table; custom kinds those of their schema.
  */
-#include "kinds/schema.h"
 #include "kinds/validate.h"
 
 /* Rules of an object, and of a write to its status (NULL: there are none). Ascending type. */
@@ -161,7 +160,7 @@ int kinds_validate(struct arena *a, const struct kinds_kind *k, const char *sub,
 	if (k->store)    /* reviews are asked, not kept: they need no name */
 		v_metadata(&c, V_AT(NULL, "metadata"));
 	if (k->custom)
-		v_schema(&c);
+		validate_custom(&c);
 	else if (fn)
 		fn(&c, spec, v_get(v, "spec"));
 	else if (!rules && !status)

@@ -119,7 +119,7 @@ void v_invalid_bare(struct vcheck *c, const struct vpath *p, const char *detail)
 /* value is printed as it is */
 void v_invalid_raw(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);
 void v_duplicate(struct vcheck *c, const struct vpath *p, const char *value);
-void v_duplicate_raw(struct vcheck *c, const struct vpath *p, const char *value);
+void v_duplicate_raw(struct vcheck *c, const struct vpath *p, const char *value);   /* printed as it is */
 void v_duplicate_because(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *detail);
 void v_not_found(struct vcheck *c, const struct vpath *p, const char *value);
 void v_not_found_because(struct vcheck *c, const struct vpath *p, const char *value, const char *detail);
@@ -129,6 +129,8 @@ void v_too_many(struct vcheck *c, const struct vpath *p, size_t actual, size_t m
 void v_unsupported(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed);
 void v_unsupported_value(struct vcheck *c, const struct vpath *p, yyjson_mut_val *value, const char *allowed);
 void v_unsupported_raw(struct vcheck *c, const struct vpath *p, const char *value, const char *allowed);
+/* the path as errors print it, appended */
+void v_path(struct buf *b, const struct vpath *p);
 /* detail formatted into the arena */
 const char *v_text(struct vcheck *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The names of a list of objects, sorted, as "a, b". */
@@ -274,6 +276,9 @@ void v_claim_template(struct vcheck *c, const struct vpath *p, yyjson_mut_val *c
 /* ---- validate_service.c, validate_endpoints.c ---- */
 void v_endpoint_ip(struct vcheck *c, const struct vpath *p, const char *ip);
 void v_balancer_status(struct vcheck *c, const struct vpath *p, yyjson_mut_val *ingress, bool modes);
+
+/* ---- validate_custom.c: objects of custom kinds ---- */
+void validate_custom(struct vcheck *c);
 
 typedef void validate_fn(struct vcheck *c, const struct vpath *spec_path, yyjson_mut_val *spec);
 validate_fn validate_pod, validate_pod_status, validate_pod_template, validate_replication_controller_status,

@@ -12,11 +12,11 @@
 #include "base/text.h"
 #include "kinds/validate.h"
 
-static void path_text(struct buf *b, const struct vpath *p)
+void v_path(struct buf *b, const struct vpath *p)
 {
 	if (!p)
 		return;
-	path_text(b, p->up);
+	v_path(b, p->up);
 	if (p->name) {
 		if (b->len)
 			buf_addc(b, '.');
@@ -35,7 +35,7 @@ static void add(struct vcheck *c, const char *type, const struct vpath *p, const
 	if (c->count >= VALIDATE_ERRORS_MAX)
 		return;
 	struct field_error *e = arena_zalloc(c->a, sizeof(*e));
-	path_text(&b, p);
+	v_path(&b, p);
 	const char *field = arena_strndup(c->a, b.p ? b.p : "", b.len);
 	if (!e || !field || !text)
 		return;    /* over the cap: kinds_validate says so */

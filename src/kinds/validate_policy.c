@@ -6,7 +6,6 @@
  * pkg/apis/apiextensions/validation, kube-aggregator pkg/apis/apiregistration/validation.
  */
 #include "base/text.h"
-#include "kinds/kinds_custom.h"
 #include "kinds/validate.h"
 
 void validate_pdb(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
@@ -81,105 +80,6 @@ void validate_lease(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spe
 		v_invalid_value(c, V_AT(p, "leaseDurationSeconds"), seconds, "must be greater than 0");
 	if (moves && yyjson_mut_get_sint(moves) < 0)
 		v_invalid_value(c, V_AT(p, "leaseTransitions"), moves, "must be greater than or equal to 0");
-}
-
-static yyjson_mut_val *condition(yyjson_mut_val *list, const char *type)
-{
-	V_EACH(i, m, list)
-		if (v_is(m, "type", type))
-			return m;
-	return NULL;
-}
-
-void validate_crd(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
-{
-	yyjson_mut_val *names = v_get(spec, "names"), *was = v_get(c->old, "spec"), *stored;
-	const char *group = v_str(spec, "group"), *plural = v_str(names, "plural");
-	const char *want = v_text(c, "%s.%s", plural, group), *name = v_str(v_get(c->v, "metadata"), "name");
-	const struct vpath *np = V_AT(p, "names"), *sp = V_AT(V_AT(NULL, "status"), "storedVersions");
-	static const char *const labels[] = { "plural", "singular" };
-	const char *storage = NULL;
-	V_SET versions = { 0 };
-	int storages = 0, before = c->count;
-	struct err e;
-
-	if (want && strcmp(name, want))
-		v_invalid(c, V_AT(V_AT(NULL, "metadata"), "name"), name, "must be spec.names.plural+\".\"+spec.group");
-	if (!*group)
-		v_required(c, V_AT(p, "group"), "");
-	else if (!strchr(group, '.'))
-		v_invalid(c, V_AT(p, "group"), group, "should be a domain with at least one dot");
-	else
-		v_syntax(c, V_AT(p, "group"), group, text_bad_dns1123_subdomain);
-	v_enum(c, p, spec, "scope", "Cluster|Namespaced", true);
-	V_EACH(i, m, v_get(spec, "versions")) {
-		const struct vpath *at = V_ITEM(V_AT(p, "versions"), i);
-		const char *version = v_str(m, "name");
-		v_syntax(c, V_AT(at, "name"), version, text_bad_dns1035_label);
-		if (!v_first(&versions, version))
-			v_duplicate(c, V_AT(at, "name"), version);
-		if (doc_mbool(m, "storage", false)) {
-			storages++;
-			storage = version;
-		}
-		if (!doc_mget(m, "schema.openAPIV3Schema"))
-			v_required(c, V_AT(V_AT(at, "schema"), "openAPIV3Schema"), "schemas are required");
-		V_EACH(j, column, v_get(m, "additionalPrinterColumns")) {
-			const struct vpath *cp = V_ITEM(V_AT(at, "additionalPrinterColumns"), j);
-			v_must(c, cp, column, "name");
-			v_enum(c, cp, column, "type", "boolean|date|integer|number|string", true);
-			v_must(c, cp, column, "jsonPath");
-		}
-	}
-	if (storages != 1)
-		v_invalid_value(c, V_AT(p, "versions"), v_get(spec, "versions"),
-			"must have exactly one version marked as storage version");
-	for (int i = 0; i < 2; i++)
-		if (!*v_str(names, labels[i]) && !i)
-			v_required(c, V_AT(np, labels[i]), "");
-		else if (*v_str(names, labels[i]))
-			v_syntax(c, V_AT(np, labels[i]), v_str(names, labels[i]), text_bad_dns1035_label);
-	if (!*v_str(names, "kind"))
-		v_required(c, V_AT(np, "kind"), "");
-	if (!*v_str(names, "listKind"))
-		v_required(c, V_AT(np, "listKind"), "");
-	else if (v_is(names, "listKind", v_str(names, "kind")))
-		v_invalid(c, V_AT(np, "listKind"), v_str(names, "listKind"), "kind and listKind may not be the same");
-	V_EACH(i, m, v_get(names, "shortNames"))
-		v_syntax(c, V_ITEM(V_AT(np, "shortNames"), i), yyjson_mut_get_str(m), text_bad_dns1035_label);
-	V_EACH(i, m, v_get(names, "categories"))
-		v_syntax(c, V_ITEM(V_AT(np, "categories"), i), yyjson_mut_get_str(m), text_bad_dns1035_label);
-	yyjson_mut_val *conversion = v_get(spec, "conversion");
-	v_enum(c, V_AT(p, "conversion"), conversion, "strategy", "None|Webhook", conversion != NULL);
-	if (v_is(conversion, "strategy", "Webhook") && !doc_mget(conversion, "webhook.clientConfig"))
-		v_required(c, V_AT(V_AT(V_AT(p, "conversion"), "webhook"), "clientConfig"),
-			"required when strategy is set to Webhook");
-
-	stored = doc_mget(c->v, "status.storedVersions");
-	bool has = false;
-	V_EACH(i, m, stored) {
-		has |= storage && yyjson_mut_equals_str(m, storage);
-		if (!map_get(&versions, yyjson_mut_get_str(m)))
-			v_invalid(c, V_ITEM(sp, i), yyjson_mut_get_str(m), "missing from spec.versions; "
-				"must be removed from status.storedVersions once it is not stored");
-	}
-	if (c->sub && storage && !has)
-		v_invalid_value(c, sp, stored, v_text(c, "must have the storage version %s", storage));
-
-	/* What its schema says is compiled to be served; that tells of the rest. */
-	if (c->count == before && !c->sub && kinds_custom_check(doc_freeze(c->a, c->v), &e) == -ERR_BAD_REQUEST)
-		v_invalid_raw(c, V_AT(p, "versions"), "\"\"", v_text(c, "%s", e.msg));
-
-	const struct { const char *path; const struct vpath *at; bool until; } fixed[] = {
-		{ "group", V_AT(p, "group"), false }, { "names.plural", V_AT(np, "plural"), false },
-		{ "scope", V_AT(p, "scope"), true }, { "names.kind", V_AT(np, "kind"), true },
-	};
-	bool established = v_is(condition(doc_mget(c->old, "status.conditions"), "Established"), "status", "True");
-	for (size_t i = 0; c->old && i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-		yyjson_mut_val *n = doc_mget(spec, fixed[i].path), *o = doc_mget(was, fixed[i].path);
-		if ((!fixed[i].until || established) && n && o && !doc_mequal(n, o))
-			v_invalid_value(c, fixed[i].at, n, V_IMMUTABLE);
-	}
 }
 
 void validate_api_service(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)

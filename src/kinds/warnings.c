@@ -9,7 +9,6 @@
 #include <stdarg.h>
 
 #include "base/text.h"
-#include "kinds/kinds_custom.h"
 #include "kinds/warnings.h"
 
 #define IGNORED "not done yet by this release, ignored on the node"
@@ -177,17 +176,45 @@ static void pod(struct warnings *w, yyjson_mut_val *v, yyjson_mut_val *old, cons
 		warn_pod(w, doc_mget(v, meta_path), spec, at);
 }
 
+/* ---- definitions of custom kinds ---- */
+
+static bool has_rules(yyjson_mut_val *s)
+{
+	if (yyjson_mut_is_obj(s) && yyjson_mut_obj_get(s, "x-kubernetes-validations"))
+		return true;
+	if (yyjson_mut_is_arr(s))
+		V_EACH(i, item, s)
+			if (has_rules(item))
+				return true;
+	V_MEMBERS(key, m, yyjson_mut_is_obj(s) ? s : NULL)
+		if (yyjson_mut_is_ctn(m) && has_rules(m))
+			return true;
+	return false;
+}
+
+static void definition(struct warnings *w, yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	const char *strategy = doc_mstr(v, "spec.conversion.strategy");
+
+	if (old && doc_mequal(doc_mget(v, "spec"), doc_mget(old, "spec")))
+		return;
+	V_EACH(i, version, doc_mget(v, "spec.versions"))
+		if (has_rules(doc_mget(version, "schema")))
+			warn(w, "spec.versions[%zu].schema: x-kubernetes-validations are kept and not evaluated by this release", i);
+	if (strategy && !strcmp(strategy, "Webhook"))
+		warn(w, "spec.conversion: webhooks are not called by this release; objects are served in their stored version only");
+}
+
 int kinds_warnings(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old,
 	struct kinds_problem **ret_warnings)
 {
-	const struct kinds_custom *custom = kinds_custom_of(k);
 	struct warnings w = { .a = a };
 
 	w.tail = &w.first;
-	if (custom && custom->warning)
-		warn(&w, "%s", custom->warning);
 	if (!k->custom)
 		warn_core(&w, k, v);
+	if (!k->custom && !strcmp(k->type->name, "apiextensions/v1.CustomResourceDefinition"))
+		definition(&w, v, old);
 	for (size_t i = 0; !k->custom && i < sizeof(pods) / sizeof(pods[0]); i++)
 		if (!strcmp(pods[i].type, k->type->name))
 			pod(&w, v, old, pods[i].at, pods[i].name);

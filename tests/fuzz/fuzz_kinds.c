@@ -10,6 +10,7 @@
 #include "kinds/kinds.h"
 #include "kinds/pattern.h"
 #include "kinds/schema.h"
+#include "kinds/validate_crd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -57,6 +58,50 @@ static void json(struct arena *a, const struct kinds_type *t, const uint8_t *p, 
 		there_and_back(a, t, v);
 }
 
+/* An object of a schema, all the way: pruned, with defaults, checked as an update of itself. */
+static void custom(struct arena *a, const struct kinds_type *t, const uint8_t *p, size_t n)
+{
+	struct vcheck c = { .a = a };
+	struct kinds_problem *problems;
+	yyjson_mut_doc *d = doc_new(a);
+	yyjson_doc *doc;
+	struct err err;
+
+	if (!d || doc_parse(a, (const char *)p, n, &doc, &err) ||
+			kinds_decode(d, a, t, yyjson_doc_get_root(doc), KS_STRICT, &c.v, &problems, &err) ||
+			!schema_default(d, t->schema, c.v))
+		return;
+	c.tail = &c.first;
+	v_schema(&c, t->schema);
+	v_schema_embedded(&c, t->schema, NULL, c.v, false);
+	v_schema_unique(&c, t->schema, NULL, c.v);
+	c.first = NULL;
+	c.tail = &c.first;
+	c.count = 0;
+	c.old = c.v;
+	v_schema(&c, t->schema);
+	check(!c.count || arena_over(a));      /* nothing changed: nothing to complain about */
+}
+
+/* The rules of definitions, over a schema in normal form. */
+static void definition(struct arena *a, const uint8_t *p, size_t n)
+{
+	struct vcheck c = { .a = a };
+	struct kinds_problem *problems;
+	yyjson_doc *doc;
+	yyjson_mut_val *s;
+	struct err err;
+
+	if (doc_parse(a, (const char *)p, n, &doc, &err) || kinds_decode(doc_new(a), a,
+			kinds_type_by_name("apiextensions/v1.JSONSchemaProps"), yyjson_doc_get_root(doc), KS_IGNORE, &s, &problems, &err))
+		return;
+	c.tail = &c.first;
+	crd_schema(&c, NULL, s);
+	if (!crd_schema_unsupported(s))
+		crd_structural(&c, NULL, s);
+	crd_defaults(&c, NULL, s);
+}
+
 static void schema(struct arena *a, const uint8_t *p, size_t n)
 {
 	const uint8_t *middle = memchr(p, 0, n);
@@ -67,10 +112,11 @@ static void schema(struct arena *a, const uint8_t *p, size_t n)
 	if (doc_parse(a, (const char *)p, middle ? (size_t)(middle - p) : n, &doc, &err) ||
 			schema_compile(a, yyjson_doc_get_root(doc), &s, &err))
 		return;
-	const struct kinds_type *t = schema_type_of(a, s, "example.com/v1.Foo", true);
+	definition(a, p, middle ? (size_t)(middle - p) : n);
+	struct kinds_type t = { .name = "example.com/v1.Foo" };
 
-	if (t && middle)
-		json(a, t, middle + 1, n - (size_t)(middle + 1 - p));
+	if (schema_type_fill(a, s, &t, t.name, true) && middle)
+		custom(a, &t, middle + 1, n - (size_t)(middle + 1 - p));
 }
 
 static void pattern(struct arena *a, const uint8_t *p, size_t n)

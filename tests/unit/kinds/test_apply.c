@@ -453,7 +453,7 @@ static void definitions_say_how_their_objects_merge(void **state)
 	const struct kinds_kind *k;
 	yyjson_mut_val *v, *w;
 
-	if (kinds_custom_put(json(definition), &e))
+	if (kinds_custom_put(json(definition), 0, &e))
 		fail_msg("%s", e.msg);
 	k = kind("x.io", "v1", "Bar");
 	v = applied(k, "m", T0, NULL, "{\"apiVersion\":\"x.io/v1\",\"kind\":\"Bar\",\"metadata\":{\"name\":\"b\"},\"spec\":{"

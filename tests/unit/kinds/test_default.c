@@ -178,30 +178,6 @@ static void stops_at_the_arena_cap(void **state)
 	rules_close(&r);
 }
 
-static const struct kinds_field inner_fields[] = {
-	{ .name = "size", .name_len = 4, .value = KV_INT64, .ptr = KP_POINTER, .dflt = "3" },
-};
-static const struct kinds_type inner = { .name = "inner", .fields = inner_fields, .field_count = 1 };
-static const struct kinds_field outer_fields[] = {
-	{ .name = "mode", .name_len = 4, .value = KV_STRING, .ptr = KP_POINTER, .dflt = "\"fast\"" },
-	{ .name = "parts", .name_len = 5, .value = KV_OBJECT, .card = KC_LIST, .ptr = KP_SLICE, .type = &inner },
-	{ .name = "extra", .name_len = 5, .value = KV_OBJECT, .ptr = KP_POINTER, .type = &inner, .dflt = "{}" },
-};
-static const struct kinds_type outer = { .name = "outer", .fields = outer_fields, .field_count = 3 };
-
-static void custom_kinds_follow_their_schema(void **state)
-{
-	static const struct kinds_kind k = { .kind = "Thing", .type = &outer, .custom = true };
-	struct rules r;
-
-	rules_open(&r);
-	yyjson_mut_val *v = yyjson_val_mut_copy(r.d, parse_quoted(&r, "{'parts':[{},{'size':9}]}"));
-	assert_int_equal(kinds_default(r.d, r.a, &k, v), 0);
-	assert_string_equal(at_path(&r, v, ""),
-		"{'mode':'fast','parts':[{'size':3},{'size':9}],'extra':{'size':3}}");
-	rules_close(&r);
-}
-
 static void definitions_give_defaults(void **state)
 {
 	struct rules r;
@@ -213,7 +189,7 @@ static void definitions_give_defaults(void **state)
 			"'storage':true,'schema':{'openAPIV3Schema':{'type':'object','properties':{'spec':{'type':'object','properties':"
 			"{'size':{'type':'integer','default':3},'list':{'type':'array','items':{'type':'object','properties':{'a':"
 			"{'type':'string','default':'b'}}}},'map':{'type':'object','additionalProperties':{'type':'object','properties':"
-			"{'on':{'type':'boolean','default':true}}}}}}}}}}]}}"), &e))
+			"{'on':{'type':'boolean','default':true}}}}}}}}}}]}}"), 0, &e))
 		fail_msg("%s", e.msg);
 	const struct kinds_kind *k = kind_of("x.io/v1 Foo");
 	yyjson_mut_val *v = object_of(&r, k, "{'apiVersion':'x.io/v1','kind':'Foo','metadata':{'name':'f'},'spec':{'list':[{},"
@@ -230,7 +206,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sets_what_is_unset),
 		cmocka_unit_test(stops_at_the_arena_cap),
-		cmocka_unit_test(custom_kinds_follow_their_schema),
 		cmocka_unit_test(definitions_give_defaults),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

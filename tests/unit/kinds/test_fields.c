@@ -54,7 +54,7 @@ static void custom_kinds_say_what_is_selectable(void **state)
 		"'names':{'plural':'foos','singular':'foo','kind':'Foo','listKind':'FooList'},'versions':[{'name':'v1','served':true,"
 		"'storage':true,'selectableFields':[{'jsonPath':'.spec.color'}],'schema':{'openAPIV3Schema':{'type':'object',"
 		"'properties':{'spec':{'type':'object','properties':{'color':{'type':'string'}}}}}}}]}}");
-	if (kinds_custom_put(definition, &e))
+	if (kinds_custom_put(definition, 0, &e))
 		fail_msg("%s", e.msg);
 	const struct kinds_kind *k = kind_of("x.io/v1 Foo");
 	assert_true(kinds_field_known(k, "spec.color"));

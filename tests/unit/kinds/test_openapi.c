@@ -40,9 +40,10 @@ static void check_refs(yyjson_val *v, yyjson_val *schemas, const char *prefix, c
 static void references_resolve(void **state)
 {
 	const char *path;
+	uint64_t stamp;
 	size_t count = 0;
 
-	for (size_t it = 0; kinds_openapi_v3_next(&it, &path); count++) {
+	for (size_t it = 0; kinds_openapi_v3_next(&it, &path, &stamp); count++) {
 		path = arena_strdup(a, path);
 		yyjson_val *d = document(path);
 

@@ -199,7 +199,9 @@ static const struct {
 	  "{'openAPIV3Schema':{'type':'object'}}}]}}", "" },
 	{ "apiextensions.k8s.io/v1 CustomResourceDefinition", "{'metadata':{'name':'foos.x.io'},'spec':{'group':'x.io','names':{'kind':"
 	  "'Foo','plural':'foos'},'scope':'Namespaced','versions':[{'name':'v1','served':true,'storage':true,'schema':"
-	  "{'openAPIV3Schema':{'type':'thing'}}}]}}", "spec.versions: Invalid value: \"\": openAPIV3Schema: type must be one of array, boolean, integer, number, object, string" },
+	  "{'openAPIV3Schema':{'type':'thing'}}}]}}", "spec.validation.openAPIV3Schema.type: Invalid value: \"thing\": must be object at the root\n"
+	  "spec.validation.openAPIV3Schema.type: Unsupported value: \"thing\": supported values: \"array\", \"boolean\", \"integer\", "
+	  "\"number\", \"object\", \"string\"" },
 	/* by the table alone */
 	{ "resource.k8s.io/v1 ResourceSlice", "{" META_C ",'spec':{'driver':'d','allNodes':true,'pool':{'name':'','generation':1,'resourceSliceCount':1}}}",
 	  "spec.pool.name: Required value" },
