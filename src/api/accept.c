@@ -142,6 +142,18 @@ int accept_pick(struct call *c, const struct kinds_type *t, bool tables)
 	return -ERR_NOT_ACCEPTABLE;
 }
 
+bool accept_none(const struct call *c)
+{
+	struct clause cl[CLAUSES_MAX];
+	size_t n = read_accept(c, cl);
+
+	for (size_t i = 0; i < n; i++)
+		if (strchr(cl[i].type, '*') || !strcmp(cl[i].type, "application/json") ||
+		    !strcmp(cl[i].type, "application/yaml") || !strcmp(cl[i].type, "application/vnd.kubernetes.protobuf"))
+			return false;
+	return true;
+}
+
 bool accept_prefers(const struct call *c, const char *type, const char *as, const char *v)
 {
 	struct clause cl[CLAUSES_MAX];

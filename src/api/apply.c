@@ -9,6 +9,7 @@
 
 #include "api/call.h"
 #include "base/env.h"
+#include "doc/print.h"
 #include "doc/syntax.h"
 #include "doc/yaml.h"
 
@@ -76,7 +77,7 @@ static enum step read_configuration(struct call *c, yyjson_mut_val **ret, struct
 		return fail_bad_request(c, "error decoding YAML: error converting YAML to JSON: %s", e.msg);
 	if (!rc && *ret && !yyjson_mut_is_obj(*ret))
 		return fail_bad_request(c, "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot "
-			"unmarshal %s into Go value of type map[string]interface {}", yyjson_mut_get_type_desc(*ret));
+			"unmarshal %s into Go value of type map[string]interface {}", doc_word(doc_freeze(c->arena, *ret)));
 	if (!rc && !*ret)
 		*ret = yyjson_mut_obj(c->doc);
 	return rc || !*ret ? fail_err(c, -ERR_SIZE, NULL) : STEP_NEXT;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/call.h"
+#include "doc/print.h"
 #include "doc/syntax.h"
 #include "doc/yaml.h"
 #include "http/http.h"
@@ -165,20 +166,24 @@ static enum step decode_value(struct call *c, const struct kinds_type *t, yyjson
 	struct kinds_problem *p = NULL;
 	struct err e = { 0 };
 	const char *text, *kind, *version;
+	const struct kinds_type *other;
 	char group[254], ver[64];
 	enum step step;
 	int rc;
 
 	if (!yyjson_is_obj(in)) {
-		text = arena_printf(c->arena, not_object, yyjson_is_arr(in) ? "array" : yyjson_is_str(in) ? "string" :
-			yyjson_is_num(in) ? "number" : yyjson_is_bool(in) ? "bool" : "null");
+		text = arena_printf(c->arena, not_object, doc_word(in));
 		return unrecognized(c, text ? text : "the body is not an object");
 	}
-	rc = kinds_decode(c->doc, c->arena, t, in, c->strict, &c->input, &p, &e);
+	kind = doc_str(in, "kind");
+	version = doc_str(in, "apiVersion");
+	kinds_split_api_version(version && *version ? version : c->kind->api_version, group, ver);
+	/* What calls itself something else is read as that first. */
+	other = kind && *kind && !c->kind->custom ? kinds_type_by_gvk(group, ver, kind) : NULL;
+	rc = other && other != t ? kinds_decode(c->doc, c->arena, other, in, KS_IGNORE, &c->input, NULL, &e) : 0;
+	if (!rc)
+		rc = kinds_decode(c->doc, c->arena, other ? other : t, in, c->strict, &c->input, &p, &e);
 	if (rc == -ERR_BAD_REQUEST) {
-		kind = doc_str(in, "kind");
-		version = doc_str(in, "apiVersion");
-		kinds_split_api_version(version && *version ? version : c->kind->api_version, group, ver);
 		return fail_bad_request(c, "%s in version \"%s\" cannot be handled as a %s: %s",
 			kind && *kind ? kind : type_kind(c, t), ver, type_kind(c, t), e.msg);
 	}

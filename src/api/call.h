@@ -195,6 +195,8 @@ enum step options_delete_of(struct call *c, yyjson_mut_val *opts); /* those of a
 /* Pick media and view out of Accept for an object of type t (NULL: JSON only).
  * 0 or -ERR_NOT_ACCEPTABLE. */
 int accept_pick(struct call *c, const struct kinds_type *t, bool tables);
+/* Does the client take none of the media types that anything is served in? */
+bool accept_none(const struct call *c);
 /* Does the client rather have this media type (e.g. of discovery) than plain JSON? */
 bool accept_prefers(const struct call *c, const char *type, const char *as, const char *v);
 

@@ -18,7 +18,8 @@ static int make_key(struct call *c)
 	return c->store_key ? 0 : -ERR_SIZE;
 }
 
-/* c->obj as it will be stored. */
+/* c->obj as it will be stored. -ERR_SIZE: over the arena's cap; -ERR_FULL: over what the
+ * store takes, with and without the owners of fields, which may go to make room. */
 static int encode(struct call *c)
 {
 	const struct kinds_kind *to = api_stored_as(c->api, c->kind);
@@ -39,10 +40,17 @@ static int encode(struct call *c)
 	rc = doc_mwrite(&b, v);
 	if (rc || b.failed)
 		return -ERR_NOMEM;
-	if (b.len > STORE_VALUE_MAX)
-		return -ERR_SIZE;
+	if (b.len > API_OBJECT_MAX)
+		return c->patch != PATCH_APPLY && meta_del(c->obj, "managedFields") ? encode(c) : -ERR_FULL;
 	c->value = blob_new(b.p, b.len);
 	return c->value ? 0 : -ERR_NOMEM;
+}
+
+static enum step not_encoded(struct call *c, int rc)
+{
+	if (rc == -ERR_FULL)
+		return fail_status(c, 413, "RequestEntityTooLarge", NULL, 0, "etcdserver: request is too large");
+	return fail_err(c, rc, NULL);
 }
 
 static enum step answer_status(struct call *c)
@@ -108,7 +116,7 @@ static enum step answer_removed(struct call *c, int64_t rev)
 		int rc = encode(c);
 
 		if (rc)
-			return fail_err(c, rc, NULL);
+			return not_encoded(c, rc);
 	}
 	return answer(c, 200, rev);
 }
@@ -189,7 +197,7 @@ static enum step commit(struct call *c)
 	if (!rc && c->obj)
 		rc = encode(c);
 	if (rc)
-		return fail_err(c, rc, NULL);
+		return not_encoded(c, rc);
 	/* The last finalizer is gone: so is the object. */
 	if (c->old && c->obj && c->verb != VERB_DELETE && !c->remove)
 		c->remove = delete_complete(c, c->obj);
@@ -207,7 +215,7 @@ static enum step commit(struct call *c)
 		c->value = NULL;
 		rc = encode(c);
 		if (rc)
-			return fail_err(c, rc, NULL);
+			return not_encoded(c, rc);
 	}
 	if (c->dry_run)
 		return answer(c, c->creating ? 201 : 200, c->cur ? c->cur->rev : 0);

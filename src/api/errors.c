@@ -315,9 +315,17 @@ enum step fail_option(struct call *c, const char *options, const char *field, co
 
 enum step fail_not_acceptable(struct call *c)
 {
-	return fail(c, &(struct failure){ .status = 406, .reason = "NotAcceptable", .no_details = true,
-		.message = "only the following media types are accepted: application/json, "
-			"application/yaml, application/vnd.kubernetes.protobuf" });
+	static const char types[] = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+	static const char streams[] = ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
+	const char *message;
+
+	/* Routes of built-in kinds say what they produce; a form of it is the handler's matter. */
+	if (c->kind && !c->kind->custom && accept_none(c)) {
+		message = arena_printf(c->arena, "406: Not Acceptable\n\nAvailable representations: %s%s", types,
+			c->verb == VERB_LIST || c->verb == VERB_WATCH ? streams : "");
+		return fail_generic(c, 406, "NotAcceptable", message ? message : "406: Not Acceptable");
+	}
+	return fail_status(c, 406, "NotAcceptable", NULL, 0, "only the following media types are accepted: %s", types);
 }
 
 enum step fail_generic(struct call *c, int status, const char *reason, const char *message)

@@ -118,7 +118,7 @@ static enum step check_versions(struct call *c)
 		struct field_error *e = NULL;
 
 		field_error_add(c->arena, &e, "FieldValueInvalid", "metadata.resourceVersion",
-			"Invalid value: 0x0: must be specified for an update");
+			"Invalid value: 0: must be specified for an update");
 		return fail_invalid(c, c->kind->kind, c->group, c->name, e);
 	}
 	return STEP_NEXT;

@@ -26,13 +26,25 @@ static const char *options_kind(const struct call *c)
 	}
 }
 
+/* Those inside write as upstream's programs do, of which each is a part. */
+static const char *part_of(const char *user)
+{
+	static const char controllers[] = "system:serviceaccount:kube-system:";
+
+	if (!strncmp(user, controllers, sizeof(controllers) - 1))
+		return "kube-controller-manager";
+	if (!strcmp(user, "system:kube-scheduler"))
+		return "kube-scheduler";
+	return !strcmp(user, "system:apiserver") ? "kube-apiserver" : user;
+}
+
 static const char *default_manager(struct call *c)
 {
 	const char *agent = c->http ? http_header(c->http, "user-agent") : NULL;
 	size_t n;
 
 	if (!agent)
-		return c->done ? c->user.name : "unknown";
+		return c->done ? part_of(c->user.name) : "unknown";
 	n = strcspn(agent, "/");
 	if (!n)
 		return "unknown";
@@ -102,19 +114,19 @@ static void check_dry_run(struct call *c, yyjson_mut_val *list, struct field_err
 			continue;
 		c->dry_run = true;
 		bad = bad || strcmp(v, "All");
-		buf_adds(&b, b.len ? ", " : "");
+		buf_adds(&b, b.len ? "," : "");
 		buf_add_json(&b, v, strlen(v));
 	}
 	yyjson_mut_arr_iter_init(list, &it);
 	for (yyjson_mut_val *v; (v = yyjson_mut_arr_iter_next(&it));) {
 		c->dry_run = true;
 		bad = bad || !yyjson_mut_equals_str(v, "All");
-		buf_adds(&b, b.len ? ", " : "");
+		buf_adds(&b, b.len ? "," : "");
 		buf_add_json(&b, yyjson_mut_get_str(v), yyjson_mut_get_len(v));
 	}
 	if (bad)
 		field_error_add(c->arena, errors, "FieldValueNotSupported", "dryRun",
-			"Unsupported value: []string{%s}: supported values: \"All\"", b.failed ? "" : b.p);
+			"Unsupported value: [%s]: supported values: \"All\"", b.failed ? "" : b.p);
 }
 
 static void check_validation(struct call *c, struct field_error **errors)

@@ -128,14 +128,14 @@ static enum step read_operations(struct call *c, yyjson_val *patch, struct probl
 
 	if (!yyjson_is_arr(patch))
 		return unreadable(c, arena_printf(c->arena, "json: cannot unmarshal %s into Go value of type "
-			"[]handlers.jsonPatchOp", yyjson_get_type_desc(patch)));
+			"[]handlers.jsonPatchOp", doc_word(patch)));
 	yyjson_arr_iter_init(patch, &it);
 	for (; (op = yyjson_arr_iter_next(&it)); at++) {
 		yyjson_obj_iter ot;
 
 		if (!yyjson_is_obj(op))
 			return unreadable(c, arena_printf(c->arena, "json: cannot unmarshal %s into Go value of type "
-				"handlers.jsonPatchOp", yyjson_get_type_desc(op)));
+				"handlers.jsonPatchOp", doc_word(op)));
 		yyjson_obj_iter_init(op, &ot);
 		for (yyjson_val *k; (k = yyjson_obj_iter_next(&ot));) {
 			yyjson_val *v = yyjson_obj_iter_get_val(k);
@@ -145,7 +145,7 @@ static enum step read_operations(struct call *c, yyjson_val *patch, struct probl
 				i++;
 			if (i < 3 && !yyjson_is_str(v) && !yyjson_is_null(v))
 				return unreadable(c, arena_printf(c->arena, "json: cannot unmarshal %s into Go struct field "
-					"jsonPatchOp.%s of type string", yyjson_get_type_desc(v), members[i]));
+					"jsonPatchOp.%s of type string", doc_word(v), members[i]));
 			if (i == 4 && at < SYNTAX_REPEATS_MAX)
 				problem(p, arena_printf(c->arena, "json patch unknown field \"[%zu].%s\"", at, yyjson_get_str(k)));
 		}
@@ -158,6 +158,7 @@ static enum step read_patch(struct call *c, yyjson_val **ret, struct problems *p
 	char wrong[SYNTAX_TEXT_MAX];
 	struct err e = { 0 };
 	enum step step = STEP_NEXT;
+	yyjson_mut_val *last;
 	yyjson_doc *d;
 	int rc = doc_parse(c->arena, c->body, c->body_len, &d, &e);
 
@@ -173,11 +174,15 @@ static enum step read_patch(struct call *c, yyjson_val **ret, struct problems *p
 		step = read_operations(c, *ret, p);
 	else if (!yyjson_is_obj(*ret))
 		step = unreadable(c, arena_printf(c->arena, "json: cannot unmarshal %s into Go value of type "
-			"map[string]interface {}", yyjson_get_type_desc(*ret)));
+			"map[string]interface {}", doc_word(*ret)));
+	if (step != STEP_NEXT || !syntax_repeats(*ret))
+		return step;
 	p->prefix = c->patch == PATCH_JSON ? "json patch " : "";
-	if (step == STEP_NEXT && c->strict != KS_IGNORE)
+	if (c->strict != KS_IGNORE)
 		syntax_each_repeat(*ret, repeated, p);
-	return step;
+	last = syntax_copy_last(c->doc, *ret);
+	*ret = last ? doc_freeze(c->arena, last) : NULL;
+	return *ret ? STEP_NEXT : fail_err(c, -ERR_SIZE, NULL);
 }
 
 /* ---- the patch ---- */

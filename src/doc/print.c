@@ -94,3 +94,15 @@ void doc_print_go_syntax(struct buf *out, yyjson_val *v)
 {
 	print(out, v, true);
 }
+
+const char *doc_word(yyjson_val *v)
+{
+	switch (yyjson_get_type(v)) {
+	case YYJSON_TYPE_BOOL: return "bool";
+	case YYJSON_TYPE_STR: return "string";
+	case YYJSON_TYPE_NUM: return "number";
+	case YYJSON_TYPE_ARR: return "array";
+	case YYJSON_TYPE_OBJ: return "object";
+	default: return "null";
+	}
+}

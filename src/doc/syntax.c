@@ -341,8 +341,7 @@ void syntax_each_repeat(yyjson_val *v, void (*note)(void *arg, const char *path)
 {
 	struct repeats r = { .note = note, .arg = arg };
 
-	if (syntax_repeats(v))
-		each(&r, v);
+	each(&r, v);
 	buf_finish(&r.path);
 }
 

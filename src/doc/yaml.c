@@ -167,6 +167,32 @@ static yyjson_mut_val *node(struct conv *c, int index, int depth)
 	}
 }
 
+/* libyaml's scanner looks at every open bracket for each token: nesting is bounded before
+ * it is let at the whole. Block nesting has no such cost. */
+static bool too_deep(const char *p, size_t n)
+{
+	yaml_parser_t parser;
+	yaml_event_t event;
+	unsigned depth = 0, brackets = 0;
+	bool done = false;
+
+	for (size_t i = 0; i < n && brackets <= DOC_DEPTH_MAX; i++)
+		brackets += p[i] == '[' || p[i] == '{';
+	if (brackets <= DOC_DEPTH_MAX || !yaml_parser_initialize(&parser))
+		return false;
+	yaml_parser_set_input_string(&parser, (const unsigned char *)p, n);
+	while (!done && depth <= DOC_DEPTH_MAX && yaml_parser_parse(&parser, &event)) {
+		if (event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT)
+			depth++;
+		else if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
+			depth--;
+		done = event.type == YAML_DOCUMENT_END_EVENT || event.type == YAML_STREAM_END_EVENT;
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return depth > DOC_DEPTH_MAX;
+}
+
 int yaml_parse(yyjson_mut_doc *d, const char *p, size_t n, yyjson_mut_val **ret, struct err *reterr)
 {
 	return yaml_parse_noting(d, p, n, ret, NULL, reterr);
@@ -180,6 +206,8 @@ int yaml_parse_noting(yyjson_mut_doc *d, const char *p, size_t n, yyjson_mut_val
 	struct conv c = { .y = &y, .d = d, .err = reterr, .repeated = repeated };
 
 	*ret = NULL;
+	if (too_deep(p, n))
+		return err_set(reterr, ERR_BAD_REQUEST, "yaml: exceeded max depth of %d", DOC_DEPTH_MAX);
 	if (!yaml_parser_initialize(&parser))
 		return err_set(reterr, ERR_NOMEM, "yaml: out of memory");
 	yaml_parser_set_input_string(&parser, (const unsigned char *)p, n);

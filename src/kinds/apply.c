@@ -195,6 +195,9 @@ static int by_name(const void *pa, const void *pb)
 		return a->apply ? -1 : 1;
 	if (!c)
 		c = strcmp(a->api_version, b->api_version);
+	/* Upstream sorts JSON texts: what has a subresource comes first. */
+	if (!c && !*a->sub != !*b->sub)
+		return *a->sub ? -1 : 1;
 	return c ? c : strcmp(a->sub, b->sub);
 }
 

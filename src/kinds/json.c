@@ -61,7 +61,7 @@ static yyjson_mut_val *decode_value(struct json_decoder *c, const struct kinds_f
 	switch ((enum kinds_value)f->value) {
 	case KV_STRING:
 		if (!yyjson_is_str(in)) {
-			*ret = json_wrong_type(c, json_value_word(in), "", "string", at);
+			*ret = json_wrong_type(c, doc_word(in), "", "string", at);
 			return NULL;
 		}
 		*ret_zero = !yyjson_get_len(in);
@@ -69,7 +69,7 @@ static yyjson_mut_val *decode_value(struct json_decoder *c, const struct kinds_f
 		break;
 	case KV_BOOL:
 		if (!yyjson_is_bool(in)) {
-			*ret = json_wrong_type(c, json_value_word(in), "", "bool", at);
+			*ret = json_wrong_type(c, doc_word(in), "", "bool", at);
 			return NULL;
 		}
 		*ret_zero = !yyjson_get_bool(in);
@@ -153,7 +153,7 @@ static yyjson_mut_val *decode_list(struct json_decoder *c, const struct kinds_fi
 	yyjson_val *v;
 
 	if (!yyjson_is_arr(in)) {
-		*ret = json_wrong_type(c, json_value_word(in), "[]", json_go_scalar(f), at);
+		*ret = json_wrong_type(c, doc_word(in), "[]", json_go_scalar(f), at);
 		return NULL;
 	}
 	yyjson_arr_iter_init(in, &it);
@@ -181,8 +181,8 @@ static yyjson_mut_val *decode_map(struct json_decoder *c, const struct kinds_fie
 	size_t n, kept, i = 0;
 
 	if (!yyjson_is_obj(in)) {
-		*ret = f->value == KV_QUANTITY ? json_wrong_type(c, json_value_word(in), "", "v1.ResourceList", at) :
-			json_wrong_type(c, json_value_word(in), "map[string]", json_go_scalar(f), at);
+		*ret = f->value == KV_QUANTITY ? json_wrong_type(c, doc_word(in), "", "v1.ResourceList", at) :
+			json_wrong_type(c, doc_word(in), "map[string]", json_go_scalar(f), at);
 		return NULL;
 	}
 	n = yyjson_obj_size(in);
@@ -249,7 +249,7 @@ yyjson_mut_val *json_object(struct json_decoder *c, const struct kinds_type *t, 
 	if (t->schema)
 		return json_custom(c, t->schema, in, at, ret);
 	if (!yyjson_is_obj(in)) {
-		*ret = json_wrong_type(c, json_value_word(in), "", json_go_name(t), at);
+		*ret = json_wrong_type(c, doc_word(in), "", json_go_name(t), at);
 		return NULL;
 	}
 	if (here.depth > DOC_DEPTH_MAX) {

@@ -9,6 +9,7 @@
 #ifndef KINDS_JSON_H
 #define KINDS_JSON_H
 
+#include "doc/print.h"
 #include "kinds/kinds_priv.h"
 
 /* One step of the way from the root, for messages only. */
@@ -40,7 +41,6 @@ void json_repeats(struct json_decoder *c, yyjson_val *in, struct json_step *at);
 int json_wrong_type(struct json_decoder *c, const char *value, const char *prefix, const char *type,
 	const struct json_step *at);
 int json_over(struct json_decoder *c);                       /* -ERR_SIZE */
-const char *json_value_word(yyjson_val *v);                  /* "number" */
 const char *json_go_name(const struct kinds_type *t);        /* "v1.PodSpec" */
 const char *json_go_scalar(const struct kinds_field *f);     /* "int32" */
 

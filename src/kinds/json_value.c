@@ -110,18 +110,6 @@ const char *json_go_scalar(const struct kinds_field *f)
 	}
 }
 
-const char *json_value_word(yyjson_val *v)
-{
-	switch (yyjson_get_type(v)) {
-	case YYJSON_TYPE_BOOL: return "bool";
-	case YYJSON_TYPE_STR: return "string";
-	case YYJSON_TYPE_NUM: return "number";
-	case YYJSON_TYPE_ARR: return "array";
-	case YYJSON_TYPE_OBJ: return "object";
-	default: return "null";
-	}
-}
-
 /* "PodSpec.spec.containers", the struct being the innermost one. */
 static void print_field(struct buf *b, const struct json_step *s)
 {
@@ -148,7 +136,7 @@ static void print_field(struct buf *b, const struct json_step *s)
 static const char *go_kind(const char *value)
 {
 	if (!strncmp(value, "number", 6))
-		return strpbrk(value, ".eE") ? "float64" : "int64";
+		return strpbrk(value + 6, ".eE") ? "float64" : "int64";
 	return !strcmp(value, "object") ? "map" : !strcmp(value, "array") ? "slice" : value;
 }
 
@@ -226,7 +214,7 @@ yyjson_mut_val *json_int(struct json_decoder *c, enum kinds_value kind, const ch
 		return yyjson_mut_sint(c->d, yyjson_get_sint(in));
 	if (yyjson_is_num(in))
 		number_text(in, text + strlen(text));
-	*ret = json_wrong_type(c, yyjson_is_num(in) ? text : json_value_word(in), "", type, at);
+	*ret = json_wrong_type(c, yyjson_is_num(in) ? text : doc_word(in), "", type, at);
 	return NULL;
 }
 
@@ -235,7 +223,7 @@ yyjson_mut_val *json_double(struct json_decoder *c, yyjson_val *in, const struct
 	double x;
 
 	if (!yyjson_is_num(in)) {
-		*ret = json_wrong_type(c, json_value_word(in), "", "float64", at);
+		*ret = json_wrong_type(c, doc_word(in), "", "float64", at);
 		return NULL;
 	}
 	x = yyjson_get_num(in);
@@ -252,7 +240,7 @@ yyjson_mut_val *json_time(struct json_decoder *c, bool micro, yyjson_val *in,
 	int64_t us;
 
 	if (!yyjson_is_str(in)) {
-		*ret = json_wrong_type(c, json_value_word(in), "", "string", at);
+		*ret = json_wrong_type(c, doc_word(in), "", "string", at);
 		return NULL;
 	}
 	if (strlen(yyjson_get_str(in)) != yyjson_get_len(in) || text_parse_time(yyjson_get_str(in), &us)) {
@@ -276,7 +264,7 @@ yyjson_mut_val *json_duration(struct json_decoder *c, yyjson_val *in, const stru
 	int64_t ns;
 
 	if (!yyjson_is_str(in)) {
-		*ret = json_wrong_type(c, json_value_word(in), "", "string", at);
+		*ret = json_wrong_type(c, doc_word(in), "", "string", at);
 		return NULL;
 	}
 	if (text_parse_duration(yyjson_get_str(in), &ns)) {
@@ -353,7 +341,7 @@ yyjson_mut_val *json_bytes(struct json_decoder *c, yyjson_val *in, const struct 
 	size_t n, o = 0, i, pad = 0;
 
 	if (!yyjson_is_str(in)) {
-		*ret = json_wrong_type(c, json_value_word(in), "", "[]uint8", at);
+		*ret = json_wrong_type(c, doc_word(in), "", "[]uint8", at);
 		return NULL;
 	}
 	s = yyjson_get_str(in);
@@ -398,7 +386,7 @@ yyjson_mut_val *json_strings(struct json_decoder *c, yyjson_val *in, const struc
 	yyjson_val *v;
 
 	if (!yyjson_is_arr(in)) {
-		*ret = json_wrong_type(c, json_value_word(in), "", "[]string", at);
+		*ret = json_wrong_type(c, doc_word(in), "", "[]string", at);
 		return NULL;
 	}
 	yyjson_arr_iter_init(in, &it);
@@ -407,7 +395,7 @@ yyjson_mut_val *json_strings(struct json_decoder *c, yyjson_val *in, const struc
 			yyjson_mut_strncpy(c->d, yyjson_get_str(v), yyjson_get_len(v));
 
 		if (!yyjson_is_null(v) && !yyjson_is_str(v)) {
-			*ret = json_wrong_type(c, json_value_word(v), "", "string", at);
+			*ret = json_wrong_type(c, doc_word(v), "", "string", at);
 			return NULL;
 		}
 		if (!yyjson_mut_arr_append(arr, s)) {

@@ -37,7 +37,7 @@ static yyjson_mut_val *meta_member(struct json_decoder *c, const char *key, yyjs
 	if (!strcmp(key, "metadata"))
 		return json_object(c, kinds_type_by_name("meta/v1.ObjectMeta"), in, at, ret);
 	if (!yyjson_is_str(in)) {
-		*ret = json_wrong_type(c, json_value_word(in), "", "string", at);
+		*ret = json_wrong_type(c, doc_word(in), "", "string", at);
 		return NULL;
 	}
 	return yyjson_mut_strncpy(c->d, yyjson_get_str(in), yyjson_get_len(in));
@@ -168,7 +168,7 @@ yyjson_mut_val *json_custom(struct json_decoder *c, const struct kinds_schema *s
 	yyjson_mut_val *v;
 
 	if (!yyjson_is_obj(in)) {
-		*ret = json_wrong_type(c, json_value_word(in), "", "map[string]interface {}", at);
+		*ret = json_wrong_type(c, doc_word(in), "", "map[string]interface {}", at);
 		return NULL;
 	}
 	v = decode_members(c, s, true, in, at, ret);

@@ -115,17 +115,16 @@ static int retain_keys(struct smp *c, struct doc_members *m, yyjson_val *patch)
 	yyjson_val *keep = yyjson_obj_get(patch, SMP_RETAIN);
 	yyjson_mut_obj_iter old;
 	yyjson_obj_iter it;
-	bool bad;
 
 	if (!keep)
 		return 0;
-	bad = !yyjson_is_arr(keep) || yyjson_arr_size(keep) > RETAIN_MAX;
-	yyjson_obj_iter_init(patch, &it);
-	for (yyjson_val *k; !bad && (k = yyjson_obj_iter_next(&it));)
-		if (!is_directive(k) && !yyjson_is_null(yyjson_obj_iter_get_val(k)))
-			bad = !listed(keep, yyjson_get_str(k), yyjson_get_len(k));
-	if (bad)
+	if (!yyjson_is_arr(keep) || yyjson_arr_size(keep) > RETAIN_MAX)
 		return err_set(c->err, ERR_BAD_REQUEST, "invalid patch format of retainKeys");
+	yyjson_obj_iter_init(patch, &it);
+	for (yyjson_val *k; (k = yyjson_obj_iter_next(&it));)
+		if (!is_directive(k) && !yyjson_is_null(yyjson_obj_iter_get_val(k)) &&
+		    !listed(keep, yyjson_get_str(k), yyjson_get_len(k)))
+			return err_set(c->err, ERR_INVALID, "patch content doesn't match retainKeys list");
 	yyjson_mut_obj_iter_init(m->obj, &old);
 	for (yyjson_mut_val *k; (k = yyjson_mut_obj_iter_next(&old));)
 		if (!listed(keep, yyjson_mut_get_str(k), yyjson_mut_get_len(k)))

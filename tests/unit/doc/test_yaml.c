@@ -81,8 +81,35 @@ static void bombs_are_bounded(void **state)
 	for (int i = 0; i <= DOC_DEPTH_MAX; i++)
 		buf_adds(&b, "]");
 	assert_int_equal(yaml_parse(d, b.p, b.len, &v, NULL), -ERR_BAD_REQUEST);
+	/* Far deeper ones cost no more. */
+	buf_clear(&b);
+	for (int i = 0; i < 200000; i++)
+		buf_adds(&b, i & 1 ? "{a: " : "[");
+	assert_int_equal(yaml_parse(d, b.p, b.len, &v, NULL), -ERR_BAD_REQUEST);
+	buf_clear(&b);
+	for (int i = 0; i < 200000; i++)
+		buf_adds(&b, "- ");
+	assert_int_equal(yaml_parse(d, b.p, b.len, &v, NULL), -ERR_BAD_REQUEST);
+	/* Many brackets are not deep. */
+	buf_clear(&b);
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&b, "a%d: [{x: \"[[[\"}]\n", i);
+	assert_int_equal(yaml_parse(d, b.p, b.len, &v, NULL), 0);
 	arena_close(mem);
 	mem_open(NULL);
+}
+
+static void repeated_keys_are_noted_by_line(void **state)
+{
+	static const char text[] = "a: 1\nb:\n  c: 1\n  c: 2\nd: {e: 1, e: {f: 1, f: 2}}\na: 3\n";
+	struct buf b BUF_AUTO = { 0 };
+	yyjson_mut_val *v;
+
+	assert_int_equal(yaml_parse_noting(doc_new(mem), text, sizeof(text) - 1, &v, &b, NULL), 0);
+	assert_string_equal(text_of(v), "{\"a\":3,\"b\":{\"c\":2},\"d\":{\"e\":{\"f\":2}}}");
+	assert_string_equal(b.p, "line 4: key \"c\" already set in map\nline 5: key \"e\" already set in map\n"
+		"line 5: key \"f\" already set in map\nline 6: key \"a\" already set in map");
+	arena_reset(mem);
 }
 
 int main(void)
@@ -92,6 +119,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_no_document),
 		cmocka_unit_test(malformed_yaml_is_refused_with_its_line),
 		cmocka_unit_test(bombs_are_bounded),
+		cmocka_unit_test(repeated_keys_are_noted_by_line),
 	};
 
 	return cmocka_run_group_tests(tests, mem_open, mem_close);

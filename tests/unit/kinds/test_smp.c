@@ -76,12 +76,62 @@ static const struct smp_case pod_cases[] = {
 		SPEC("\"volumes\":[{\"$retainKeys\":[\"name\",\"secret\"],\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}]"),
 		SPEC("\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}]") },
 	{ "retained keys lack a member", SPEC("\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]"),
-		SPEC("\"volumes\":[{\"$retainKeys\":[\"name\"],\"name\":\"v\",\"secret\":{}}]"), NULL, -ERR_BAD_REQUEST },
+		SPEC("\"volumes\":[{\"$retainKeys\":[\"name\"],\"name\":\"v\",\"secret\":{}}]"), NULL, -ERR_INVALID },
 	{ "retained keys not a list", "{}", "{\"$retainKeys\":1}", NULL, -ERR_BAD_REQUEST },
 	{ "order of an unknown list", "{}", "{\"$setElementOrder/x\":[1]}", NULL, -ERR_INTERNAL },
 	{ "another sort of value replaces", SPEC("\"nodeName\":\"x\""), SPEC("\"nodeName\":{\"a\":1}"), SPEC("\"nodeName\":{\"a\":1}") },
 	{ "not an object", "{}", "[]", NULL, -ERR_BAD_REQUEST },
 	{ "lists of lists", "{\"metadata\":{\"finalizers\":[\"a\"]}}", "{\"metadata\":{\"finalizers\":[[\"a\"]]}}", NULL, -ERR_INVALID },
+	/* As the tables of upstream's strategicpatch tests have them. */
+	{ "nulls in a new element vanish", SPEC(""), SPEC("\"containers\":[{\"name\":\"a\",\"image\":null,\"env\":[{\"name\":\"E\",\"value\":null}]}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"E\"}]}]") },
+	{ "null deletes a member of an element", SPEC("\"containers\":[{\"name\":\"a\",\"image\":\"1\",\"tty\":true}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"tty\":null}]"), SPEC("\"containers\":[{\"name\":\"a\",\"image\":\"1\"}]") },
+	{ "null deletes a list", SPEC("\"containers\":[{\"name\":\"a\"}],\"nodeName\":\"n\""), SPEC("\"containers\":null"), SPEC("\"nodeName\":\"n\"") },
+	{ "an empty list changes nothing", SPEC("\"containers\":[{\"name\":\"a\"}]"), SPEC("\"containers\":[]"), SPEC("\"containers\":[{\"name\":\"a\"}]") },
+	{ "an empty list that is not merged empties", SPEC("\"containers\":[{\"name\":\"a\",\"args\":[\"1\"]}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"args\":[]}]"), SPEC("\"containers\":[{\"name\":\"a\",\"args\":[]}]") },
+	{ "deleting what is not there", SPEC("\"containers\":[{\"name\":\"a\"}]"), SPEC("\"containers\":[{\"$patch\":\"delete\",\"name\":\"z\"}]"),
+		SPEC("\"containers\":[{\"name\":\"a\"}]") },
+	{ "deleting the last leaves an empty list", SPEC("\"containers\":[{\"name\":\"a\"}]"), SPEC("\"containers\":[{\"$patch\":\"delete\",\"name\":\"a\"}]"),
+		SPEC("\"containers\":[]") },
+	{ "an element of the patch twice", SPEC("\"containers\":[{\"name\":\"a\",\"image\":\"1\"}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"tty\":true},{\"name\":\"a\",\"stdin\":true}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"image\":\"1\",\"tty\":true,\"stdin\":true}]") },
+	{ "merge on request is what a map does", "{\"metadata\":{\"labels\":{\"a\":\"1\"}}}", "{\"metadata\":{\"labels\":{\"$patch\":\"merge\",\"b\":\"2\"}}}",
+		NULL, -ERR_INTERNAL },
+	{ "replace of the whole object", "{\"metadata\":{\"name\":\"n\"},\"spec\":{}}", "{\"$patch\":\"replace\",\"metadata\":{\"name\":\"m\"}}",
+		"{\"metadata\":{\"name\":\"m\"}}" },
+	{ "retained keys of nothing", SPEC(""), SPEC("\"volumes\":[{\"$retainKeys\":[\"name\",\"secret\"],\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}]"),
+		SPEC("\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}]") },
+	{ "retained keys may name what is deleted", SPEC("\"volumes\":[{\"name\":\"v\",\"emptyDir\":{},\"secret\":{}}]"),
+		SPEC("\"volumes\":[{\"$retainKeys\":[\"name\"],\"name\":\"v\",\"emptyDir\":null}]"), SPEC("\"volumes\":[{\"name\":\"v\"}]") },
+	{ "order of strings", "{\"metadata\":{\"finalizers\":[\"a\",\"b\",\"c\"]}}",
+		"{\"metadata\":{\"$setElementOrder/finalizers\":[\"c\",\"n\",\"a\"],\"finalizers\":[\"n\"]}}",
+		"{\"metadata\":{\"finalizers\":[\"b\",\"c\",\"n\",\"a\"]}}" },
+	{ "an order that names strangers", SPEC("\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]"),
+		SPEC("\"$setElementOrder/containers\":[{\"name\":\"z\"},{\"name\":\"b\"},{\"name\":\"a\"}]"), SPEC("\"containers\":[{\"name\":\"b\"},{\"name\":\"a\"}]") },
+	{ "an order that lacks an element", SPEC("\"containers\":[{\"name\":\"a\"}]"),
+		SPEC("\"$setElementOrder/containers\":[{\"name\":\"a\"}],\"containers\":[{\"name\":\"n\"}]"), NULL, -ERR_INTERNAL },
+	{ "an order that is no list", SPEC("\"containers\":[]"), SPEC("\"$setElementOrder/containers\":{}"), NULL, -ERR_BAD_REQUEST },
+	{ "an order of what is not there", SPEC(""), SPEC("\"$setElementOrder/containers\":[{\"name\":\"a\"}]"), SPEC("") },
+	{ "order inside of an element", SPEC("\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\"},{\"name\":\"Y\"}]}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"$setElementOrder/env\":[{\"name\":\"Y\"},{\"name\":\"X\"}]}]"),
+		SPEC("\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"Y\"},{\"name\":\"X\"}]}]") },
+	{ "deletion and addition in one list", "{\"metadata\":{\"finalizers\":[\"a\",\"b\"]}}",
+		"{\"metadata\":{\"finalizers\":[\"c\"],\"$deleteFromPrimitiveList/finalizers\":[\"b\"]}}", "{\"metadata\":{\"finalizers\":[\"c\",\"a\"]}}" },
+	{ "owner references merge by uid", "{\"metadata\":{\"ownerReferences\":[{\"uid\":\"1\",\"name\":\"a\"}]}}",
+		"{\"metadata\":{\"ownerReferences\":[{\"uid\":\"1\",\"controller\":true},{\"uid\":\"2\"}]}}",
+		"{\"metadata\":{\"ownerReferences\":[{\"uid\":\"1\",\"name\":\"a\",\"controller\":true},{\"uid\":\"2\"}]}}" },
+	{ "conditions merge by type", "{\"status\":{\"conditions\":[{\"type\":\"A\",\"status\":\"True\"}]}}",
+		"{\"status\":{\"conditions\":[{\"type\":\"B\",\"status\":\"True\"},{\"type\":\"A\",\"status\":\"False\"}]}}",
+		"{\"status\":{\"conditions\":[{\"type\":\"B\",\"status\":\"True\"},{\"type\":\"A\",\"status\":\"False\"}]}}" },
+	{ "host addresses merge by ip, though atomic for apply", "{\"status\":{\"hostIPs\":[{\"ip\":\"1\"}]}}", "{\"status\":{\"hostIPs\":[{\"ip\":\"2\"}]}}",
+		"{\"status\":{\"hostIPs\":[{\"ip\":\"2\"},{\"ip\":\"1\"}]}}" },
+	{ "constraints merge by their topology alone", SPEC("\"topologySpreadConstraints\":[{\"topologyKey\":\"k\",\"whenUnsatisfiable\":\"DoNotSchedule\"}]"),
+		SPEC("\"topologySpreadConstraints\":[{\"topologyKey\":\"k\",\"whenUnsatisfiable\":\"ScheduleAnyway\"}]"),
+		SPEC("\"topologySpreadConstraints\":[{\"topologyKey\":\"k\",\"whenUnsatisfiable\":\"ScheduleAnyway\"}]") },
+	{ "tolerations are replaced", SPEC("\"tolerations\":[{\"key\":\"a\"}]"), SPEC("\"tolerations\":[{\"key\":\"b\"}]"), SPEC("\"tolerations\":[{\"key\":\"b\"}]") },
 	{ "selectors are atomic for apply only", SPEC("\"topologySpreadConstraints\":[{\"topologyKey\":\"k\",\"labelSelector\":{\"matchLabels\":{\"a\":\"b\"}}}]"),
 		SPEC("\"topologySpreadConstraints\":[{\"topologyKey\":\"k\",\"labelSelector\":{\"matchLabels\":{\"c\":\"d\"}}}]"),
 		SPEC("\"topologySpreadConstraints\":[{\"topologyKey\":\"k\",\"labelSelector\":{\"matchLabels\":{\"a\":\"b\",\"c\":\"d\"}}}]") },
@@ -132,6 +182,18 @@ static void strategies_with_retained_keys_switch_over(void **state)
 	check(kinds_type_by_name("apps/v1.Deployment"), &c);
 }
 
+/* The fields whose merge key is not what apply tells their elements apart by. */
+static void jobs_and_services_merge_by_their_own_keys(void **state)
+{
+	static const struct smp_case service = { "ports of services", SPEC("\"ports\":[{\"port\":80,\"protocol\":\"TCP\"}]"),
+		SPEC("\"ports\":[{\"port\":80,\"protocol\":\"UDP\"}]"), SPEC("\"ports\":[{\"port\":80,\"protocol\":\"UDP\"}]") };
+	static const struct smp_case job = { "conditions of jobs", "{\"status\":{\"conditions\":[{\"type\":\"A\"}]}}",
+		"{\"status\":{\"conditions\":[{\"type\":\"B\"}]}}", "{\"status\":{\"conditions\":[{\"type\":\"B\"},{\"type\":\"A\"}]}}" };
+
+	check(kinds_type_by_name("core/v1.Service"), &service);
+	check(kinds_type_by_name("batch/v1.Job"), &job);
+}
+
 static void large_lists_take_linear_time(void **state)
 {
 	const struct kinds_type *t = kinds_type_by_name("core/v1.Pod");
@@ -161,6 +223,7 @@ int main(void)
 		cmocka_unit_test(pods_merge),
 		cmocka_unit_test(order_mismatch_has_the_usual_message),
 		cmocka_unit_test(strategies_with_retained_keys_switch_over),
+		cmocka_unit_test(jobs_and_services_merge_by_their_own_keys),
 		cmocka_unit_test(large_lists_take_linear_time),
 	};
 
