@@ -31,7 +31,7 @@ static void configmaps_live_and_die(void **state)
 			"resourceVersion" },
 		{ "dry run left nothing", "GET", CM "/dry", NULL, JSON, NULL, 404 },
 		{ "bad dry run", "POST", CM, "dryRun=Some", JSON, "{\"metadata\":{\"name\":\"dry\"}}", 422,
-			{ "CreateOptions.meta.k8s.io \\\"\\\" is invalid: dryRun: Unsupported value: []string{\\\"Some\\\"}: supported values: \\\"All\\\"" } },
+			{ "CreateOptions.meta.k8s.io \\\"\\\" is invalid: dryRun: Unsupported value: [\\\"Some\\\"]: supported values: \\\"All\\\"" } },
 		{ "generated name", "POST", CM, NULL, JSON, "{\"metadata\":{\"generateName\":\"gen-\"}}", 201,
 			{ "\"name\":\"gen-" } },
 		{ "bad name", "POST", CM, NULL, JSON, "{\"metadata\":{\"name\":\"Bad_Name\"}}", 422,
