@@ -60,6 +60,9 @@ enum step ingress_class_mutate(struct call *c);
 enum step topology_mutate(struct call *c);
 enum step quota_validate(struct call *c);
 
+/* admit_node_token.c: the part of NodeRestriction about tokens. */
+enum step node_token(struct call *c, const char *node);
+
 /* admit_quota.c: the write did not happen, or it did and its event counts. */
 void quota_undo(struct call *c);
 

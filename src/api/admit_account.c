@@ -2,7 +2,7 @@
 /*
  * admit_account - ServiceAccount: a pod runs as an account of its namespace, gets that
  * account's token mounted and its imagePullSecrets; an account may say which Secrets its
- * pods may mount; mirrors of what a node runs by itself have no account and name no objects.
+ * pods may mount; mirrors of what a node runs by itself have no account and name no Secrets.
  * Source: kubernetes plugin/pkg/admission/serviceaccount.
  */
 #include <stdlib.h>
@@ -195,16 +195,14 @@ enum step account_mutate(struct call *c)
 
 /* ---- mirrors ---- */
 
-static bool refuse_ref(void *arg, enum pod_ref what, const char *name)
+static bool is_config_map(void *arg, enum pod_ref what, const char *name)
 {
-	enum pod_ref *found = arg;
-
+	(void)arg;
 	(void)name;
-	*found = what;
-	return false;
+	return what == POD_CONFIG_MAP;
 }
 
-static bool projects(yyjson_mut_val *spec, const char *source)
+static bool projects_token(yyjson_mut_val *spec)
 {
 	yyjson_mut_arr_iter it, jt;
 	yyjson_mut_val *v, *s;
@@ -213,7 +211,7 @@ static bool projects(yyjson_mut_val *spec, const char *source)
 	while ((v = yyjson_mut_arr_iter_next(&it))) {
 		yyjson_mut_arr_iter_init(doc_mget(v, "projected.sources"), &jt);
 		while ((s = yyjson_mut_arr_iter_next(&jt)))
-			if (yyjson_mut_obj_get(s, source))
+			if (yyjson_mut_obj_get(s, "serviceAccountToken"))
 				return true;
 	}
 	return false;
@@ -222,16 +220,13 @@ static bool projects(yyjson_mut_val *spec, const char *source)
 static enum step check_mirror(struct call *c, yyjson_mut_val *spec)
 {
 	const char *name = doc_mstr(spec, "serviceAccountName");
-	enum pod_ref found;
 
 	if (name && *name)
 		return admit_refuse(c, "a mirror pod may not reference service accounts");
-	if (!pod_refs(spec, refuse_ref, &found))
-		return admit_refuse(c, "a mirror pod may not reference %s", found == POD_SECRET ? "secrets" : "configmaps");
-	if (projects(spec, "serviceAccountToken"))
+	if (!pod_refs(spec, is_config_map, NULL))
+		return admit_refuse(c, "a mirror pod may not reference secrets");
+	if (projects_token(spec))
 		return admit_refuse(c, "a mirror pod may not use ServiceAccountToken volume projections");
-	if (projects(spec, "clusterTrustBundle"))
-		return admit_refuse(c, "a mirror pod may not use ClusterTrustBundle volume projections");
 	return STEP_NEXT;
 }
 

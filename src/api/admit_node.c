@@ -278,31 +278,6 @@ static enum step claim(struct call *c, const char *node)
 	return STEP_NEXT;
 }
 
-/* A token is asked for through its account. */
-static enum step account(struct call *c, const char *node)
-{
-	const char *name = doc_mstr(c->input, "spec.boundObjectRef.name");
-	const char *uid = doc_mstr(c->input, "spec.boundObjectRef.uid");
-	struct cache_obj *o;
-
-	if (strcmp(c->sub, "token") || admit_op(c) != ADMIT_CREATE)
-		return STEP_NEXT;
-	if (!name || !*name || !is(doc_mstr(c->input, "spec.boundObjectRef.apiVersion"), "v1") ||
-	    !is(doc_mstr(c->input, "spec.boundObjectRef.kind"), "Pod"))
-		return admit_refuse(c, "node requested token not bound to a pod");
-	if (!uid || !*uid)
-		return admit_refuse(c, "node requested token with a pod binding without a uid");
-	o = cache_get(c->api->cache, c->api->k.pod->store, c->ns, name);
-	if (!o)
-		return fail_not_found(c, "pods", "", name);
-	if (strcmp(o->uid, uid))
-		return admit_refuse(c, "the UID in the bound object reference (%s) does not match the UID in record. The object "
-			"might have been deleted and then recreated", uid);
-	if (strcmp(o->node, node))
-		return admit_refuse(c, "node requested token bound to a pod scheduled on a different node");
-	return STEP_NEXT;
-}
-
 enum step node_mutate(struct call *c)
 {
 	const struct api_kinds *k = &c->api->k;
@@ -319,7 +294,7 @@ enum step node_mutate(struct call *c)
 	if (c->kind == k->pvc)
 		return claim(c, node);
 	if (c->kind == k->service_account)
-		return account(c, node);
+		return node_token(c, node);
 	if (c->kind == k->lease)
 		return lease(c, node);
 	if (c->kind == k->csi_node)

@@ -50,6 +50,7 @@ static void find_kinds(struct api_kinds *k)
 	k->hpa2 = kinds_by_resource("autoscaling", "v2", "horizontalpodautoscalers");
 	k->storage_class = kinds_by_resource("storage.k8s.io", "v1", "storageclasses");
 	k->attributes_class = kinds_by_resource("storage.k8s.io", "v1", "volumeattributesclasses");
+	k->csi_driver = kinds_by_resource("storage.k8s.io", "v1", "csidrivers");
 	k->csi_node = kinds_by_resource("storage.k8s.io", "v1", "csinodes");
 	k->runtime_class = kinds_by_resource("node.k8s.io", "v1", "runtimeclasses");
 	k->ingress = kinds_by_resource("networking.k8s.io", "v1", "ingresses");

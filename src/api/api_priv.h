@@ -45,7 +45,7 @@ struct api_kinds {              /* kinds that some code here knows by name */
 		*rc, *deployment, *rs, *sts, *event, *events_event, *hpa1, *hpa2,
 		*storage_class, *lease, *binding, *service_cidr, *pvc, *pv, *pod_template,
 		*quota, *limit_range, *runtime_class, *ingress, *ingress_class, *attributes_class,
-		*csi_node, *resource_slice, *daemonset, *cron_job;
+		*csi_node, *csi_driver, *resource_slice, *daemonset, *cron_job;
 };
 
 struct api {

@@ -5,6 +5,7 @@
  * Source: kubernetes pkg/registry/core/pod/storage (BindingREST).
  */
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/call.h"
@@ -48,7 +49,7 @@ static bool merge_notes(struct call *c)
 enum step binding_load(struct call *c)
 {
 	const char *node = doc_mstr(c->input, "target.name"), *kind = doc_mstr(c->input, "target.kind");
-	const char *name = doc_mstr(c->input, "metadata.name"), *uid = doc_mstr(c->input, "metadata.uid"), *has;
+	const char *name = doc_mstr(c->input, "metadata.name"), *uid = doc_mstr(c->input, "metadata.uid"), *has, *rv;
 	struct field_error *e = NULL;
 	bool found;
 	enum step step;
@@ -76,6 +77,10 @@ enum step binding_load(struct call *c)
 	if (uid && *uid && strcmp(uid, c->cur->uid))
 		return conflict(c, "Precondition failed: UID in precondition: %s, UID in object meta: %s", uid,
 			c->cur->uid);
+	rv = doc_mstr(c->input, "metadata.resourceVersion");
+	if (rv && *rv && strtoll(rv, NULL, 10) != c->cur->rev)
+		return conflict(c, "Precondition failed: ResourceVersion in precondition: %s, ResourceVersion in object meta: %lld",
+			rv, (long long)c->cur->rev);
 	if (c->cur->deleting)
 		return conflict(c, "pod %s is being deleted, cannot be assigned to a host", c->name);
 	has = doc_mstr(c->old, "spec.nodeName");

@@ -72,17 +72,31 @@ static bool free_of_charge(struct call *c, yyjson_val *pdb)
 		(desired > 0 && doc_int(pdb, "status.currentHealthy", 0) >= desired);
 }
 
-/* Why a controller that failed allows nothing, or NULL: it did not fail. */
-static const char *sync_failure(yyjson_val *pdb)
+/* Why nothing is allowed. What a controller that failed counted is not to be trusted. */
+static const char *why_none(struct call *c, struct cache_obj *o)
 {
-	yyjson_val *v;
+	yyjson_val *pdb = cache_tree(o), *v;
+	int64_t desired = doc_int(pdb, "status.desiredHealthy", 0), healthy = doc_int(pdb, "status.currentHealthy", 0);
+	const char *reason = NULL, *message = NULL;
 	size_t i, max;
 
 	yyjson_arr_foreach(doc_get(pdb, "status.conditions"), i, max, v)
-		if (yyjson_equals_str(doc_get(v, "type"), "DisruptionAllowed") &&
-		    yyjson_equals_str(doc_get(v, "status"), "False") && yyjson_equals_str(doc_get(v, "reason"), "SyncFailed"))
-			return doc_str(v, "message") ? doc_str(v, "message") : "";
-	return NULL;
+		if (yyjson_equals_str(doc_get(v, "type"), "DisruptionAllowed") && yyjson_equals_str(doc_get(v, "status"), "False")) {
+			reason = doc_str(v, "reason");
+			message = doc_str(v, "message");
+		}
+	if (!message || !*message)
+		reason = NULL;
+	if (reason && !strcmp(reason, "SyncFailed"))
+		return arena_printf(c->arena, "The disruption budget %s does not allow evicting pods currently because it failed "
+			"sync: %s", o->name, message);
+	if (healthy <= desired)
+		return arena_printf(c->arena, "The disruption budget %s needs %lld healthy pods and has %lld currently", o->name,
+			(long long)desired, (long long)healthy);
+	if (reason)
+		return arena_printf(c->arena, "The disruption budget %s does not allow evicting pods currently (%s): %s", o->name,
+			reason, message);
+	return arena_printf(c->arena, "The disruption budget %s does not allow evicting pods currently", o->name);
 }
 
 static enum step refuse(struct call *c, int retry_s, const char *why)
@@ -102,7 +116,6 @@ static enum step check_budget(struct call *c, struct cache_obj *o)
 {
 	yyjson_val *pdb = cache_tree(o);
 	int64_t allowed = doc_int(pdb, "status.disruptionsAllowed", 0);
-	const char *failure = sync_failure(pdb);
 
 	if (doc_int(pdb, "status.observedGeneration", 0) < doc_int(pdb, "metadata.generation", 0))
 		return refuse(c, PROCESSING_RETRY_S, arena_printf(c->arena,
@@ -113,12 +126,7 @@ static enum step check_budget(struct call *c, struct cache_obj *o)
 		return forbid(c, o, "DisruptedPods map too big - too many evictions not confirmed by PDB controller");
 	if (allowed > 0)
 		return STEP_NEXT;
-	if (failure)
-		return refuse(c, 0, arena_printf(c->arena, "The disruption budget %s does not allow evicting pods currently because "
-			"it failed sync: %s", o->name, failure));
-	return refuse(c, 0, arena_printf(c->arena, "The disruption budget %s needs %lld healthy pods and has %lld currently",
-		o->name, (long long)doc_int(pdb, "status.desiredHealthy", 0),
-		(long long)doc_int(pdb, "status.currentHealthy", 0)));
+	return refuse(c, 0, why_none(c, o));
 }
 
 /* ---- charging it ---- */

@@ -18,7 +18,7 @@ static int open_fixture(void **state)
 			"{'topology.kubernetes.io/zone':'z1'}}}", 201 },
 	};
 
-	fixture_open(&f, "mem:", false);
+	fixture_open(&f, "mem:", true);
 	RUN(rows);
 	return 0;
 }
@@ -127,9 +127,10 @@ static void accounts_bring_tokens_and_rules(void **state)
 			{ "a mirror pod may not reference service accounts" } },
 		{ "a mirror with a secret", "POST", PODS, NULL, JSON, MIRROR(",'volumes':[{'name':'v','secret':{'secretName':'s'}}]"),
 			403, { "a mirror pod may not reference secrets" } },
-		{ "a mirror with a configmap", "POST", PODS, NULL, JSON, MIRROR(",'volumes':[{'name':'v','configMap':{'name':'s'}}]"),
-			403, { "a mirror pod may not reference configmaps" } },
-		{ "a mirror", "POST", PODS, "dryRun=All", JSON, MIRROR(""), 201, { NULL }, "serviceAccount" },
+		{ "a mirror with a token", "POST", PODS, NULL, JSON, MIRROR(",'volumes':[{'name':'v','projected':{'sources':"
+			"[{'serviceAccountToken':{'path':'t'}}]}}]"), 403, { "a mirror pod may not use ServiceAccountToken volume projections" } },
+		{ "a mirror", "POST", PODS, "dryRun=All", JSON, MIRROR(",'volumes':[{'name':'v','configMap':{'name':'s'}}]"), 201, { NULL },
+			"serviceAccount" },
 	};
 
 	RUN(rows);
@@ -138,6 +139,7 @@ static void accounts_bring_tokens_and_rules(void **state)
 static void nodes_keep_to_their_own(void **state)
 {
 #define N1 "system:node:n1"
+#define TOKEN DEFAULT "/serviceaccounts/default/token"
 #define MINE(more) "{'metadata':{'name':'m','annotations':{'kubernetes.io/config.mirror':'x'}" more
 	static const struct step_row rows[] = {
 		{ "its pod and another's", "POST", PODS, NULL, JSON, POD("on1", ",'nodeName':'n1'"), 201 },
@@ -176,11 +178,50 @@ static void nodes_keep_to_their_own(void **state)
 			NULL, N1 },
 		{ "its lease", "POST", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", NULL, JSON,
 			"{'metadata':{'name':'n1'}}", 201, { NULL }, NULL, N1 },
-		{ "a token of nobody", "POST", DEFAULT "/serviceaccounts/default/token", NULL, JSON, "{'spec':{}}", 403,
+		{ "a token of nobody", "POST", TOKEN, NULL, JSON, "{'spec':{}}", 403,
 			{ "node requested token not bound to a pod" }, NULL, N1 },
+		{ "of a pod without its uid", "POST", TOKEN, NULL, JSON, "{'spec':{'boundObjectRef':{'apiVersion':'v1','kind':'Pod',"
+			"'name':'on1'}}}", 403, { "node requested token with a pod binding without a uid" }, NULL, N1 },
+		{ "of another life of it", "POST", TOKEN, NULL, JSON, "{'spec':{'boundObjectRef':{'apiVersion':'v1','kind':'Pod',"
+			"'name':'on1','uid':'u'}}}", 403, { "the UID in the bound object reference (u) does not match the UID in record" }, NULL, N1 },
+	};
+	/* What a pod mounts is what its node may ask for. */
+	static const struct { const char *pod, *audiences, *refusal; } tokens[] = {
+		{ "on1", "", NULL },
+		{ "on1", "'vault'", "audience \\\"vault\\\" not found in pod spec volume, system:node:n1 is not authorized to request tokens "
+			"for this audience" },
+		{ "on1", "'a','b'", "node may only request 0 or 1 audiences" },
+		{ "aud", "'vault'", NULL },
+		{ "csi", "'store'", NULL },
+		{ "csi", "'other'", "not found in pod spec volume" },
+		{ "on2", "", "node requested token bound to a pod scheduled on a different node" },
+	};
+	static const struct step_row mounts[] = {
+		{ "a driver", "POST", "/apis/storage.k8s.io/v1/csidrivers", NULL, JSON,
+			"{'metadata':{'name':'d.io'},'spec':{'tokenRequests':[{'audience':'store'}]}}", 201 },
+		{ "its volume", "POST", "/api/v1/persistentvolumes", NULL, JSON, "{'metadata':{'name':'pv'},'spec':{'capacity':"
+			"{'storage':'1Gi'},'accessModes':['ReadWriteOnce'],'csi':{'driver':'d.io','volumeHandle':'h'}}}", 201 },
+		{ "claimed", "POST", CLAIMS, NULL, JSON, "{'metadata':{'name':'onpv'},'spec':{'accessModes':['ReadWriteOnce'],"
+			"'volumeName':'pv','resources':{'requests':{'storage':'1Gi'}}}}", 201 },
+		{ "and used", "POST", PODS, NULL, JSON, POD("csi", ",'nodeName':'n1','volumes':[{'name':'v','persistentVolumeClaim':"
+			"{'claimName':'onpv'}}]"), 201 },
+		{ "a projected one", "POST", PODS, NULL, JSON, POD("aud", ",'nodeName':'n1','volumes':[{'name':'v','projected':"
+			"{'sources':[{'serviceAccountToken':{'audience':'vault','path':'t'}}]}}]"), 201 },
 	};
 
 	RUN(rows);
+	RUN(mounts);
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++) {
+		struct cache_obj *o = cache_get(f.cache, "core/pods", "default", tokens[i].pod);
+		char body[512];
+		struct step_row row = { tokens[i].audiences, "POST", TOKEN, NULL, JSON, body, tokens[i].refusal ? 403 : 201,
+			{ tokens[i].refusal }, NULL, N1 };
+
+		assert_non_null(o);
+		snprintf(body, sizeof(body), "{'spec':{'audiences':[%s],'boundObjectRef':{'apiVersion':'v1','kind':'Pod','name':'%s',"
+			"'uid':'%s'}}}", tokens[i].audiences, tokens[i].pod, o->uid);
+		run(&row, 1);
+	}
 }
 
 static void new_nodes_are_tainted(void **state)

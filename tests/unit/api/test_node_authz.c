@@ -2,8 +2,6 @@
 /* node_authz - a node's rights follow the pods on it, as they come, change and go. */
 #include "fixture.h"
 
-#include "api/admit.h"
-
 #define NS   "/api/v1/namespaces/default"
 #define PODS NS "/pods"
 
@@ -73,16 +71,13 @@ static void they_end_with_the_last_pod(void **state)
 	assert_false(reads("configmaps", "cm"));
 }
 
-/* Also one that admission would refuse, for the objects it names. */
 static void a_mirror_pod_gives_nothing(void **state)
 {
-	assert_int_equal(admit_configure(f.api, NULL, "ServiceAccount", NULL), 0);
 	must("POST", PODS, "{\"metadata\":{\"name\":\"m\",\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"}},\"spec\":{"
 		"\"nodeName\":\"n1\"," CONTAINERS "}}");
 	assert_true(reads("pods", "m"));
 	assert_false(reads("configmaps", "cm"));
 	must("DELETE", PODS "/m", "{\"gracePeriodSeconds\":0}");
-	assert_int_equal(admit_configure(f.api, NULL, NULL, NULL), 0);
 }
 
 static void a_volume_leads_to_its_secret(void **state)
