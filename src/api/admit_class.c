@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * admit_class - DefaultStorageClass, DefaultIngressClass: a claim or an Ingress that names
- * no class gets the one that is marked as the default.
- * Source: kubernetes plugin/pkg/admission/storage/storageclass/setdefault (the youngest of
- * several defaults, then the first by name), plugin/pkg/admission/network/defaultingressclass.
+ * no class gets the one that is marked as the default; of several the youngest, and of
+ * equally old ones the first by name.
+ * Source: kubernetes plugin/pkg/admission/storage/storageclass/setdefault,
+ * plugin/pkg/admission/network/defaultingressclass, test/e2e/network/ingressclass.go.
  */
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #define OLD_CLAIM_CLASS   "volume.beta.kubernetes.io/storage-class"
 #define OLD_INGRESS_CLASS "kubernetes.io/ingress.class"
 
-struct defaults { const char *const *notes; struct cache_obj *best; unsigned count; };
+struct defaults { const char *const *notes; struct cache_obj *best; };
 
 static bool find(void *arg, struct cache_obj *o)
 {
@@ -25,7 +26,6 @@ static bool find(void *arg, struct cache_obj *o)
 		marked |= yyjson_equals_str(yyjson_obj_get(notes, *n), "true");
 	if (!marked)
 		return true;
-	d->count++;
 	/* Walked by name: of equally old ones the first stays. Times are text of one length. */
 	if (!d->best || strcmp(made ? made : "", doc_str(cache_tree(d->best), "metadata.creationTimestamp")) > 0)
 		d->best = o;
@@ -62,7 +62,5 @@ enum step ingress_class_mutate(struct call *c)
 	if (!admit_is(c, c->api->k.ingress) || annotated(c, OLD_INGRESS_CLASS) || doc_mget(c->obj, "spec.ingressClassName"))
 		return STEP_NEXT;
 	cache_each(c->api->cache, c->api->k.ingress_class->store, "", NULL, NULL, find, &d);
-	if (d.count > 1)
-		return admit_refuse(c, "Internal error occurred: %u default IngressClasses were found, only 1 allowed", d.count);
 	return set(c, "spec.ingressClassName", d.best);
 }
