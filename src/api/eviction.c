@@ -139,9 +139,9 @@ static void charged(void *arg, int status, const struct blob *body)
 	c->stage = STAGE_LOAD;
 	if (status == 200)
 		c->budget_spent = true;
-	/* Another eviction or the controller was faster: one of them got on, so this is no loop. */
+	/* When another was faster, one of them got on: no round that counts. */
 	if (status == 200 || status == 409 || status == 404)
-		c->tries--;
+		c->tries = 1;
 	else
 		step = reply_bytes(c, status, body ? blob_new(body->p, body->len) : blob_new("", 0), "application/json");
 	call_resume(c, step);
