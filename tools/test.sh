@@ -16,9 +16,10 @@ say() { printf '\n== %s\n' "$*"; }
 
 # step NAME COMMAND...: counts it as one test; 77 is a skip, which CI does not allow.
 step() {
-	local name=$1; shift
+	local name=$1 began=$SECONDS; shift
 	say "$name"
 	"$@"; local rc=$?
+	[ $((SECONDS - began)) -lt 5 ] || echo "($((SECONDS - began)) s)"
 	if [ $rc = 0 ]; then passed=$((passed + 1))
 	elif [ $rc = 77 ] && [ -z "${CI-}" ]; then skipped=$((skipped + 1))
 	else failed=$((failed + 1)); broken+=("$name"); fi

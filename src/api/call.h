@@ -108,7 +108,8 @@ struct call {
 	yyjson_mut_val *old;           /* what is there, same version; NULL: creating */
 	struct cache_obj *cur;         /* what is there */
 	const char *store_key;
-	unsigned tries;
+	unsigned tries;                /* rounds that count against the client's patience */
+	bool loaded;                   /* a round was begun: the next one forgets it */
 	bool account_waited;           /* its service account had its time to appear */
 	bool creating, generated;      /* generated: the name may be picked again */
 	bool conditional;              /* the client named a revision: a race is its conflict */

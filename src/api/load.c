@@ -245,9 +245,9 @@ enum step stage_load(struct call *c)
 {
 	enum step step;
 
-	if (c->tries++) {
-		if (c->tries > API_RETRIES_MAX)
-			return fail_modified(c);
+	if (++c->tries > API_RETRIES_MAX)
+		return fail_modified(c);
+	if (c->loaded) {
 		forget_round(c);
 		/* The stages wrote into the decoded body: read it afresh. */
 		if (c->input && c->verb != VERB_PATCH && c->verb != VERB_DELETE) {
@@ -256,6 +256,7 @@ enum step stage_load(struct call *c)
 				return step;
 		}
 	}
+	c->loaded = true;
 	c->obj = c->input;
 	if (c->scale)
 		return scale_load(c);
