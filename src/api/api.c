@@ -165,6 +165,7 @@ void api_close(struct api *a)
 	node_authz_close(a->node_authz);
 	rbac_close(a->rbac);
 	metrics_close(a->metrics);
+	map_finish(&a->turns);
 	while (a->idle_count)
 		arena_close(a->idle[--a->idle_count]);
 	free(a->stored_as);

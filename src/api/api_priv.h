@@ -72,6 +72,7 @@ struct api {
 	struct list calls;                    /* all live calls */
 	struct arena *idle[API_IDLE_ARENAS];  /* of finished calls, for reuse */
 	unsigned idle_count, inflight;
+	struct map turns;                     /* turns.c: "store/ns/name" -> whose turn it is */
 	bool ready, draining;
 	int64_t started_us;                   /* wall clock */
 	struct bootstrap *bootstrap;          /* while it runs */

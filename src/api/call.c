@@ -61,6 +61,7 @@ static void call_free(struct call *c)
 	struct api *a = c->api;
 	struct arena *arena = c->arena;
 
+	turn_end(c);
 	if (c->counted)
 		a->inflight--;
 	list_del(&c->link);

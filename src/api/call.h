@@ -108,6 +108,8 @@ struct call {
 	yyjson_mut_val *old;           /* what is there, same version; NULL: creating */
 	struct cache_obj *cur;         /* what is there */
 	const char *store_key;
+	struct turn *turn;             /* turns.c: held, or waited for */
+	struct list turn_link;
 	unsigned tries;                /* rounds that count against the client's patience */
 	bool loaded;                   /* a round was begun: the next one forgets it */
 	bool account_waited;           /* its service account had its time to appear */
@@ -329,6 +331,9 @@ enum step patch_apply(struct call *c, const struct kinds_type *t, yyjson_mut_val
 enum step apply_configuration(struct call *c);
 /* What an apply makes of what was loaded. */
 enum step load_applied(struct call *c, bool found);
+/* turns.c: STEP_NEXT when c is the one to write its object, STEP_WAIT until it is. */
+enum step turn_take(struct call *c);
+void turn_end(struct call *c);                 /* harmless when it has none */
 /* Load c->cur and c->old by the request's name; false: there is none. */
 enum step load_current(struct call *c, bool *ret_found);
 /* uid and resourceVersion that a deletion was made to depend on, against c->cur. */

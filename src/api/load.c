@@ -243,8 +243,10 @@ static void forget_round(struct call *c)
 
 enum step stage_load(struct call *c)
 {
-	enum step step;
+	enum step step = turn_take(c);
 
+	if (step != STEP_NEXT)
+		return step;
 	if (++c->tries > API_RETRIES_MAX)
 		return fail_modified(c);
 	if (c->loaded) {

@@ -201,6 +201,7 @@ enum step stage_reply(struct call *c)
 	const char *type;
 	struct blob *b;
 
+	turn_end(c);
 	metrics_count(c->api->metrics, c);
 	if (c->done) {
 		send_inside(c);

@@ -350,9 +350,48 @@ static void evictions_ask_the_budget(void **state)
 	RUN(rows);
 }
 
+#define WRITERS 100
+
+static void count_ok(void *arg, int status, const struct blob *body)
+{
+	unsigned *ok = arg;
+
+	(void)body;
+	*ok += status == 200;
+}
+
+/* All at once, each with a number of its own: none is lost, none is told to try again, and
+ * the object is written as often as there are writers. */
+static void writers_of_one_object_take_turns(void **state)
+{
+	static const char *const groups[] = { "system:masters", NULL };
+	static const struct user admin = { .name = "admin", .groups = groups };
+	char path[200], body[100];
+	unsigned ok = 0;
+	int64_t before;
+
+	snprintf(path, sizeof(path), "/api/v1/namespaces/default/configmaps");
+	assert_int_equal(fixture_call(&f, "POST", path, NULL, JSON, "{\"metadata\":{\"name\":\"turns\"}}"), 201);
+	before = cache_rev(f.cache);
+	strcat(path, "/turns");
+	for (int i = 0; i < WRITERS; i++) {
+		struct api_call q = { .method = "PATCH", .path = path, .content_type = MERGE, .body = body, .user = &admin };
+
+		q.body_len = (size_t)snprintf(body, sizeof(body), "{\"data\":{\"k%d\":\"v\"}}", i);
+		assert_int_equal(api_call(f.api, &q, count_ok, &ok), 0);
+	}
+	for (int i = 0; i < 5000 && ok < WRITERS; i++)
+		loop_turn(f.loop, 1);
+	assert_int_equal(ok, WRITERS);
+	assert_int_equal(cache_rev(f.cache), before + WRITERS);
+	struct cache_obj *o = cache_get(f.cache, "core/configmaps", "default", "turns");
+	assert_int_equal(yyjson_obj_size(doc_get(cache_tree(o), "data")), WRITERS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(writers_of_one_object_take_turns),
 		cmocka_unit_test(configmaps_live_and_die),
 		cmocka_unit_test(paths_and_kinds),
 		cmocka_unit_test(deployments_get_defaults),
