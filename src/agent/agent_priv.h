@@ -171,6 +171,7 @@ int64_t pod_grace_ms(const struct pod *p);
 
 /* ---- podstart.c: one container from image to running ---- */
 void ctr_start(struct ctr *c);
+void ctr_set_aside(struct ctr *c);                /* its instance ended: the next one's turn */
 void ctr_running(struct ctr *c);                  /* probes and hooks begin; also after adoption */
 void ctr_id(char out[CTR_ID_MAX], const char *uid, const char *name, unsigned attempt);
 

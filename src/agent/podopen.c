@@ -2,12 +2,14 @@
 /* podopen - a pod as the API tells it becomes one of ours; and what an earlier life of the
  * agent left of it is taken up. */
 #define LOG_MODULE "pod"
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/ctrspec.h"
 #include "agent/pod_priv.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "doc/doc.h"
 
@@ -137,6 +139,35 @@ static void adopt_container(struct pod *p, const char *id, const struct adopted 
 	}
 }
 
+/* Did the pod's namespaces end, with the boot or by a hand? */
+static bool sandbox_lost(const struct pod *p)
+{
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < p->ctr_count; i++)
+		if (p->ctrs[i].st.state == CTR_RUNNING)
+			return false;
+	snprintf(path, sizeof(path), "%s/ns/%s.ipc", p->a->run_dir, p->uid);
+	return !file_exists(path);
+}
+
+/* A pod that starts over runs its init containers again: what they made in memory is gone.
+ * Source: the Pod's documentation ("all init containers must execute again"), kuberuntime_manager. */
+static void init_again(struct pod *p)
+{
+	for (unsigned i = 0; i < p->ctr_count; i++) {
+		struct ctr *c = &p->ctrs[i];
+
+		if (c->kind != CTR_INIT || c->st.state != CTR_EXITED)
+			continue;
+		ctr_set_aside(c);
+		/* Not through: a start that fails is one more try. */
+		c->st = (struct podstate_ctr){ .kind = CTR_INIT, .had_exit = true, .exit_code = 1 };
+		c->reason[0] = 0;
+	}
+	p->initialized = false;
+}
+
 static void adopt(struct pod *p)
 {
 	bool mains = false;
@@ -172,6 +203,8 @@ static void adopt(struct pod *p)
 		}
 	}
 	p->initialized = mains;
+	if (mains && !p->terminal && sandbox_lost(p))
+		init_again(p);
 }
 
 struct pod *pod_open(struct agent *a, yyjson_val *obj)

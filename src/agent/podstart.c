@@ -314,6 +314,26 @@ static unsigned pull_auths(struct pod *p, struct image_auth *out, struct strv *k
 	return count;
 }
 
+/* The instance that ended stays as lastState and as its log; the one before it goes. */
+void ctr_set_aside(struct ctr *c)
+{
+	free(c->last.message);
+	c->last = c->term;
+	c->term.message = NULL;
+	c->has_last = true;
+	if (c->attempt > 0) {
+		char old[PATH_MAX];
+
+		log_path(old, sizeof(old) - 2, c->pod, c->name, c->attempt - 1);
+		unlink(old);
+		strcat(old, ".1");
+		unlink(old);
+	}
+	map_del(&c->pod->a->by_ctr, c->id);
+	runtime_remove(c->pod->a->rt, c->id, NULL, NULL);
+	c->attempt++;
+}
+
 void ctr_start(struct ctr *c)
 {
 	const char *image = doc_str(c->spec, "image"), *policy = doc_str(c->spec, "imagePullPolicy");
@@ -329,24 +349,8 @@ void ctr_start(struct ctr *c)
 
 	if (!s)
 		return;
-	if (c->st.state == CTR_EXITED && !c->st.start_failed) {
-		/* The instance before stays as lastState and as its log. */
-		free(c->last.message);
-		c->last = c->term;
-		c->term.message = NULL;
-		c->has_last = true;
-		if (c->attempt > 0) {
-			char old[PATH_MAX];
-
-			log_path(old, sizeof(old) - 2, c->pod, c->name, c->attempt - 1);
-			unlink(old);
-			strcat(old, ".1");
-			unlink(old);
-		}
-		map_del(&a->by_ctr, c->id);
-		runtime_remove(a->rt, c->id, NULL, NULL);
-		c->attempt++;
-	}
+	if (c->st.state == CTR_EXITED && !c->st.start_failed)
+		ctr_set_aside(c);
 	s->c = c;
 	s->began_ms = loop_now_ms(a->loop);
 	c->start = s;

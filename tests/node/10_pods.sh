@@ -252,6 +252,31 @@ until_ok "an end while the API did not answer is noticed" "^Failed 5$" field uns
 kubectl patch configmap cfg -p '{"data":{"a":"later"}}' >/dev/null
 until_ok "configMap still follows" "^later$" in_full "cat /c/dir/a; echo"
 
+# ---- the machine starts again ----
+apply <<YAML
+apiVersion: v1
+kind: Pod
+metadata: {name: phoenix}
+spec:
+  terminationGracePeriodSeconds: 0
+  volumes: [{name: m, emptyDir: {medium: Memory}}]
+  initContainers: [{name: i, image: "$B", command: [sh, -c, "echo made >/m/made"], volumeMounts: [{name: m, mountPath: /m}]}]
+  containers: [{name: c, image: "$B", command: [sh, -c, "test -e /m/made || exit 9; sleep 1000"], volumeMounts: [{name: m, mountPath: /m}]}]
+YAML
+until_ok "phoenix runs" "^Running 0 0$" field phoenix ".status.phase} {.status.containerStatuses[0].restartCount} {.status.initContainerStatuses[0].restartCount"
+# As a boot leaves it: no process, no mount, nothing under /run.
+reboot() {
+	kill "$CLOUD"; wait "$CLOUD" 2>/dev/null
+	for d in "$DATA"/agent/containers/*/; do kill -9 "$(cat "$d/conmon.pid")" "$(cat "$d/pidfile")" 2>/dev/null; done
+	awk -v d="$DATA/" '$2 ~ "^/run/sampan" || index($2, d) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
+	rm -rf /run/sampan
+	cloud_start && node_ready
+}
+reboot || report "the cloud starts again" 1 "" "see the log"
+until_ok "a pod starts over from its init containers" "^Running 1 1$" field phoenix ".status.phase} {.status.containerStatuses[0].restartCount} {.status.initContainerStatuses[0].restartCount"
+until_ok "others do, too" "^Running true 1$" field full ".status.phase} {.status.containerStatuses[0].ready} {.status.containerStatuses[0].restartCount"
+check "with the address they had" "^$(field full .status.podIP)$" in_full 'echo $IP'
+
 # ---- nothing is left ----
 check "all are deleted" "deleted" timeout 50 kubectl delete pods --all
 check "no pod is left" "No resources" kubectl get pods
