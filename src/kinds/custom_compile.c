@@ -241,6 +241,7 @@ static bool fill_list(struct arena *a, struct custom_kind *c)
 
 bool custom_load(struct custom_kind *c)
 {
+	ARENA_AUTO struct arena *source = c->loaded ? NULL : arena_open(CUSTOM_DEFINITION_MAX);
 	struct kinds_schema *schema;
 	struct arena *a;
 	yyjson_doc *doc;
@@ -250,8 +251,8 @@ bool custom_load(struct custom_kind *c)
 	if (c->loaded)
 		return true;
 	a = arena_open(CUSTOM_DEFINITION_MAX);
-	rc = a && c->schema ? doc_parse(a, c->schema_len ? c->schema : "{}", c->schema_len ? c->schema_len : 2, &doc, &e) :
-		-ERR_SIZE;
+	rc = a && source && c->schema ? doc_parse(source, c->schema_len ? c->schema : "{}", c->schema_len ? c->schema_len : 2,
+		&doc, &e) : -ERR_SIZE;
 	if (!rc)
 		rc = schema_compile(a, yyjson_doc_get_root(doc), &schema, &e);
 	if (!rc && c->keep_unknown)

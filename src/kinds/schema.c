@@ -63,11 +63,28 @@ static bool bool_of(yyjson_val *v, const char *name)
 	return yyjson_is_true(yyjson_obj_get(v, name));
 }
 
-static const char *str_of(yyjson_val *v, const char *name)
+/* Texts and values are copied: the document they are in is many times larger. */
+static int text_of(struct compiler *c, yyjson_val *v, const char *name, const char **ret)
 {
 	const char *s = yyjson_get_str(yyjson_obj_get(v, name));
 
-	return s && *s ? s : NULL;
+	*ret = s && *s ? arena_strdup(c->a, s) : NULL;
+	return s && *s && !*ret ? over(c) : 0;
+}
+
+static int value_of(struct compiler *c, yyjson_val *v, const char *name, yyjson_val **ret)
+{
+	yyjson_val *m = yyjson_obj_get(v, name);
+	BUF_AUTO struct buf b = {0};
+	yyjson_doc *doc;
+
+	*ret = NULL;
+	if (!m)
+		return 0;
+	if (doc_write(&b, m) || doc_parse(c->a, b.p, b.len, &doc, NULL))
+		return over(c);
+	*ret = yyjson_doc_get_root(doc);
+	return 0;
 }
 
 static int strings_of(struct compiler *c, yyjson_val *v, const char *name, const char *const **ret)
@@ -83,7 +100,8 @@ static int strings_of(struct compiler *c, yyjson_val *v, const char *name, const
 	if (!out)
 		return over(c);
 	yyjson_arr_foreach(list, i, max, item)
-		out[i] = yyjson_is_str(item) ? yyjson_get_str(item) : "";
+		if (!(out[i] = arena_strdup(c->a, yyjson_is_str(item) ? yyjson_get_str(item) : "")))
+			return over(c);
 	*ret = out;
 	return 0;
 }
@@ -91,10 +109,10 @@ static int strings_of(struct compiler *c, yyjson_val *v, const char *name, const
 static int type_of(struct compiler *c, yyjson_val *v, const struct place *at, uint8_t *ret)
 {
 	static const char *const names[] = { "", "object", "array", "string", "integer", "number", "boolean" };
-	const char *s = str_of(v, "type");
+	const char *s = yyjson_get_str(yyjson_obj_get(v, "type"));
 
 	*ret = ST_ANY;
-	if (!s)
+	if (!s || !*s)
 		return 0;
 	for (int i = 1; i < (int)(sizeof(names) / sizeof(names[0])); i++)
 		if (!strcmp(s, names[i])) {
@@ -173,7 +191,9 @@ static int properties_of(struct compiler *c, yyjson_val *v, const struct place *
 
 		if (e)
 			return e;
-		out[i] = (struct schema_property){ here.name, p };
+		out[i] = (struct schema_property){ arena_strdup(c->a, here.name), p };
+		if (!out[i].name)
+			return over(c);
 	}
 	qsort(out, n, sizeof(*out), property_order);
 	s->properties = out;
@@ -205,8 +225,8 @@ const struct schema_property *schema_property(const struct kinds_schema *s, cons
 
 static int list_type_of(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema *s)
 {
-	const char *list = str_of(v, "x-kubernetes-list-type");
-	const char *map = str_of(v, "x-kubernetes-map-type");
+	const char *list = yyjson_get_str(yyjson_obj_get(v, "x-kubernetes-list-type"));
+	const char *map = yyjson_get_str(yyjson_obj_get(v, "x-kubernetes-map-type"));
 
 	if (list && !strcmp(list, "set"))
 		s->list = KL_SET;
@@ -236,7 +256,6 @@ static bool has_rules(yyjson_val *v)
 static int rules_of(struct compiler *c, yyjson_val *v, const struct place *at, struct kinds_schema *s)
 {
 	struct schema_rules *r;
-	const char *format = str_of(v, "format");
 	struct err why;
 	int e = 0;
 
@@ -257,11 +276,14 @@ static int rules_of(struct compiler *c, yyjson_val *v, const struct place *at, s
 	r->max_items = int_of(v, "maxItems");
 	r->min_properties = int_of(v, "minProperties");
 	r->max_properties = int_of(v, "maxProperties");
-	r->format = format && (s->type == ST_STRING || s->type == ST_ANY) ? schema_format(format) : NULL;
-	r->format_text = format;
-	r->enum_values = yyjson_obj_get(v, "enum");
-	r->pattern_text = str_of(v, "pattern");
-	if (r->pattern_text)
+	e = text_of(c, v, "format", &r->format_text);
+	if (!e)
+		e = text_of(c, v, "pattern", &r->pattern_text);
+	if (!e)
+		e = value_of(c, v, "enum", &r->enum_values);
+	if (!e && r->format_text && (s->type == ST_STRING || s->type == ST_ANY))
+		r->format = schema_format(r->format_text);
+	if (!e && r->pattern_text)
 		e = pattern_compile(c->a, r->pattern_text, &r->pattern, &why);
 	if (e)
 		return e == -ERR_BAD_REQUEST ? refuse(c, at, why.msg) : over(c);
@@ -288,8 +310,7 @@ static int compile(struct compiler *c, yyjson_val *v, const struct place *at, st
 	s->keep_unknown = bool_of(v, "x-kubernetes-preserve-unknown-fields");
 	s->embedded = bool_of(v, "x-kubernetes-embedded-resource");
 	s->additional_any = yyjson_is_true(additional);
-	s->dflt = yyjson_obj_get(v, "default");
-	if ((e = type_of(c, v, at, &s->type)) || (e = rules_of(c, v, at, s)) ||
+	if ((e = value_of(c, v, "default", &s->dflt)) || (e = type_of(c, v, at, &s->type)) || (e = rules_of(c, v, at, s)) ||
 			(e = strings_of(c, v, "required", &s->required)) ||
 			(e = strings_of(c, v, "x-kubernetes-list-map-keys", &s->list_keys)) ||
 			(e = list_type_of(c, v, at, s)) || (e = properties_of(c, v, at, s)) ||

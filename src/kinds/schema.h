@@ -47,7 +47,7 @@ struct kinds_schema {
 	const struct schema_rules *rules;            /* or NULL */
 };
 
-/* The schema of a JSONSchemaProps value, which must outlive it.
+/* The schema of a JSONSchemaProps value, of which nothing is kept.
  *   -ERR_BAD_REQUEST  it has something that cannot be done (the message says what, and where) */
 int schema_compile(struct arena *a, yyjson_val *props, struct kinds_schema **ret, struct err *reterr);
 /* The same as a type. root: with apiVersion, kind and metadata. False over the cap. */
