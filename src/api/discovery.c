@@ -13,6 +13,7 @@
 #include "api/call.h"
 #include "base/text.h"
 #include "http/http.h"
+#include "kinds/kinds_custom.h"
 
 struct page { struct blob *body; char etag[68]; };
 
@@ -207,6 +208,23 @@ static void resource_sub(struct buf *b, const struct kinds_kind *k, const struct
 	buf_addc(b, '}');
 }
 
+/* Tells clients when a resource is stored in another version. Source: apiserver
+ * pkg/endpoints/discovery/storageversionhash.go */
+static void storage_hash(struct buf *b, const struct kinds_kind *k)
+{
+	const char *version = k->custom ? kinds_custom_storage_version(k) : kinds_by_store(k->store)->version;
+	const char *group = k->custom ? k->group : kinds_by_store(k->store)->group;
+	BUF_AUTO struct buf text = { 0 }, hash = { 0 };
+	uint8_t sum[32];
+
+	buf_printf(&text, "%s/%s/%s", group, version, k->kind);
+	if (text.failed)
+		return;
+	text_sha256(sum, text.p, text.len);
+	text_base64(&hash, sum, 8);
+	buf_printf(b, ",\"storageVersionHash\":\"%s\"", hash.p ? hash.p : "");
+}
+
 static void resources(struct buf *b, const char *group, const char *version)
 {
 	const struct kinds_kind *k;
@@ -223,14 +241,8 @@ static void resources(struct buf *b, const char *group, const char *version)
 		verbs(b, k->verbs);
 		names(b, "shortNames", k->short_names);
 		names(b, "categories", k->categories);
-		if (k->store) {
-			uint8_t sum[32];
-			BUF_AUTO struct buf hash = { 0 };
-
-			text_sha256(sum, k->store, strlen(k->store));
-			text_base64(&hash, sum, 8);
-			buf_printf(b, ",\"storageVersionHash\":\"%s\"", hash.p ? hash.p : "");
-		}
+		if (k->store)
+			storage_hash(b, k);
 		buf_addc(b, '}');
 		for (unsigned i = 0; i < k->sub_count; i++)
 			resource_sub(b, k, &k->subs[i]);

@@ -314,6 +314,16 @@ const struct kinds_kind *kinds_custom_stored(const struct kinds_kind *k)
 	return k;
 }
 
+const char *kinds_custom_storage_version(const struct kinds_kind *k)
+{
+	const struct definition *d = custom_of(k)->of;
+
+	for (size_t i = 0; i < d->count; i++)
+		if (d->kinds[i].storage)
+			return d->kinds[i].kind.version;
+	return k->version;
+}
+
 const struct kinds_kind *kinds_custom_version(const struct kinds_kind *k, const char *version)
 {
 	const struct definition *d = custom_of(k)->of;

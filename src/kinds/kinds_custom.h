@@ -59,6 +59,7 @@ yyjson_val *kinds_custom_schema(const struct kinds_kind *k, struct arena *a);
 /* The kind of any version of a definition: the one objects are stored in, and the one
  * of that name (which may not be served; NULL: there is none). */
 const struct kinds_kind *kinds_custom_stored(const struct kinds_kind *k);
+const char *kinds_custom_storage_version(const struct kinds_kind *k);   /* its name alone */
 const struct kinds_kind *kinds_custom_version(const struct kinds_kind *k, const char *version);
 
 #endif
