@@ -167,3 +167,20 @@ bool accept_prefers(const struct call *c, const char *type, const char *as, cons
 	}
 	return false;
 }
+
+int accept_json_or(const struct call *c, const char *start, const char *end)
+{
+	struct clause cl[CLAUSES_MAX];
+	size_t n = read_accept(c, cl);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *type = cl[i].type;
+		size_t len = strlen(type), tail = end ? strlen(end) : 0;
+
+		if (!strcmp(type, "application/json") || !strcmp(type, "application/*") || !strcmp(type, "*/*"))
+			return 0;
+		if (start && !strncmp(type, start, strlen(start)) && len >= strlen(start) + tail && !strcmp(type + len - tail, end))
+			return 1;
+	}
+	return -ERR_NOT_ACCEPTABLE;
+}

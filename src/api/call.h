@@ -202,6 +202,8 @@ int accept_pick(struct call *c, const struct kinds_type *t, bool tables);
 bool accept_none(const struct call *c);
 /* Does the client rather have this media type (e.g. of discovery) than plain JSON? */
 bool accept_prefers(const struct call *c, const char *type, const char *as, const char *v);
+/* 0: JSON; 1: the type that starts and ends so (NULL: none); or -ERR_NOT_ACCEPTABLE. */
+int accept_json_or(const struct call *c, const char *start, const char *end);
 
 /* ---- errors.c: every way to fail; each fills the answer and gives STEP_REPLY ---- */
 const char *call_resource(struct call *c);     /* "deployments.apps", "pods" */

@@ -47,7 +47,7 @@ static enum step version(struct call *c)
 	uname(&u);
 	/* The API's level, which clients compare; the program's own version is its build. */
 	buf_printf(&b, "{\"major\":\"1\",\"minor\":\"34\",\"emulationMajor\":\"1\",\"emulationMinor\":\"34\","
-		"\"minCompatibilityMajor\":\"1\",\"minCompatibilityMinor\":\"33\",\"gitVersion\":\"v1.34.0+sampan\","
+		"\"minCompatibilityMajor\":\"1\",\"minCompatibilityMinor\":\"33\",\"gitVersion\":\"" KINDS_API_LEVEL "\","
 		"\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"1970-01-01T00:00:00Z\",\"goVersion\":\"none\","
 		"\"compiler\":\"gcc\",\"platform\":\"linux/%s\"}",
 		!strcmp(u.machine, "x86_64") ? "amd64" : !strcmp(u.machine, "aarch64") ? "arm64" : u.machine);

@@ -165,14 +165,15 @@ static enum step send_doc(struct call *c, const char *path)
 
 enum step openapi_serve(struct call *c, const char *path)
 {
-	if (!strncmp(path, "/openapi/v2", 11)) {
-		const char *accept = c->http ? http_header(c->http, "accept") : NULL;
-		/* kubectl before 1.28 asks for this form alone, by its older name with '@'. */
-		bool proto = accept && strstr(accept, V2_PROTO_TYPE) && strstr(accept, "v1.0+protobuf") &&
-			!strstr(accept, "application/json");
+	int form;
 
-		return send_doc(c, proto ? V2_PROTO : "v2");
+	if (!strncmp(path, "/openapi/v2", 11)) {
+		/* kubectl before 1.28 asks for this form alone, by its older name with '@'. */
+		form = accept_json_or(c, V2_PROTO_TYPE, "v1.0+protobuf");
+		return form < 0 ? fail_text(c, 406, "406 not acceptable\n") : send_doc(c, form ? V2_PROTO : "v2");
 	}
+	if (accept_json_or(c, NULL, NULL) < 0)
+		return fail_text(c, 406, "406 not acceptable\n");
 	path += strlen("/openapi/v3");
 	while (*path == '/')
 		path++;

@@ -19,6 +19,8 @@
 #include "doc/doc.h"
 #include "doc/selector.h"
 
+#define KINDS_API_LEVEL "v1.34.0+sampan"     /* the release of Kubernetes whose API this is; clients compare it */
+
 enum kinds_value {          /* what one value of a field is */
 	KV_STRING, KV_INT32, KV_INT64, KV_UINT32, KV_BOOL, KV_DOUBLE, KV_BYTES,
 	KV_TIME, KV_MICROTIME, KV_DURATION, KV_QUANTITY, KV_INT_OR_STRING,

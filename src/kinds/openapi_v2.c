@@ -15,7 +15,7 @@ int kinds_openapi_v2(struct buf *out)
 
 	buf_addc(out, '{');
 	openapi_str(&o, "swagger", "2.0");
-	openapi_raw(&o, "info", "{\"title\":\"Kubernetes\",\"version\":\"unversioned\"}");
+	openapi_raw(&o, "info", "{\"title\":\"Kubernetes\",\"version\":\"" KINDS_API_LEVEL "\"}");
 	openapi_open(&o, "paths", '{');
 	openapi_get_path(&o, "/api/", "getCoreAPIVersions", "core", "get available API versions",
 		kinds_type_by_name("meta/v1.APIVersions"));

@@ -172,7 +172,7 @@ int kinds_openapi_v3(struct buf *out, const char *path)
 		return -ERR_NOT_FOUND;
 	buf_addc(out, '{');
 	openapi_str(&o, "openapi", "3.0.0");
-	openapi_raw(&o, "info", "{\"title\":\"Kubernetes\",\"version\":\"unversioned\"}");
+	openapi_raw(&o, "info", "{\"title\":\"Kubernetes\",\"version\":\"" KINDS_API_LEVEL "\"}");
 	openapi_open(&o, "paths", '{');
 	if (!strcmp(path, "version")) {
 		openapi_open(&o, "/version/", '{');
