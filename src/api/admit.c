@@ -56,7 +56,7 @@ bool admit_mirror_pod(const struct call *c)
 	return yyjson_mut_obj_get(doc_mget(c->obj, "metadata.annotations"), "kubernetes.io/config.mirror") != NULL;
 }
 
-enum step admit_refuse(struct call *c, const char *fmt, ...)
+enum step admit_refuse_for(struct call *c, const struct cause *cause, const char *fmt, ...)
 {
 	const char *name = c->name, *text;
 	va_list ap;
@@ -66,7 +66,7 @@ enum step admit_refuse(struct call *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	text = arena_vprintf(c->arena, fmt, ap);
 	va_end(ap);
-	return fail_forbidden(c, name, NULL, "%s", text ? text : "");
+	return fail_forbidden(c, name && *name ? name : "Unknown", cause, "%s", text ? text : "");
 }
 
 /* ---- which run ---- */

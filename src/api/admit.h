@@ -24,8 +24,10 @@ enum admit_op admit_op(const struct call *c);
 /* Is it of this kind, and of no subresource? */
 bool admit_is(const struct call *c, const struct kinds_kind *k);
 /* 403: `pods "x" is forbidden: ` and the text. An object whose name is still to be picked
- * goes by its generateName. */
-enum step admit_refuse(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+ * goes by its generateName, one that has neither by "Unknown". cause may be NULL. */
+enum step admit_refuse_for(struct call *c, const struct cause *cause, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+#define admit_refuse(c, ...) admit_refuse_for(c, NULL, __VA_ARGS__)
 /* Is the pod in c->obj the mirror of one that a node runs by itself? */
 bool admit_mirror_pod(const struct call *c);
 

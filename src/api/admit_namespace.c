@@ -32,7 +32,7 @@ enum step namespace_mutate(struct call *c)
 		struct cause cause = { "NamespaceTerminating",
 			arena_printf(c->arena, "namespace %s is being terminated", c->ns), "metadata.namespace" };
 
-		return fail_forbidden(c, c->generated ? doc_mstr(c->obj, "metadata.generateName") : c->name, &cause,
+		return admit_refuse_for(c, &cause,
 			"unable to create new content in namespace %s because it is being terminated", c->ns);
 	}
 	return STEP_NEXT;

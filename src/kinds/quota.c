@@ -10,6 +10,8 @@
 #define LIMITS       "limits."
 #define HUGE_PAGES   "hugepages-"
 #define CLASS_SUFFIX ".storageclass.storage.k8s.io/"
+#define DEVICE_SUFFIX ".deviceclass.resource.k8s.io/devices"
+#define DEVICES_MAX  32        /* of a request for all there are: what an allocation may hold */
 #define CLASS_NOTE   "volume.beta.kubernetes.io/storage-class"
 
 static const struct quantity one = { (__int128)1000000000, QUANTITY_DECIMAL_SI };
@@ -218,6 +220,47 @@ static void claim_amount(yyjson_val *claim, const char *name, struct quantity *r
 	ret->nano = (asked.nano + one.nano - 1) / one.nano * one.nano;   /* whole bytes */
 }
 
+/* ---- claims of devices ---- */
+
+static bool is_device_claim(const struct kinds_kind *k)
+{
+	return !strcmp(k->group, "resource.k8s.io") && !strcmp(k->plural, "resourceclaims");
+}
+
+/* Devices of one class that a request, or one of its alternatives, may get. */
+static int64_t devices(yyjson_val *request, const char *class, size_t class_len)
+{
+	const char *name = doc_str(request, "deviceClassName"), *mode = doc_str(request, "allocationMode");
+
+	if (!name || strlen(name) != class_len || memcmp(name, class, class_len))
+		return 0;
+	return mode && !strcmp(mode, "All") ? DEVICES_MAX : doc_int(request, "count", 1);
+}
+
+static void device_amount(yyjson_val *claim, const char *name, struct quantity *ret)
+{
+	size_t n = strlen(name) - strlen(DEVICE_SUFFIX), i, max, j, jmax;
+	yyjson_val *r, *alternative;
+
+	yyjson_arr_foreach(doc_get(claim, "spec.devices.requests"), i, max, r) {
+		int64_t most = devices(doc_get(r, "exactly"), name, n);
+
+		yyjson_arr_foreach(doc_get(r, "firstAvailable"), j, jmax, alternative) {
+			int64_t one_of = devices(alternative, name, n);
+
+			most = one_of > most ? one_of : most;
+		}
+		ret->nano += most * one.nano;
+	}
+}
+
+static bool ends(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), m = strlen(suffix);
+
+	return n > m && !strcmp(s + n - m, suffix);
+}
+
 /* ---- all kinds ---- */
 
 static bool counted_as(const struct kinds_kind *k, const char *name)
@@ -236,7 +279,7 @@ bool quota_counts(const struct kinds_kind *k, const char *name)
 	if (counted_as(k, name))
 		return true;
 	if (*k->group)
-		return false;
+		return is_device_claim(k) && ends(name, DEVICE_SUFFIX);
 	for (size_t i = 0; plain_counts[i]; i++)
 		if (!strcmp(plain_counts[i], name) && !strcmp(k->plural, name))
 			return true;
@@ -257,6 +300,8 @@ void quota_amount(const struct kinds_kind *k, yyjson_val *obj, const char *name,
 	*ret = (struct quantity){ 0 };
 	if (starts(name, "count/"))
 		*ret = one;
+	else if (is_device_claim(k))
+		device_amount(obj, name, ret);
 	else if (core(k, "pods"))
 		pod_amount(obj, name, ret);
 	else if (core(k, "persistentvolumeclaims"))

@@ -5,7 +5,7 @@
  * what is refused and what is shown never differ.
  *
  * Source: kubernetes pkg/quota/v1/evaluator/core (pods, services,
- * persistent_volume_claims), apiserver pkg/quota/v1/generic/evaluator.go (count/...),
+ * persistent_volume_claims, resource_claims), apiserver pkg/quota/v1/generic/evaluator.go (count/...),
  * component-helpers resource/helpers.go (what a pod requests).
  * Tests: tests/unit/kinds/test_quota.c
  */

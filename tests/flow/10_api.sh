@@ -57,6 +57,8 @@ echo "no directory" >"$WORK/file"
 refuse "a file in the data directory's place" "$WORK/file" second --data-dir "$WORK/file/x" --listen 127.0.0.1:1
 refuse "an address that is not one" "listen" second --data-dir "$WORK/other" --listen nonsense
 refuse "an option it does not know" "nonsense" second --nonsense
+refuse "an admission plug-in it does not know" "Nonsense" second --data-dir "$WORK/other" --listen 127.0.0.1:1 \
+	--enable-admission-plugins OwnerReferencesPermissionEnforcement,Nonsense
 check "usage errors exit with 2" "^2$" bash -c "'$SAMPAN' server --nonsense >/dev/null 2>&1; echo \$?"
 check "help exits with 0" "data-dir" "$SAMPAN" server --help
 

@@ -14,6 +14,11 @@
 #define SERVICE(spec) "{'spec':{" spec ",'ports':[{'port':1},{'port':2,'nodePort':30001}]}}"
 #define CLAIM "{'spec':{'storageClassName':'gold','resources':{'requests':{'storage':'1500m'}}}}"
 
+#define DEVICES "{'spec':{'devices':{'requests':[{'name':'a','exactly':{'deviceClassName':'gpu','count':2}}," \
+	"{'name':'b','exactly':{'deviceClassName':'gpu','allocationMode':'All'}},{'name':'c','firstAvailable':[" \
+	"{'name':'x','deviceClassName':'gpu','count':3},{'name':'y','deviceClassName':'gpu','count':1}," \
+	"{'name':'z','deviceClassName':'nic','count':2}]}]}}}"
+
 /* want NULL: objects of that kind are not counted there */
 static const struct { const char *kind, *object, *name, *want; } amounts[] = {
 	{ "v1 Pod", ONE, "pods", "1" },
@@ -53,6 +58,10 @@ static const struct { const char *kind, *object, *name, *want; } amounts[] = {
 	{ "v1 PersistentVolumeClaim", CLAIM, "tin.storageclass.storage.k8s.io/persistentvolumeclaims", "0" },
 	{ "v1 PersistentVolumeClaim", "{'spec':{'resources':{'requests':{'storage':'1'}}},'status':{'allocatedResources':{'storage':'5'}}}",
 		"requests.storage", "5" },
+	{ "resource.k8s.io/v1 ResourceClaim", DEVICES, "gpu.deviceclass.resource.k8s.io/devices", "37" },
+	{ "resource.k8s.io/v1 ResourceClaim", DEVICES, "nic.deviceclass.resource.k8s.io/devices", "2" },
+	{ "resource.k8s.io/v1 ResourceClaim", DEVICES, "count/resourceclaims.resource.k8s.io", "1" },
+	{ "v1 ConfigMap", "{}", "gpu.deviceclass.resource.k8s.io/devices", NULL },
 	{ "v1 ConfigMap", "{}", "configmaps", "1" },
 	{ "v1 ConfigMap", "{}", "count/configmaps", "1" },
 	{ "v1 ConfigMap", "{}", "secrets", NULL },
