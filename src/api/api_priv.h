@@ -23,7 +23,7 @@
 #define API_BODY_MAX      (3u << 20)    /* bytes of a request's body */
 #define API_OBJECT_MAX (1536u << 10)   /* of one stored object, as etcd has it (--max-request-bytes) */
 #define API_ARENA_MAX     (32u << 20)   /* memory of one request */
-#define API_RETRIES_MAX   128u          /* rounds of compare-and-swap: each lost one is another writer's success */
+#define API_RETRIES_MAX   16u           /* rounds of compare-and-swap, of which others win the ones before */
 #define API_INFLIGHT_MAX  8192u         /* requests being served, watches apart */
 #define API_IDLE_ARENAS   64u           /* arenas kept for the next calls */
 
