@@ -67,6 +67,27 @@ static void *entry(struct map *map, const char *key, size_t size)
 	return v;
 }
 
+/* Source: apiserver pkg/endpoints/metrics (CanonicalVerb, CleanVerb, CleanScope). */
+static const char *verb_label(const struct call *c)
+{
+	static const char *const labels[] = { [VERB_GET] = "GET", [VERB_LIST] = "LIST", [VERB_WATCH] = "WATCH",
+		[VERB_CREATE] = "POST", [VERB_UPDATE] = "PUT", [VERB_PATCH] = "PATCH", [VERB_DELETE] = "DELETE",
+		[VERB_DELETECOLLECTION] = "DELETECOLLECTION" };
+
+	if (c->is_resource && c->patch == PATCH_APPLY)
+		return "APPLY";
+	if (c->is_resource)
+		return c->verb == VERB_NONE ? "other" : labels[c->verb];
+	return !strcmp(c->method, "GET") || !strcmp(c->method, "HEAD") ? c->method : "other";
+}
+
+static const char *scope_label(const struct call *c)
+{
+	if (!c->is_resource)
+		return "";
+	return *c->name && !c->list_named ? "resource" : *c->ns ? "namespace" : "cluster";
+}
+
 void metrics_count(struct metrics *m, const struct call *c)
 {
 	char key[384];
@@ -76,16 +97,16 @@ void metrics_count(struct metrics *m, const struct call *c)
 	size_t i = 0;
 
 	/* Only kinds that exist make series: a client cannot invent them. */
-	snprintf(key, sizeof(key), "verb=\"%s\",group=\"%s\",version=\"%s\",resource=\"%s\",subresource=\"%s\",code=\"%d\"",
-		c->is_resource ? c->verb_name : "get", c->kind ? c->kind->group : "",
-		c->kind ? c->kind->version : "", c->kind ? c->kind->plural : "",
-		c->subdef ? c->subdef->name : "", c->status);
+	snprintf(key, sizeof(key), "component=\"apiserver\",dry_run=\"%s\",verb=\"%s\",group=\"%s\",version=\"%s\",resource=\"%s\","
+		"subresource=\"%s\",scope=\"%s\",code=\"%d\"", c->dry_run ? "All" : "", verb_label(c),
+		c->kind ? c->kind->group : "", c->kind ? c->kind->version : "", c->kind ? c->kind->plural : "",
+		c->subdef ? c->subdef->name : "", scope_label(c), c->status);
 	s = entry(&m->requests, key, sizeof(*s));
 	if (s)
 		s->count++;
 	if (c->verb == VERB_WATCH)
 		return;
-	l = entry(&m->latencies, c->is_resource ? c->verb_name : "path", sizeof(*l));
+	l = entry(&m->latencies, verb_label(c), sizeof(*l));
 	if (!l)
 		return;
 	while (i < BOUNDS && us > bounds_us[i])

@@ -151,6 +151,30 @@ static const char *lower(struct call *c, const char *s)
 	return t ? t : "";
 }
 
+/* Those that last as long as both sides like. Source: apiserver BasicLongRunningRequestCheck. */
+static bool long_running(const struct call *c)
+{
+	static const char *const subs[] = { "attach", "exec", "proxy", "log", "portforward" };
+
+	for (size_t i = 0; i < sizeof(subs) / sizeof(subs[0]); i++)
+		if (!strcmp(c->sub, subs[i]))
+			return true;
+	return c->verb == VERB_WATCH;
+}
+
+/* What is asked here is answered long before any deadline; one that is none is told.
+ * Source: apiserver pkg/endpoints/filters/request_deadline.go. */
+static enum step check_timeout(struct call *c)
+{
+	const char *v = long_running(c) ? NULL : param(c, "timeout");
+	int64_t ns;
+
+	if (!v || !*v || !text_parse_duration(v, &ns))
+		return STEP_NEXT;
+	return fail_bad_request(c, "invalid timeout specified in the request URL - time: %s duration \"%s\"",
+		strspn(v, "0123456789.") == strlen(v) ? "missing unit in" : "invalid", v);
+}
+
 enum step stage_route(struct call *c)
 {
 	struct route r = { 0 };
@@ -176,5 +200,5 @@ enum step stage_route(struct call *c)
 	}
 	if (!c->is_resource)
 		c->verb_name = lower(c, c->method);
-	return STEP_NEXT;
+	return check_timeout(c);
 }
