@@ -64,10 +64,18 @@ static void renew(struct rotated *g)
 		g->renewing = true;
 }
 
+/* Nothing is known of how fast it grows: the fuller, the sooner. */
+static int64_t first_look_ms(off_t size)
+{
+	int64_t ms = size < LOG_MAX_BYTES ? LOOK_FIRST_MS * (LOG_MAX_BYTES - size) / LOG_MAX_BYTES : 0;
+
+	return ms < LOOK_MIN_MS ? LOOK_MIN_MS : ms;
+}
+
 static void look(void *arg)
 {
 	struct rotated *g = arg;
-	int64_t now = loop_now_ms(g->r->a->loop), took = now - g->looked_ms, wait = LOOK_FIRST_MS;
+	int64_t now = loop_now_ms(g->r->a->loop), took = now - g->looked_ms, wait = first_look_ms(g->size);
 	struct stat st;
 	off_t grown;
 
@@ -115,7 +123,7 @@ static void written(void *arg, uint32_t events)
 				continue;
 			g->wd = -1;
 			g->looked_ms = loop_now_ms(r->a->loop);
-			loop_timer_set(&g->timer, LOOK_FIRST_MS);
+			loop_timer_set(&g->timer, first_look_ms(g->size));
 			break;
 		}
 	}

@@ -413,6 +413,29 @@ static void a_start_that_was_not_noted_is_found(void **state)
 	remove_one(f, "c-2");
 }
 
+/* Without conmon nobody would know how a container ends: it ends now. */
+static void a_container_does_not_outlive_its_conmon(void **state)
+{
+	FIX(f);
+	BUF_AUTO struct buf b = { 0 };
+	struct runtime_status st;
+	int64_t end = env_now_ms() + WAIT_MS;
+	char path[160];
+
+	create(f, "c-1", "while true;do sleep 1;done", false);
+	start(f, "c-1");
+	assert_int_equal(runtime_status(f->rt, "c-1", &st), 0);
+	snprintf(path, sizeof(path), "%s/state/c-1/conmon.pid", f->dir);
+	assert_int_equal(file_read(path, 32, &b, NULL), 0);
+	assert_int_equal(kill((pid_t)strtol(b.p, NULL, 10), SIGKILL), 0);
+	wait_until(f, &f->exits, 1);
+	assert_int_equal(f->last.exit_code, 255);
+	while (!kill(st.pid, 0) && env_now_ms() < end)
+		loop_turn(f->loop, 20);
+	assert_int_equal(kill(st.pid, 0), -1);
+	remove_one(f, "c-1");
+}
+
 static void a_log_put_aside_is_followed_by_a_new_one(void **state)
 {
 	FIX(f);
@@ -687,6 +710,7 @@ int main(void)
 		CRUN(containers_outlive_the_runtime),
 		CRUN(a_start_that_was_not_noted_is_found),
 		CRUN(output_goes_to_a_cri_log),
+		CRUN(a_container_does_not_outlive_its_conmon),
 		CRUN(a_log_put_aside_is_followed_by_a_new_one),
 		CRUN(missing_program_is_explained),
 		CRUN(exec_on_a_terminal),

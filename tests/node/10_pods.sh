@@ -267,7 +267,7 @@ until_ok "phoenix runs" "^Running 0 0$" field phoenix ".status.phase} {.status.c
 # As a boot leaves it: no process, no mount, nothing under /run.
 reboot() {
 	kill "$CLOUD"; wait "$CLOUD" 2>/dev/null
-	for d in "$DATA"/agent/containers/*/; do kill -9 "$(cat "$d/conmon.pid")" "$(cat "$d/pidfile")" 2>/dev/null; done
+	for d in "$DATA"/agent/containers/*-*/; do kill -9 "$(cat "$d/conmon.pid")" "$(cat "$d/pidfile")" 2>/dev/null; done
 	awk -v d="$DATA/" '$2 ~ "^/run/sampan" || index($2, d) == 1 { print $2 }' /proc/mounts | xargs -r umount -l
 	rm -rf /run/sampan
 	cloud_start && node_ready
