@@ -30,6 +30,7 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_ttl, NULL },
 	{ &ctl_aggregation, NULL },
 	{ &ctl_token_cleaner, NULL },
+	{ &ctl_account_token, "system:kube-controller-manager" },
 	{ &ctl_resourcequota, NULL },
 	{ &ctl_disruption, NULL },
 	{ &ctl_claim_in_use, NULL },

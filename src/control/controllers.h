@@ -7,7 +7,7 @@
 
 extern const struct ctl_def ctl_gc, ctl_namespace, ctl_serviceaccount, ctl_root_ca, ctl_replicaset, ctl_deployment,
 	ctl_daemonset, ctl_job, ctl_endpointslice, ctl_endpoints, ctl_node_lifecycle, ctl_scheduler, ctl_pod_gc, ctl_ttl,
-	ctl_aggregation, ctl_token_cleaner, ctl_csr_approving, ctl_csr_signing, ctl_csr_cleaner,
+	ctl_aggregation, ctl_token_cleaner, ctl_account_token, ctl_csr_approving, ctl_csr_signing, ctl_csr_cleaner,
 	ctl_resourcequota, ctl_disruption, ctl_claim_in_use, ctl_volume_in_use, ctl_class_in_use;
 
 struct control_certs;
@@ -15,5 +15,6 @@ struct control_certs;
 void ctl_certs_set(const struct control_certs *certs);
 /* The text published as kube-root-ca.crt; borrowed for the process's life. */
 void ctl_root_ca_set(const char *pem);
+const char *ctl_root_ca_pem(void);
 
 #endif

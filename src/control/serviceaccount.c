@@ -18,6 +18,11 @@ void ctl_root_ca_set(const char *pem)
 	root_ca_pem = pem;
 }
 
+const char *ctl_root_ca_pem(void)
+{
+	return root_ca_pem;
+}
+
 /* The namespace of what changed, unless it goes. */
 static void in_namespace(struct ctl *c, const struct cache_event *ev, const char *name)
 {

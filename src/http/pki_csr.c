@@ -51,7 +51,8 @@ static X509_REQ *read_request(const char *pem, struct err *reterr)
 
 	ERR_clear_error();
 	if (!req)
-		err_set(reterr, ERR_BAD_REQUEST, "PEM block type must be CERTIFICATE REQUEST");
+		err_set(reterr, ERR_BAD_REQUEST, pem && strstr(pem, "-----BEGIN CERTIFICATE REQUEST-----")
+			? "the certificate request is damaged" : "PEM block type must be CERTIFICATE REQUEST");
 	return req;
 }
 

@@ -5,7 +5,7 @@
 # itself at its start.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/flow/lib.sh
-for t in curl openssl python3; do command -v $t >/dev/null || skip "$t is missing"; done
+for t in openssl kubectl; do command -v $t >/dev/null || skip "$t is missing"; done
 
 export KUBECONFIG=$DATA/admin.kubeconfig
 URL=https://127.0.0.1:$PORT
@@ -15,7 +15,7 @@ server_up() {
 	server_ready
 }
 stop() { kill "$CLOUD"; wait "$CLOUD" 2>/dev/null; CLOUD=; }
-cloud_down() { [ -z "${CLOUD-}" ] || stop; }
+cloud_down() { [ -z "${AGENT-}" ] || kill "$AGENT" 2>/dev/null; [ -z "${CLOUD-}" ] || stop; }
 served() { openssl s_client -connect "127.0.0.1:$PORT" -CAfile "$DATA/pki/ca.crt" </dev/null 2>/dev/null | openssl x509 -noout "$@"; }
 metric() { kubectl get --raw /metrics | awk -v n="$1" '$1 ~ n {print $2}'; }
 
@@ -24,6 +24,14 @@ openssl x509 -in "$DATA/pki/ca.crt" -noout -checkend $((3600 * 24 * 3600)) >/dev
 check "the authority lives ten years" "^0$" echo $?
 first=$(served -serial); cp "$KUBECONFIG" "$WORK/old.kubeconfig"
 check "what the server shows is what is on disk" "$(openssl x509 -in "$DATA/pki/server.crt" -noout -serial)" echo "$first"
+# An agent beside it, whose certificates the server makes, too.
+KUBELET=$((PORT + 1))
+"$SAMPAN" agent --kubeconfig "$DATA/pki/agent.kubeconfig" --data-dir "$WORK/agent" --run-dir "$WORK/agent-run" \
+	--address 127.0.0.1 --listen "127.0.0.1:$KUBELET" --node-name "$(hostname)" --runtime fake >>"$WORK/log" 2>&1 &
+AGENT=$!
+until_ok "a node" "$(hostname)" kubectl get nodes -o name
+agent_serves() { openssl s_client -connect "127.0.0.1:$KUBELET" -CAfile "$DATA/pki/ca.crt" </dev/null 2>/dev/null | openssl x509 -noout "$@"; }
+agent_first=$(agent_serves -serial); agent_end=$(date -d "$(agent_serves -enddate | cut -d= -f2)" +%s)
 # A connection that was open before goes on with its certificate.
 kubectl get configmaps -A --watch -o name >"$WORK/watched" 2>&1 &
 watch=$!
@@ -42,6 +50,13 @@ kill "$watch" 2>/dev/null; wait "$watch" 2>/dev/null
 ended() { kubectl --kubeconfig "$WORK/old.kubeconfig" get namespaces 2>&1; }
 until_ok "a copy of the old one ends" "logged in|Unauthorized|expired" bash -c \
 	"kubectl --kubeconfig '$WORK/old.kubeconfig' get namespaces 2>&1 || true"
+agent_renewed() { [ "$(agent_serves -serial)" != "$agent_first" ] && echo yes; }
+until_ok "the agent serves with another" yes agent_renewed
+while [ "$(date +%s)" -le "$agent_end" ]; do sleep 0.5; done
+kubectl get --raw "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/$(hostname)" | grep -o '"renewTime":"[^"]*"' >"$WORK/lease"
+beats() { kubectl get --raw "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/$(hostname)" | grep -o '"renewTime":"[^"]*"' | diff -q - "$WORK/lease" >/dev/null || echo yes; }
+until_ok "and is heard after its first has ended" yes beats
+kill "$AGENT"; wait "$AGENT" 2>/dev/null
 stop
 
 # Off until everything has ended.

@@ -245,6 +245,25 @@ def impersonation():
     ])
 
 
+def secrets():
+    """A Secret that names an account gets a token of it, for as long as both are there."""
+    path, name = NS + "/secrets", "kubernetes.io/service-account.name"
+    body = lambda n, sa: {"metadata": {"name": n, "annotations": {name: sa}}, "type": "kubernetes.io/service-account-token"}
+    api.obj("POST", SA, {"metadata": {"name": "keeper"}})
+    uid = get(api.obj("GET", SA + "/keeper")[1], "metadata.uid")
+    api.obj("POST", path, body("kept", "keeper"))
+    o = api.eventually("filled", lambda: "token" in api.obj("GET", path + "/kept")[1].get("data", {}) and api.obj("GET", path + "/kept")[1])
+    data = {k: base64.b64decode(v).decode() for k, v in o["data"].items()}
+    api.check("with all of it", set(data) == {"token", "ca.crt", "namespace"} and data["namespace"] == "authn" and
+              data["ca.crt"] == api.kube.ca and o["metadata"]["annotations"]["kubernetes.io/service-account.uid"] == uid, data)
+    o = review(data["token"])
+    api.check("it works", get(o, "status.user.username") == "system:serviceaccount:authn:keeper", o)
+    api.obj("DELETE", SA + "/keeper")
+    api.eventually("gone with its account", lambda: api.obj("GET", path + "/kept")[0] == 404)
+    api.obj("POST", path, body("early", "nobody"))
+    api.eventually("none without one", lambda: api.obj("GET", path + "/early")[0] == 404)
+
+
 def machines():
     """Bootstrap tokens, and their cleaner."""
     secrets = "/api/v1/namespaces/kube-system/secrets"
@@ -275,4 +294,4 @@ def machines():
     api.check("gone with its Secret", who(token=good)[0] == 401)
 
 
-api.finish(prepare, requests, reviews, discovery, anonymous, impersonation, machines)
+api.finish(prepare, requests, reviews, discovery, anonymous, impersonation, secrets, machines)

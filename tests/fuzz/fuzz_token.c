@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_token - bearer tokens. The first byte says what the rest is: a token as a client
+ * sends it, or the claims of one whose signature was right.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "http/pki.h"
+#include "store/store.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+static struct loop *loop;
+static struct api *api;
+static bool booted;
+
+static void on_boot(void *arg, int rc)
+{
+	assert(!rc);
+	booted = true;
+}
+
+static void start(void)
+{
+	static struct buf key;
+	struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443" };
+	struct store *store;
+	struct cache *cache;
+	int rc;
+
+	log_init("fuzz", 0);
+	log_set_level(LOG_ERROR);
+	rc = loop_open(&loop);
+	rc = rc ? rc : store_open(&store, loop, "mem:", NULL);
+	rc = rc ? rc : cache_open(&cache, store, NULL);
+	rc = rc ? rc : pki_rsa_key(&key, NULL);
+	cfg.sa_key_pem = key.p;
+	rc = rc ? rc : api_open(&api, loop, store, cache, &cfg, NULL);
+	assert(!rc);
+	api_bootstrap(api, on_boot, NULL);
+	while (!booted)
+		loop_turn(loop, 10);
+}
+
+static void claims(struct arena *a, const char *json, size_t n)
+{
+	static const char *const vault[] = { "vault", NULL };
+	struct token_check check = { vault };
+	struct user u = { 0 };
+	struct err e = { 0 };
+	yyjson_doc *d;
+	int rc;
+
+	if (doc_parse(a, json, n, &d, NULL))
+		return;
+	/* Nobody has an account here. */
+	rc = claims_check(api, a, yyjson_doc_get_root(d), NULL, &u, &e);
+	assert(rc == -ERR_UNAUTHORIZED && *e.msg);
+	rc = claims_check(api, a, yyjson_doc_get_root(d), &check, &u, NULL);
+	assert(rc == -ERR_UNAUTHORIZED);
+}
+
+static void token(struct arena *a, const char *text)
+{
+	static const char *const vault[] = { "vault", NULL };
+	const char *out[2] = { "", "" };
+	struct user u = { 0 };
+	struct err e = { 0 };
+	int rc = tokens_verify(api->tokens, a, text, NULL, &u, &e);
+
+	assert(rc == -ERR_UNAUTHORIZED && *e.msg);
+	tokens_audiences(api->tokens, text, vault, out);
+	assert(!out[0]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	struct arena *a;
+	char *text;
+
+	if (!api)
+		start();
+	if (!n)
+		return -1;
+	a = arena_open(4u << 20);
+	text = a ? arena_strndup(a, (const char *)p + 1, n - 1) : NULL;
+	if (text && *p == 'c')
+		claims(a, text, n - 1);
+	else if (text)
+		token(a, text);
+	arena_close(a);
+	return 0;
+}
