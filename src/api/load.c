@@ -101,6 +101,14 @@ static enum step load_create(struct call *c)
 
 /* ---- updating ---- */
 
+/* The client meant another object than the one of uid `is` ("": none). */
+static enum step fail_uid(struct call *c, const char *meant, const char *is)
+{
+	return fail_conflict(c, "StorageError: invalid object, Code: 4, Key: /registry/%s/%s%s%s, "
+		"ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %s, "
+		"UID in object meta: %s", c->resource, call_ns(c), *call_ns(c) ? "/" : "", c->name, meant, is);
+}
+
 /* uid and resourceVersion that the new object names must be those of the old. */
 static enum step check_versions(struct call *c)
 {
@@ -108,10 +116,7 @@ static enum step check_versions(struct call *c)
 
 	c->conditional = rv && *rv && strcmp(rv, "0");
 	if (uid && *uid && strcmp(uid, c->cur->uid))
-		return fail_conflict(c, "StorageError: invalid object, Code: 4, Key: /registry/%s/%s%s%s, "
-			"ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: %s, "
-			"UID in object meta: %s", c->resource, call_ns(c), *call_ns(c) ? "/" : "", c->name, uid,
-			c->cur->uid);
+		return fail_uid(c, uid, c->cur->uid);
 	if (c->conditional && strtoll(rv, NULL, 10) != c->cur->rev)
 		return fail_modified(c);
 	if (!c->conditional && c->verb == VERB_UPDATE && !kinds_allows_unconditional_update(c->kind)) {
@@ -126,6 +131,7 @@ static enum step check_versions(struct call *c)
 
 static enum step load_update(struct call *c)
 {
+	const char *uid = doc_mstr(c->obj, "metadata.uid");
 	bool found;
 	enum step step = check_name(c, c->obj);
 
@@ -135,10 +141,9 @@ static enum step load_update(struct call *c)
 		return step;
 	if (found)
 		return check_versions(c);
+	if (uid && *uid)
+		return fail_uid(c, uid, "");
 	if (*c->sub || !kinds_allows_create_on_update(c->kind))
-		return fail_not_found(c, c->resource, c->group, c->name);
-	/* A client that names a revision or uid means an object that is gone. */
-	if (doc_mstr(c->obj, "metadata.uid") && *doc_mstr(c->obj, "metadata.uid"))
 		return fail_not_found(c, c->resource, c->group, c->name);
 	meta_del(c->obj, "resourceVersion");
 	return load_create(c);

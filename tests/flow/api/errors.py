@@ -151,11 +151,19 @@ def updates():
         ("another namespace", "PUT", CM + "/u", cm("u", metadata={"name": "u", "namespace": "b"}), {}, 400,
          bad("the namespace of the provided object does not match the namespace sent on the request")),
         ("of what is not there", "PUT", CM + "/none", cm("none"), {}, 404, message("NotFound", 'configmaps "none" not found')),
+        ("of what is there no more", "PUT", CM + "/none", cm("none", metadata={"name": "none", "uid": "zz"}), {}, 409, message("Conflict",
+         'Operation cannot be fulfilled on configmaps "none": StorageError: invalid object, Code: 4, Key: /registry/configmaps/errors/none, '
+         "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: zz, UID in object meta: ")),
         ("create with a revision", "POST", CM, cm("c", metadata={"name": "c", "resourceVersion": "5"}), {}, 400,
          bad("resourceVersion should not be set on objects to be created")),
         ("a dry run with a generated name", "POST", CM + "?dryRun=All", {"metadata": {"generateName": "g-"}}, {}, 201,
          lambda o: o["metadata"]["name"].startswith("g-") and "resourceVersion" not in o["metadata"]),
     ])
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "o", "uid": "11111111-1111-1111-1111-111111111111"}
+    status, headers, data = api.call("POST", CM, cm("twins", metadata={"name": "twins", "ownerReferences": [owner, owner, {**owner, "name": "p"}]}))
+    api.check("owners named twice count once", status == 201 and len(json.loads(data)["metadata"]["ownerReferences"]) == 2 and headers.get("warning") ==
+              '299 - ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as '
+              f'early as 1.24; please fix your requests; duplicate UID(s) observed: {owner["uid"]}"', (status, headers.get("warning"), data[:300]))
     makes = [
         ("leases", "/apis/coordination.k8s.io/v1/namespaces/errors/leases", {"spec": {}}, 201),
         ("endpoints", NS + "/endpoints", {}, 201),

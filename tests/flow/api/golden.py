@@ -127,4 +127,25 @@ def replay():
         api.check(f"{name}: body", got == want, f"{json.dumps(got)}\n want {json.dumps(want)}")
 
 
-api.finish(replay)
+def command_line():
+    """What kubectl asks (data/kubectl.txt) is understood, whatever there is to be found."""
+    ns = NS + "-kubectl"
+    api.obj("POST", "/api/v1/namespaces", {"metadata": {"name": ns}})
+    api.obj("POST", "/api/v1/nodes", {"metadata": {"name": ns}})
+    for line in (pathlib.Path(__file__).parent / "data" / "kubectl.txt").read_text().splitlines()[1:]:
+        request, accept, content_type, body = line.replace("/namespaces/default", f"/namespaces/{ns}").replace("/nodes/n1", f"/nodes/{ns}") \
+            .replace("namespaces/foo", f"namespaces/{ns}-foo").replace('"namespace":"default"', f'"namespace":"{ns}"').split(" | ", 3)
+        method, path = request.split(" ", 1)
+        headers = {"Accept": accept}
+        if body:
+            headers["Content-Type"] = content_type
+        status, got, data = api.call(method, path, body or None, headers=headers)
+        kind = got.get("content-type", "")
+        ok = status in (200, 201) or (status in (404, 409) and get(json.loads(data), "details")) or \
+            (status == 400 and "fieldValidation=Strict" in path and b"strict decoding error" in data)
+        form = "openapi" in accept or path == "/healthz" or status >= 300 or kind.split(";")[0] in accept
+        table = "as=Table" not in accept or status >= 300 or json.loads(data)["kind"] == "Table"
+        api.check(f"kubectl: {request}", ok and form and table, (status, kind, data[:300]))
+
+
+api.finish(replay, command_line)
