@@ -215,7 +215,7 @@ static yyjson_mut_val *entry(struct apply *c, const struct manager *m)
 
 	if (m->entry)
 		return yyjson_mut_val_mut_copy(c->d, m->entry);
-	if (!doc_mset_str(c->d, e, "manager", m->name) ||
+	if ((*m->name && !doc_mset_str(c->d, e, "manager", m->name)) ||
 	    !doc_mset_str(c->d, e, "operation", m->apply ? "Apply" : "Update") ||
 	    !doc_mset_str(c->d, e, "apiVersion", m->api_version) ||
 	    (m->time && !doc_mset_str(c->d, e, "time", m->time)) ||

@@ -85,6 +85,9 @@ int smp_clean(struct smp *c, yyjson_val *v, yyjson_mut_val **ret)
 		yyjson_arr_iter_init(v, &it);
 		for (yyjson_val *e; !rc && out && (e = yyjson_arr_iter_next(&it));) {
 			yyjson_mut_val *copy = NULL;
+			/* It speaks of the list, and there is none to replace. */
+			if (yyjson_equals_str(yyjson_obj_get(e, SMP_PATCH), "replace"))
+				continue;
 			rc = smp_clean(c, e, &copy);
 			if (copy)
 				yyjson_mut_arr_append(out, copy);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doc/syntax.h"
 #include "kinds/kinds.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -52,22 +53,29 @@ static void is_normal(struct run *r, yyjson_mut_val *v)
 	check(once.len == twice.len && !memcmp(once.p, twice.p, once.len));
 }
 
+/* v patched and decoded, as the API does it; NULL: refused, or too large. */
+static yyjson_mut_val *patched(struct run *r, yyjson_mut_val *v)
+{
+	if (!v || kinds_smp(r->d, r->a, r->k->type, &v, r->second, NULL))
+		return NULL;
+	return normal(r, doc_freeze(r->a, v));
+}
+
 static void strategic(struct run *r)
 {
-	yyjson_mut_val *v = yyjson_val_mut_copy(r->d, r->first), *w;
+	yyjson_mut_val *v = patched(r, normal(r, r->first)), *w;
 
-	if (!v || kinds_smp(r->d, r->a, r->k->type, &v, r->second, NULL))
+	if (!v)
 		return;
-	w = yyjson_mut_val_mut_copy(r->d, v);
-	if (!w || kinds_smp(r->d, r->a, r->k->type, &w, r->second, NULL))
-		return;
-	check(doc_mequal(v, w) || arena_over(r->a));
+	is_normal(r, v);
+	w = patched(r, yyjson_mut_val_mut_copy(r->d, v));
+	check(!w || doc_mequal(v, w) || arena_over(r->a));
 }
 
 static yyjson_mut_val *apply(struct run *r, yyjson_mut_val *live, yyjson_val *config, bool force, const char *manager)
 {
 	struct apply_req q = { .kind = r->k, .manager = manager, .force = force, .now_us = 1790000000000000 };
-	yyjson_mut_val *v = NULL, *raw = yyjson_val_mut_copy(r->d, config);
+	yyjson_mut_val *v = NULL, *raw = syntax_copy_last(r->d, config);
 	struct apply_conflict *conflicts;
 
 	if (raw && !kinds_apply(r->d, r->a, &q, live, raw, &v, &conflicts, NULL))
@@ -80,7 +88,8 @@ static void applies(struct run *r, bool force)
 	yyjson_mut_val *live = normal(r, r->first), *v, *w;
 
 	v = apply(r, live ? yyjson_mut_val_mut_copy(r->d, live) : NULL, r->second, force, "m");
-	if (!v || arena_over(r->a))
+	/* What owns nothing leaves no trace of having been applied. */
+	if (!v || arena_over(r->a) || !doc_mlen(v, "metadata.managedFields"))
 		return;
 	w = apply(r, yyjson_mut_val_mut_copy(r->d, v), r->second, false, "m");
 	/* Its own fields are no conflict, and nothing is left to do. */
@@ -92,7 +101,10 @@ static void owners(struct run *r)
 	struct apply_req q = { .kind = r->k, .manager = "m", .now_us = 1790000000000000 };
 	yyjson_mut_val *old = normal(r, r->first), *v = normal(r, r->second), *w;
 
-	if (!old || !v || kinds_track(r->d, r->a, &q, v, old))
+	if (!old || !v || kinds_track(r->d, r->a, &q, old, NULL))
+		return;
+	is_normal(r, old);
+	if (kinds_track(r->d, r->a, &q, v, old))
 		return;
 	is_normal(r, v);
 	w = yyjson_mut_val_mut_copy(r->d, v);

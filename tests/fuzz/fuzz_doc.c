@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_doc - patches, selectors, quantities, YAML. The first byte chooses what the rest
- * is; a document and its patch are two lines. What prints must parse, and be the same.
+ * is; a document and its patch are two lines. What prints must parse, and be the same; what
+ * parses has no error of syntax.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "doc/doc.h"
 #include "doc/patch.h"
+#include "doc/print.h"
 #include "doc/quantity.h"
 #include "doc/selector.h"
+#include "doc/syntax.h"
 #include "doc/yaml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -20,6 +23,24 @@ static void check(bool ok)
 		abort();
 }
 
+static void syntax(struct arena *a, const char *p, size_t n)
+{
+	char wrong[SYNTAX_TEXT_MAX];
+	BUF_AUTO struct buf b = { 0 };
+	yyjson_mut_val *last;
+	yyjson_doc *doc;
+	struct err e;
+
+	if (doc_parse(a, p, n, &doc, &e)) {
+		syntax_error(p, n, wrong);
+		return;
+	}
+	check(!syntax_error(p, n, wrong));
+	doc_print_go_syntax(&b, yyjson_doc_get_root(doc));
+	last = syntax_copy_last(doc_new(a), yyjson_doc_get_root(doc));
+	check(!last || !syntax_repeats(doc_freeze(a, last)));
+}
+
 static void patch(struct arena *a, const char *p, size_t n, bool merge)
 {
 	const char *line = memchr(p, '\n', n);
@@ -28,7 +49,10 @@ static void patch(struct arena *a, const char *p, size_t n, bool merge)
 	yyjson_mut_val *root;
 	struct err e;
 
-	if (!line || !d || doc_parse(a, p, (size_t)(line - p), &target, &e) ||
+	if (!line || !d)
+		return;
+	syntax(a, line + 1, n - (size_t)(line + 1 - p));
+	if (doc_parse(a, p, (size_t)(line - p), &target, &e) ||
 	    doc_parse(a, line + 1, n - (size_t)(line + 1 - p), &change, &e))
 		return;
 	root = yyjson_val_mut_copy(d, yyjson_doc_get_root(target));
@@ -87,6 +111,7 @@ static void quantities(const char *p, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct arena *a;
+	BUF_AUTO struct buf repeated = { 0 };
 	yyjson_mut_val *v;
 	struct err e;
 	char *text;
@@ -99,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	case 1: patch(a, text, n - 1, true); break;
 	case 2: selectors(a, text); break;
 	case 3: quantities(text, n - 1); break;
-	case 4: yaml_parse(doc_new(a), text, n - 1, &v, &e); break;
+	case 4: yaml_parse_noting(doc_new(a), text, n - 1, &v, &repeated, &e); break;
 	}
 	arena_close(a);
 	return 0;
