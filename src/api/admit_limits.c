@@ -15,7 +15,7 @@
 #include "kinds/quota.h"
 
 #define NOTE "kubernetes.io/limit-ranger"
-#define NAMES_MAX 64u          /* resources of one LimitRange entry that are looked at */
+#define FAULTS_MAX 64u         /* told of in one refusal */
 
 static const char *const container_lists[] = { "containers", "initContainers" };
 
@@ -38,18 +38,20 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The keys of an object, sorted; how many. */
-static size_t keys_of(yyjson_val *obj, const char *ret[NAMES_MAX])
+/* The keys of an object, sorted; *ret_n of them. NULL: no memory. */
+static const char **keys_of(struct arena *a, yyjson_val *obj, size_t *ret_n)
 {
+	const char **keys = arena_alloc(a, (yyjson_obj_size(obj) + 1) * sizeof(*keys));
 	yyjson_obj_iter it;
 	yyjson_val *key;
-	size_t n = 0;
 
+	*ret_n = 0;
 	yyjson_obj_iter_init(obj, &it);
-	while ((key = yyjson_obj_iter_next(&it)) && n < NAMES_MAX)
-		ret[n++] = yyjson_get_str(key);
-	qsort(ret, n, sizeof(*ret), by_text);
-	return n;
+	while (keys && (key = yyjson_obj_iter_next(&it)))
+		keys[(*ret_n)++] = yyjson_get_str(key);
+	if (keys)
+		qsort(keys, *ret_n, sizeof(*keys), by_text);
+	return keys;
 }
 
 /* ---- defaults ---- */
@@ -60,10 +62,13 @@ struct setting { struct call *c; struct buf note; bool failed; };
 static void set_list(struct setting *s, yyjson_mut_val *container, yyjson_val *defaults, const char *list,
 	const char *word, const char *role)
 {
-	const char *names[NAMES_MAX], *path = arena_printf(s->c->arena, "resources.%s", list);
-	size_t n = keys_of(defaults, names);
+	const char *path = arena_printf(s->c->arena, "resources.%s", list), **names;
 	bool any = false;
+	size_t n;
 
+	names = keys_of(s->c->arena, defaults, &n);
+	if (!path || !names)
+		s->failed = true;
 	for (size_t i = 0; i < n && path; i++) {
 		if (yyjson_mut_obj_get(doc_mget(container, path), names[i]))
 			continue;
@@ -122,7 +127,7 @@ enum step limits_mutate(struct call *c)
 /* ---- bounds ---- */
 
 struct amount { bool set; struct quantity q; char text[QUANTITY_MAX]; };
-struct checking { struct call *c; yyjson_val *obj; struct buf errors; unsigned count; };
+struct checking { struct call *c; yyjson_val *obj; const char *faults[FAULTS_MAX]; size_t n; bool failed; };
 
 static void violated(struct checking *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void violated(struct checking *k, const char *fmt, ...)
@@ -133,10 +138,12 @@ static void violated(struct checking *k, const char *fmt, ...)
 	va_start(ap, fmt);
 	text = arena_vprintf(k->c->arena, fmt, ap);
 	va_end(ap);
-	/* The same said twice is said once, as upstream's list of errors does. */
-	if (text && k->errors.len && strstr(k->errors.p, text))
-		return;
-	buf_printf(&k->errors, "%s%s", k->count++ ? ", " : "", text ? text : "");
+	/* What holds for several containers is said once, as upstream's list of errors does. */
+	for (size_t i = 0; text && i < k->n; i++)
+		if (!strcmp(k->faults[i], text))
+			return;
+	if (k->n < FAULTS_MAX)
+		k->faults[k->n++] = text ? text : "";
 }
 
 static void amount_print(struct amount *a)
@@ -229,9 +236,13 @@ static void check_all(struct checking *k, yyjson_val *limit, const char *type, a
 	for (size_t j = 0; j < sizeof(checks) / sizeof(*checks); j++) {
 		yyjson_val *bounds = doc_get(limit, checks[j].bounds);
 		check_fn *check = claim ? checks[j].check_claim : checks[j].check;
-		const char *names[NAMES_MAX];
-		size_t n = check ? keys_of(bounds, names) : 0;
+		const char **names;
+		size_t n = 0;
 
+		if (!check)
+			continue;
+		names = keys_of(k->c->arena, bounds, &n);
+		k->failed |= !names;
 		for (size_t i = 0; i < n; i++) {
 			struct amount bound = { 0 }, request = { 0 }, most = { 0 };
 
@@ -269,13 +280,13 @@ static bool each_check(void *arg, struct cache_obj *o)
 			check_all(k, limit, type, asked, doc_get(k->obj, "spec.resources"));
 		}
 	}
-	return !k->count;      /* the first LimitRange that refuses speaks */
+	return !k->n;          /* the first LimitRange that refuses speaks */
 }
 
 enum step limits_validate(struct call *c)
 {
 	struct checking k = { .c = c };
-	enum step step = STEP_NEXT;
+	BUF_AUTO struct buf b = { 0 };
 
 	if (!concerns(c))
 		return STEP_NEXT;
@@ -283,10 +294,13 @@ enum step limits_validate(struct call *c)
 	if (!k.obj)
 		return fail_err(c, -ERR_SIZE, NULL);
 	cache_each(c->api->cache, c->api->k.limit_range->store, c->ns, NULL, NULL, each_check, &k);
-	if (k.errors.failed)
-		step = fail_err(c, -ERR_NOMEM, NULL);
-	else if (k.count)
-		step = admit_refuse(c, "%s%s%s", k.count > 1 ? "[" : "", k.errors.p, k.count > 1 ? "]" : "");
-	buf_finish(&k.errors);
-	return step;
+	if (k.failed)
+		return fail_err(c, -ERR_SIZE, NULL);
+	if (!k.n)
+		return STEP_NEXT;
+	for (size_t i = 0; i < k.n; i++)
+		buf_printf(&b, "%s%s", i ? ", " : "", k.faults[i]);
+	if (b.failed)
+		return fail_err(c, -ERR_NOMEM, NULL);
+	return admit_refuse(c, "%s%s%s", k.n > 1 ? "[" : "", b.p, k.n > 1 ? "]" : "");
 }

@@ -22,8 +22,6 @@
 #include "cache/usage.h"
 #include "kinds/quota.h"
 
-#define MISSING_MAX 16u        /* resources told of in one message */
-
 struct quota_hold {
 	struct quota_hold *next;
 	const char *quota, *name;
@@ -90,16 +88,18 @@ static const char *silent(struct asking *q, const char *name)
 
 static enum step check_said(struct asking *q, const struct usage_quota *quota)
 {
-	const char *names[MISSING_MAX];
+	const char **names;
 	BUF_AUTO struct buf b = { 0 };
-	size_t n = 0;
 
 	if (q->c->kind != q->c->api->k.pod)
 		return STEP_NEXT;
-	for (size_t i = 0; i < quota->n && n < MISSING_MAX; i++)
-		names[n++] = quota->lines[i].name;
-	qsort(names, n, sizeof(*names), by_text);
-	for (size_t i = 0; i < n; i++) {
+	names = arena_alloc(q->c->arena, (quota->n + 1) * sizeof(*names));
+	if (!names)
+		return fail_err(q->c, -ERR_SIZE, NULL);
+	for (size_t i = 0; i < quota->n; i++)
+		names[i] = quota->lines[i].name;
+	qsort(names, quota->n, sizeof(*names), by_text);
+	for (size_t i = 0; i < quota->n; i++) {
 		const char *who = silent(q, names[i]);
 
 		if (who)
@@ -202,22 +202,14 @@ static enum step check(struct asking *q, const struct usage_quota *quota)
 			continue;
 		if (l->used.nano + l->held.nano + by.nano > l->hard.nano)
 			over[n++] = l;
-		*h = (struct quota_hold){ q->holds, quota->obj->name, l->name, by.nano };
+		/* Copies: the quota may change while the write is under way. */
+		*h = (struct quota_hold){ q->holds, arena_strdup(q->c->arena, quota->obj->name),
+			arena_strdup(q->c->arena, l->name), by.nano };
+		if (!h->quota || !h->name)
+			return fail_err(q->c, -ERR_SIZE, NULL);
 		q->holds = h;
 	}
 	return n ? exceeded(q, quota, over, n, was_in) : STEP_NEXT;
-}
-
-/* Names outlive the call: a quota may be changed while the write is under way. */
-static bool keep_names(struct call *c)
-{
-	for (struct quota_hold *h = c->held; h; h = h->next) {
-		h->quota = arena_strdup(c->arena, h->quota);
-		h->name = arena_strdup(c->arena, h->name);
-		if (!h->quota || !h->name)
-			return false;
-	}
-	return true;
 }
 
 enum step quota_validate(struct call *c)
@@ -239,10 +231,6 @@ enum step quota_validate(struct call *c)
 	if (step != STEP_NEXT || c->dry_run)
 		return step;
 	c->held = q.holds;
-	if (!keep_names(c)) {
-		c->held = NULL;
-		return fail_err(c, -ERR_SIZE, NULL);
-	}
 	for (struct quota_hold *h = c->held; h; h = h->next)
 		usage_hold(c->api->usage, c->ns, h->quota, h->name, h->nano);
 	return STEP_NEXT;

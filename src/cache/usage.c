@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* usage - see usage.h. */
+#define LOG_MODULE "cache"
 #include "cache/usage.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/env.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "kinds/quota.h"
 
@@ -246,8 +248,9 @@ static void on_quota(struct usage *u, const struct cache_event *ev)
 		s->v[i]->obj = cache_obj_ref(ev->obj);
 		return;
 	}
-	/* Without memory for the new one the old one counts on: too strict rather than lost. */
-	(void)!quota_put(u, ev->obj);
+	/* Without memory for the new one the old one counts on. */
+	if (quota_put(u, ev->obj))
+		log_error("quota %s/%s is not kept as it was changed: out of memory", ev->obj->ns, ev->obj->name);
 }
 
 static void on_event(void *arg, const struct cache_event *ev)
@@ -282,20 +285,26 @@ static void on_event(void *arg, const struct cache_event *ev)
 	}
 }
 
+struct opening { struct usage *u; int rc; };
+
 static bool put_each(void *arg, struct cache_obj *o)
 {
-	return !quota_put(arg, o);
+	struct opening *x = arg;
+
+	x->rc = quota_put(x->u, o);
+	return !x->rc;
 }
 
 int usage_open(struct usage **ret, struct cache *c)
 {
 	struct usage *u = calloc(1, sizeof(*u));
+	struct opening x = { .u = u };
 
 	if (!u)
 		return -ERR_NOMEM;
 	u->cache = c;
-	cache_each(c, QUOTAS, NULL, NULL, NULL, put_each, u);
-	u->obs = cache_observe(c, NULL, false, on_event, u);
+	cache_each(c, QUOTAS, NULL, NULL, NULL, put_each, &x);
+	u->obs = x.rc ? NULL : cache_observe(c, NULL, false, on_event, u);
 	if (!u->obs) {
 		usage_close(u);
 		return -ERR_NOMEM;

@@ -6,6 +6,7 @@
  * the pod goes, or when it did not within DISRUPTED_MS.
  * Source: kubernetes pkg/controller/disruption, component-helpers apps/poddisruptionbudget.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/env.h"

@@ -8,6 +8,7 @@
  * placed on a node uses nothing yet. A volume is used while it is bound.
  * Source: kubernetes pkg/controller/volume/{pvcprotection,pvprotection}.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "control/controllers.h"

@@ -155,6 +155,16 @@ def compute():
              ("and free", "POST", path + "/pods", pod("h", None, {**lim, "example.com/gpu": "2"}), {}, 201, None)])
 
 
+def wide():
+    """A quota of many resources misses none of them."""
+    place("q-wide")
+    path = ns("q-wide")
+    hard = {f"count/widgets{i:02}.example.com": "1" for i in range(30)}
+    api.run([("a quota", "POST", path + "/resourcequotas", quota("q", {**hard, "requests.memory": "1Gi"}), {}, 201, None),
+             ("nothing said", "POST", path + "/pods", pod("a"), {}, 403, refused("must specify requests.memory for: c")),
+             ("too much", "POST", path + "/pods", pod("a", {"memory": "2Gi"}), {}, 403, refused("requests.memory=2Gi"))])
+
+
 def claims():
     """Claims by number and size, all together and of one class."""
     place("q-claim")
@@ -244,4 +254,4 @@ def many_at_once():
              ("another one comes", "POST", path + "/pods", pod("two", SECOND), {}, 201, None)])
 
 
-api.finish(counts, compute, claims, scopes, many_at_once)
+api.finish(counts, compute, wide, claims, scopes, many_at_once)
