@@ -252,6 +252,9 @@ enum step body_decode(struct call *c)
 		c->doc = doc_new(c->arena);
 	if (!c->doc)
 		return fail_err(c, -ERR_SIZE, NULL);
+	if (is_proto(c) && (c->body_len < 4 || memcmp(c->body, "k8s", 4)))
+		return unrecognized(c, c->body_len ? "provided data does not appear to be a protobuf message, expected prefix "
+			"[107 56 115 0]" : "empty data");
 	if (is_proto(c)) {
 		struct err e = { 0 };
 		int rc = kinds_decode_proto(c->doc, c->arena, c->body, c->body_len, c->body_type, &c->input, &e);

@@ -45,6 +45,16 @@ static bool events(struct call *c, yyjson_mut_val *v, bool to_core)
 		if (!rename_key(c, v, to_core ? n->events : n->core, to_core ? n->core : n->events))
 			return false;
 	}
+	/* The core kind always writes these, the other only when they say something. */
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = i ? "reportingInstance" : to_core ? "reportingComponent" : "reportingController";
+		yyjson_mut_val *m = yyjson_mut_obj_get(v, name);
+
+		if (to_core && !m && !doc_mset_str(c->doc, v, name, ""))
+			return false;
+		if (!to_core && m && !yyjson_mut_get_len(m))
+			doc_mdel(v, name);
+	}
 	return true;
 }
 

@@ -82,7 +82,8 @@ def bodies():
         ("parameters of content types", "POST", CM, cm("ct"), {"headers": {"Content-Type": "application/json; charset=utf-8"}}, 201, None),
         ("415", "POST", CM, cm("x"), {"headers": {"Content-Type": "text/plain"}}, 415, message("UnsupportedMediaType", "the body of the request was in an "
          "unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf")),
-        ("protobuf that is none", "POST", CM, b"nothing", {"headers": {"Content-Type": "application/vnd.kubernetes.protobuf"}}, 400, {"reason": "BadRequest"}),
+        ("protobuf that is none", "POST", CM, b"nothing", {"headers": {"Content-Type": "application/vnd.kubernetes.protobuf"}}, 400,
+         unrecognized("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]", "6e6f7468696e67")),
         ("406", "GET", CM + "/k", None, {"headers": {"Accept": "text/plain"}}, 406, message("NotAcceptable", "406: Not Acceptable\n\nAvailable "
          "representations: application/json, application/yaml, application/vnd.kubernetes.protobuf")),
         ("406 of a list", "GET", CM, None, {"headers": {"Accept": "text/plain"}}, 406, message("NotAcceptable", "406: Not Acceptable\n\nAvailable "
