@@ -41,6 +41,9 @@ _Static_assert(PLUGINS <= 32, "api.plugins has a bit for each");
 
 enum admit_op admit_op(const struct call *c)
 {
+	/* An Eviction is made, whatever it does to the pod. */
+	if (!strcmp(c->sub, "eviction"))
+		return ADMIT_CREATE;
 	if (c->verb == VERB_DELETE)
 		return ADMIT_DELETE;
 	return c->verb == VERB_CREATE || c->creating ? ADMIT_CREATE : ADMIT_UPDATE;

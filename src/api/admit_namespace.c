@@ -18,7 +18,7 @@ enum step namespace_mutate(struct call *c)
 	const struct kinds_kind *ns_kind = c->api->k.ns;
 	struct cache_obj *ns;
 
-	if (c->verb == VERB_DELETE) {
+	if (admit_op(c) == ADMIT_DELETE) {
 		if (admit_is(c, ns_kind) && immortal(c->name))
 			return admit_refuse(c, "this namespace may not be deleted");
 		return STEP_NEXT;

@@ -2,7 +2,7 @@
 /*
  * eviction - a deletion of a pod that asks its PodDisruptionBudget first.
  *
- *   load:    preconditions; is a budget asked at all; does it allow one more
+ *   load:    preconditions; admission; is a budget asked at all; does it allow one more
  *   charge:  the budget's status is counted down by a compare-and-swap of its own, so
  *            that two evictions never share one allowance; then load again
  *   prepare: as a deletion, with the condition DisruptionTarget
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/call.h"
+#include "api/admit.h"
 #include "base/env.h"
 #include "base/text.h"
 
@@ -191,7 +191,11 @@ enum step eviction_load(struct call *c)
 	c->obj = NULL;
 	c->verb = VERB_DELETE;         /* from here on it is one */
 	step = load_preconditions(c);
-	if (step != STEP_NEXT || c->budget_spent || needs_no_budget(c))
+	if (step != STEP_NEXT || c->budget_spent)
+		return step;
+	/* Who may not evict here charges nothing. */
+	step = admit_mutate(c);
+	if (step != STEP_NEXT || needs_no_budget(c))
 		return step;
 	cache_each(c->api->cache, c->api->k.pdb->store, c->ns, NULL, NULL, match_budget, &b);
 	if (b.count > 1)

@@ -126,6 +126,24 @@ def nobody_relies_on_them():
     expect("a well one is not", evict("well"), 429, REFUSED)
 
 
+def nobody_evicts_where_all_ends():
+    """In a namespace that ends an eviction is new content; nothing is charged for it."""
+    path, budgets = "/api/v1/namespaces/evict-end", "/apis/policy/v1/namespaces/evict-end/poddisruptionbudgets"
+    api.run([
+        ("a place", "POST", "/api/v1/namespaces", {"metadata": {"name": "evict-end"}, "spec": {"finalizers": ["kubernetes", "x.io/hold"]}},
+         {}, 201, None),
+        ("a pod", "POST", path + "/pods", pod("p", "p", finalizers=["x.io/hold"]), {}, 201, None),
+        ("runs", "PATCH", path + "/pods/p/status", status("Running", True), {"headers": MERGE_PATCH}, 200, None),
+        ("a budget", "POST", budgets, budget("b", "p", maxUnavailable=1), {}, 201, None),
+        ("the place ends", "DELETE", path, None, {}, 200, None),
+        ("no eviction", "POST", path + "/pods/p/eviction", {"metadata": {"name": "p"}}, {}, 403, lambda o:
+         o["details"]["causes"][0]["reason"] == "NamespaceTerminating" and o["message"].startswith('pods "p" is forbidden')),
+        ("no binding", "POST", path + "/pods/p/binding", {"metadata": {"name": "p"}, "target": {"name": "n"}}, {}, 409, None),
+        ("let go", "PATCH", path + "/pods/p", {"metadata": {"finalizers": None}}, {"headers": MERGE_PATCH}, 200, None),
+    ])
+    api.obj("DELETE", path + "/pods/p?gracePeriodSeconds=0")
+
+
 def owners():
     """Percentages and maxUnavailable are of what the pods' owners want."""
     rs = {"metadata": {"name": "r"}, "spec": {"replicas": 4, "selector": {"matchLabels": {"app": "r"}}, "template": {
@@ -298,4 +316,4 @@ def in_use():
     api.eventually("so it goes", lambda: api.obj("GET", volumes + "/evict-v")[0] == 404)
 
 
-api.finish(prepare, budgets, nobody_relies_on_them, owners, bindings, grace, preconditions_and_policies, collections, in_use)
+api.finish(prepare, budgets, nobody_relies_on_them, nobody_evicts_where_all_ends, owners, bindings, grace, preconditions_and_policies, collections, in_use)
