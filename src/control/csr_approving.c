@@ -47,6 +47,8 @@ static void answer(struct ctl *c, const char *name, int rc, yyjson_val *review, 
 
 	if (rc || !o)
 		return;
+	if (map_get(&s->granted, o->uid))
+		return;        /* the narrower way was asked first */
 	if (doc_bool(review, "status.allowed", false)) {
 		if (!map_put(&s->granted, o->uid, (void *)(uintptr_t)w->message, NULL))
 			ctl_enqueue(c, "", name);

@@ -98,9 +98,14 @@ static void answer_who(struct http_req *r)
 	BUF_AUTO struct buf out = { 0 };
 
 	if (!http_peer_cert(r, &cn, &orgs)) {
-		http_reply(r, 401, "nobody", 6);
+		bool refused = http_peer_refused(r);
+
+		http_reply(r, 401, refused ? "refused" : "nobody", refused ? 7 : 6);
 		return;
 	}
+	/* Told apart by what only the holder has. */
+	if (strlen(http_peer_fingerprint(r)) != 64 || http_peer_refused(r))
+		cn = "a certificate without a fingerprint";
 	buf_adds(&out, cn);
 	for (; *orgs; orgs++)
 		buf_printf(&out, " %s", *orgs);

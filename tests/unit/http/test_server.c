@@ -456,12 +456,12 @@ static const struct {
 		"https://127.0.0.1:$PORT/who", "alice dev ops" },
 	{ "a client certificate, h1 and TLS 1.2", "curl -sS --http1.1 --tls-max 1.2 --cert me.crt "
 		"--key me.key --cacert ca.crt https://127.0.0.1:$PORT/who", "alice dev ops" },
-	{ "a stranger's certificate is nobody's", "curl -sS --cert other.crt --key other.key "
-		"--cacert ca.crt https://127.0.0.1:$PORT/who", "nobody" },
+	{ "a stranger's certificate is refused", "curl -sS --cert other.crt --key other.key "
+		"--cacert ca.crt https://127.0.0.1:$PORT/who", "refused" },
 	{ "and with TLS 1.2", "curl -sS --tls-max 1.2 --cert other.crt --key other.key "
-		"--cacert ca.crt https://127.0.0.1:$PORT/who", "nobody" },
+		"--cacert ca.crt https://127.0.0.1:$PORT/who", "refused" },
 	{ "a serving certificate is not a client's", "curl -sS --cert server.crt --key server.key "
-		"--cacert ca.crt https://127.0.0.1:$PORT/who", "nobody" },
+		"--cacert ca.crt https://127.0.0.1:$PORT/who", "refused" },
 	{ "plain HTTP to the TLS port", "curl -sS http://127.0.0.1:$PORT/",
 		"Client sent an HTTP request to an HTTPS server.\n" },
 };
@@ -495,14 +495,14 @@ static void resumed_sessions_keep_their_identity(void **state)
 		"req | openssl s_client -quiet -connect 127.0.0.1:$PORT -CAfile ca.crt -cert $who.crt "
 		"-key $who.key -sess_out sess -alpn http/1.1 2>/dev/null | tail -n 1; echo\n"
 		"req | openssl s_client -connect 127.0.0.1:$PORT -CAfile ca.crt -sess_in sess "
-		"-ign_eof -alpn http/1.1 2>/dev/null | grep -aE '^Reused|alice|nobody'\n"
+		"-ign_eof -alpn http/1.1 2>/dev/null | grep -aE '^Reused|alice|refused'\n"
 		"done\n";
 	BUF_AUTO struct buf out = { 0 };
 
 	make_client("me", "alice", orgs, false);
 	make_client("other", "mallory", orgs, true);
 	run(cmd, &out);
-	if (count(out.p, "alice dev") != 2 || count(out.p, "nobody") != 2 || count(out.p, "Reused") != 2)
+	if (count(out.p, "alice dev") != 2 || count(out.p, "refused") != 2 || count(out.p, "Reused") != 2)
 		fail_msg("got\n%s", out.p);
 }
 
