@@ -316,6 +316,8 @@ enum step reply_mut(struct call *c, int status, yyjson_mut_val *v);
 /* Plain bytes; takes out. */
 enum step reply_bytes(struct call *c, int status, struct blob *out, const char *type);
 enum step reply_buf(struct call *c, int status, struct buf *b, const char *type);
+/* pretty.c: b, or a copy laid out for people; referenced. */
+struct blob *pretty(struct call *c, const char *type, struct blob *b);
 /* Headers that every answer has; before http_stream_begin too. */
 void reply_headers(struct call *c, const char *content_type);
 enum step reply_deleted(struct call *c, const char *name, const char *uid);

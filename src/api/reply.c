@@ -198,8 +198,8 @@ static void send_inside(struct call *c)
 
 enum step stage_reply(struct call *c)
 {
+	struct blob *b, *send;
 	const char *type;
-	struct blob *b;
 
 	turn_end(c);
 	metrics_count(c->api->metrics, c);
@@ -210,11 +210,11 @@ enum step stage_reply(struct call *c)
 	if (!c->http)
 		return STEP_END;
 	if (c->out) {
-		reply_headers(c, c->out_type);
-		http_reply_blob(c->http, c->status, c->out);
-		return STEP_END;
+		type = c->out_type;
+		b = blob_ref(c->out);
+	} else {
+		b = render(c, &type);
 	}
-	b = render(c, &type);
 	if (!b) {
 		static const char text[] = "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
 			"\"message\":\"the answer could not be encoded\",\"reason\":\"InternalError\",\"code\":500}";
@@ -223,8 +223,10 @@ enum step stage_reply(struct call *c)
 		http_reply(c->http, 500, text, sizeof(text) - 1);
 		return STEP_END;
 	}
+	send = pretty(c, type, b);
 	reply_headers(c, type);
-	http_reply_blob(c->http, c->status, b);
+	http_reply_blob(c->http, c->status, send);
+	blob_unref(send);
 	blob_unref(b);
 	return STEP_END;
 }

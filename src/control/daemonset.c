@@ -246,6 +246,10 @@ static void keep_revision(struct ds *d)
 	if (labels)
 		doc_mset(doc, r, "metadata.labels", yyjson_val_mut_copy(doc, labels));
 	doc_mset_key(doc, r, "metadata.labels", HASH_LABEL, d->hash);
+	/* Why it was changed is among them (kubernetes.io/change-cause). */
+	yyjson_val *notes = doc_get(d->tree, "metadata.annotations");
+	if (notes)
+		doc_mset(doc, r, "metadata.annotations", yyjson_val_mut_copy(doc, notes));
 	ctl_set_owner(doc, doc_mobj(doc, r, "metadata"), d->obj, d->kind);
 	yyjson_mut_val *template = yyjson_val_mut_copy(doc, d->template);
 	doc_mset_str(doc, template, "$patch", "replace");

@@ -6,6 +6,7 @@
 #include "control/reconcile.h"
 
 #define DEPLOYMENT_REVISION "deployment.kubernetes.io/revision"
+#define DEPLOYMENT_HISTORY  "deployment.kubernetes.io/revision-history"
 #define DEPLOYMENT_DESIRED  "deployment.kubernetes.io/desired-replicas"
 #define DEPLOYMENT_MAX      "deployment.kubernetes.io/max-replicas"
 

@@ -9,6 +9,8 @@
 
 #include "control/deployment.h"
 
+#define HISTORY_MAX 1900u          /* bytes; upstream's maxRevHistoryLengthInChars, less a number */
+
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -47,7 +49,7 @@ static bool scale(struct deployment *d, struct deployment_rs *rs, int64_t to)
 static void copy_annotations(struct deployment *d, yyjson_mut_val *rs)
 {
 	static const char *const own[] = { "kubectl.kubernetes.io/last-applied-configuration", DEPLOYMENT_REVISION,
-		"deployment.kubernetes.io/revision-history", DEPLOYMENT_DESIRED, DEPLOYMENT_MAX,
+		DEPLOYMENT_HISTORY, DEPLOYMENT_DESIRED, DEPLOYMENT_MAX,
 		"deprecated.deployment.rollback.to" };
 	yyjson_val *k, *v;
 	size_t i, max;
@@ -121,12 +123,30 @@ static bool create_rs(struct deployment *d, bool recreate)
 	return true;
 }
 
+/* The revisions that the ReplicaSet was before, oldest first and as many as fit. */
+static void keep_history(struct deployment *d, yyjson_mut_val *rs)
+{
+	const char *had = yyjson_get_str(yyjson_obj_get(doc_get(d->new->tree, "metadata.annotations"), DEPLOYMENT_HISTORY));
+	BUF_AUTO struct buf b = { 0 };
+
+	if (!d->new->revision)
+		return;
+	while (had && strlen(had) > HISTORY_MAX) {
+		had = strchr(had, ',');
+		had = had ? had + 1 : NULL;
+	}
+	buf_printf(&b, "%s%s%lld", had ? had : "", had && *had ? "," : "", (long long)d->new->revision);
+	if (!b.failed)
+		doc_mset_key(ctl_doc(d->c), rs, "metadata.annotations", DEPLOYMENT_HISTORY, b.p);
+}
+
 /* An old ReplicaSet that has the template again (a rollback) becomes the newest revision. */
 static bool number_revision(struct deployment *d)
 {
 	if (d->new->revision && d->new->revision == d->revision_max)
 		return false;
 	yyjson_mut_val *p = yyjson_mut_obj(ctl_doc(d->c));
+	keep_history(d, p);
 	d->new->revision = ++d->revision_max;
 	annotate(d, p, DEPLOYMENT_REVISION, d->new->revision);
 	copy_annotations(d, p);

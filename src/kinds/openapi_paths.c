@@ -13,30 +13,36 @@
 #include "kinds/openapi.h"
 
 enum { STR, INT, BOOL };
-struct param { const char *name; int type; };
-
-static const struct param list_params[] = {
-	{ "allowWatchBookmarks", BOOL }, { "continue", STR }, { "fieldSelector", STR },
-	{ "labelSelector", STR }, { "limit", INT }, { "resourceVersion", STR },
-	{ "resourceVersionMatch", STR }, { "sendInitialEvents", BOOL }, { "timeoutSeconds", INT },
-	{ "watch", BOOL }, { 0 },
+/* Every parameter that operations take. */
+static const struct param { const char *name; int type; const char *text; } params[] = {
+	{ "allowWatchBookmarks", BOOL, "Let a watch send bookmarks: events that only tell how far it got." },
+	{ "continue", STR, "The token that the page before gave, to get the next one." },
+	{ "dryRun", STR, "\"All\": do everything but keep nothing." },
+	{ "fieldManager", STR, "Who makes this change, as it is noted in metadata.managedFields." },
+	{ "fieldSelector", STR, "Restricts the list of returned objects by their fields. Default: all." },
+	{ "fieldValidation", STR, "What unknown or repeated fields are: Ignore, Warn (the default) or Strict." },
+	{ "force", BOOL, "For apply: take fields over from other managers." },
+	{ "gracePeriodSeconds", INT, "How long the object may take to end; 0 is at once." },
+	{ "labelSelector", STR, "Restricts the list of returned objects by their labels. Default: all." },
+	{ "limit", INT, "How many objects a page has at most." },
+	{ "orphanDependents", BOOL, "Deprecated: use propagationPolicy." },
+	{ "propagationPolicy", STR, "What becomes of dependents: Orphan, Background or Foreground." },
+	{ "resourceVersion", STR, "The revision to read at or from; how, resourceVersionMatch says." },
+	{ "resourceVersionMatch", STR, "How resourceVersion is meant: Exact or NotOlderThan." },
+	{ "sendInitialEvents", BOOL, "Let a watch begin with what there is, and a bookmark that ends it." },
+	{ "timeoutSeconds", INT, "How long the request may last." },
+	{ "watch", BOOL, "Watch for changes to the described resources, from resourceVersion on." },
 };
-static const struct param write_params[] = {
-	{ "dryRun", STR }, { "fieldManager", STR }, { "fieldValidation", STR }, { 0 },
-};
-static const struct param patch_params[] = {
-	{ "dryRun", STR }, { "fieldManager", STR }, { "fieldValidation", STR }, { "force", BOOL }, { 0 },
-};
-static const struct param delete_params[] = {
-	{ "dryRun", STR }, { "gracePeriodSeconds", INT }, { "orphanDependents", BOOL },
-	{ "propagationPolicy", STR }, { 0 },
-};
-static const struct param delete_many_params[] = {
-	{ "continue", STR }, { "dryRun", STR }, { "fieldSelector", STR }, { "gracePeriodSeconds", INT },
-	{ "labelSelector", STR }, { "limit", INT }, { "orphanDependents", BOOL },
-	{ "propagationPolicy", STR }, { "resourceVersion", STR }, { "resourceVersionMatch", STR },
-	{ "timeoutSeconds", INT }, { 0 },
-};
+/* Which of them each way of access takes. */
+static const char *const list_params[] = { "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector",
+	"limit", "resourceVersion", "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch", NULL };
+static const char *const write_params[] = { "dryRun", "fieldManager", "fieldValidation", NULL };
+static const char *const patch_params[] = { "dryRun", "fieldManager", "fieldValidation", "force", NULL };
+static const char *const delete_params[] = { "dryRun", "gracePeriodSeconds", "orphanDependents",
+	"propagationPolicy", NULL };
+static const char *const delete_many_params[] = { "continue", "dryRun", "fieldSelector", "gracePeriodSeconds",
+	"labelSelector", "limit", "orphanDependents", "propagationPolicy", "resourceVersion", "resourceVersionMatch",
+	"timeoutSeconds", NULL };
 static const char *const patch_types[] = { "application/apply-patch+yaml", "application/json-patch+json",
 	"application/merge-patch+json", "application/strategic-merge-patch+json", NULL };
 static const char *const custom_patch_types[] = { "application/apply-patch+yaml", "application/json-patch+json",
@@ -51,7 +57,7 @@ struct operation {
 	const struct kinds_sub *sub;       /* or NULL */
 	const char *method, *verb, *action;
 	const struct kinds_type *body, *reply;   /* NULL: none, text */
-	const struct param *params;
+	const char *const *params;
 	const struct kinds_type *options;  /* parameters are its members */
 	const char *suffix;                /* of the operation's name */
 	bool namespaced;                   /* named so */
@@ -59,11 +65,13 @@ struct operation {
 
 /* ---- parts ---- */
 
-static void add_param(struct openapi *o, const char *name, const char *in, int type)
+static void add_param(struct openapi *o, const char *name, const char *in, int type, const char *text)
 {
 	static const char *const types[] = { "string", "integer", "boolean" };
 
 	openapi_open(o, NULL, '{');
+	if (text)
+		openapi_str(o, "description", text);
 	openapi_str(o, "in", in);
 	openapi_str(o, "name", name);
 	if (*in == 'p')
@@ -91,14 +99,16 @@ static void add_params(struct openapi *o, const struct operation *op)
 		openapi_ref(o, "schema", op->body);
 		openapi_close(o, '}');
 	}
-	for (const struct param *p = op->params; p && p->name; p++)
-		add_param(o, p->name, "query", p->type);
+	for (const char *const *name = op->params; name && *name; name++)
+		for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
+			if (!strcmp(params[i].name, *name))
+				add_param(o, params[i].name, "query", params[i].type, params[i].text);
 	for (uint16_t i = 0; op->options && i < op->options->field_count; i++) {
 		const struct kinds_field *f = &op->options->fields[i];
 
 		if (!(f->flags & KF_TYPEMETA))
 			add_param(o, f->name, "query", f->value == KV_BOOL ? BOOL : f->value == KV_STRING ||
-				f->value == KV_TIME ? STR : INT);
+				f->value == KV_TIME ? STR : INT, NULL);
 	}
 	openapi_close(o, ']');
 }
@@ -239,12 +249,12 @@ static void path_params(struct openapi *o, bool namespaced, bool named, const ch
 {
 	openapi_open(o, "parameters", '[');
 	if (named)
-		add_param(o, "name", "path", STR);
+		add_param(o, "name", "path", STR, "Name of the object.");
 	if (namespaced)
-		add_param(o, "namespace", "path", STR);
+		add_param(o, "namespace", "path", STR, "Namespace of the object.");
 	if (rest)
-		add_param(o, rest, "path", STR);
-	add_param(o, "pretty", "query", STR);
+		add_param(o, rest, "path", STR, "The rest of the path, handed on.");
+	add_param(o, "pretty", "query", STR, "\"true\": lay the JSON out for people.");
 	openapi_close(o, ']');
 }
 

@@ -20,7 +20,7 @@ server_up() { # OPTION...
 stop() { kill "-$1" "$CLOUD" 2>/dev/null; wait "$CLOUD" 2>/dev/null; stopped=$?; CLOUD=; }
 cloud_down() { [ -z "${CLOUD-}" ] || stop KILL; }
 from_kubeconfig() { awk -v k="$1:" '$1 == k {print $2}' "$KUBECONFIG" | base64 -d >"$WORK/$2"; }
-admin() { curl -sS --max-time 20 --cacert "$WORK/ca" --cert "$WORK/crt" --key "$WORK/key" "$@"; }
+admin() { curl -A flow -sS --max-time 20 --cacert "$WORK/ca" --cert "$WORK/crt" --key "$WORK/key" "$@"; }
 tls() { openssl s_client -connect "127.0.0.1:$PORT" -CAfile "$WORK/ca" -verify_return_error "$@" </dev/null 2>&1 | tr -d '\0'; }
 
 URL=https://127.0.0.1:$PORT
@@ -37,6 +37,8 @@ check "its certificate is its authority's" "Verify return code: 0" tls
 check "HTTP/2 is offered" "ALPN protocol: h2" tls -alpn h2,http/1.1
 check "HTTP/1.1 too" "ALPN protocol: http/1.1" tls -alpn http/1.1
 check "HTTP/2" "^2 200$" admin --http2 -o /dev/null -w '%{http_version} %{http_code}' "$URL/api/v1/namespaces"
+check "laid out for people" '"kind": "NamespaceList"' admin -A curl/8 "$URL/api/v1/namespaces"
+check "or not" '^\{"kind":"NamespaceList"' admin -A curl/8 "$URL/api/v1/namespaces?pretty=false"
 check "HTTP/1.1" "^1.1 200$" admin --http1.1 -o /dev/null -w '%{http_version} %{http_code}' "$URL/api/v1/namespaces"
 refuse "plain HTTP gets no answer" "" curl -sf -o /dev/null --max-time 5 "http://127.0.0.1:$PORT/version"
 check "kubeconfig is for its owner only" "^600$" stat -c %a "$KUBECONFIG"

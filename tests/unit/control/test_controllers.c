@@ -60,6 +60,14 @@ static void a_rollout_keeps_enough_pods(void **state)
 	d = get(&w, "apps/deployments", "x");
 	assert_string_equal(yyjson_get_str(yyjson_obj_get(doc_get(d, "metadata.annotations"), "deployment.kubernetes.io/revision")), "3");
 	assert_int_equal(doc_int(d, "status.availableReplicas", 0), 4);
+	unsigned first = 0;
+	struct found rs = all(&w, "apps/replicasets");
+	for (size_t i = 0; i < rs.n; i++) {
+		yyjson_val *notes = doc_get(cache_tree(rs.v[i]), "metadata.annotations");
+		first += yyjson_equals_str(yyjson_obj_get(notes, "deployment.kubernetes.io/revision"), "3") &&
+			yyjson_equals_str(yyjson_obj_get(notes, "deployment.kubernetes.io/revision-history"), "1");
+	}
+	assert_int_equal(first, 1);
 	world_close(&w);
 }
 
