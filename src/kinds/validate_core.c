@@ -4,6 +4,7 @@
  * Source: kubernetes pkg/apis/core/validation/validation.go.
  */
 #include "base/text.h"
+#include "doc/syntax.h"
 #include "kinds/normal.h"
 #include "kinds/validate.h"
 
@@ -47,6 +48,8 @@ static void json_key(struct vcheck *c, yyjson_mut_val *data, const char *key)
 	yyjson_mut_val *m = v_get(data, key);
 	const struct vpath *at = V_KEY(V_AT(NULL, "data"), key);
 	BUF_AUTO struct buf b = { 0 };
+	char text[SYNTAX_TEXT_MAX];
+	const char *why = NULL;
 	yyjson_doc *doc;
 	struct err e;
 
@@ -54,8 +57,8 @@ static void json_key(struct vcheck *c, yyjson_mut_val *data, const char *key)
 		v_required(c, at, "");
 	else if (text_unbase64(&b, yyjson_mut_get_str(m), yyjson_mut_get_len(m)) || !b.len)
 		v_invalid(c, at, redacted, "unexpected end of JSON input");
-	else if (doc_parse(c->a, b.p, b.len, &doc, &e))
-		v_invalid(c, at, redacted, "invalid character in the JSON document");
+	else if ((why = syntax_error(b.p, b.len, text)) || doc_parse(c->a, b.p, b.len, &doc, &e))
+		v_invalid(c, at, redacted, why ? v_text(c, "%s", why) : e.msg);
 	else if (!yyjson_is_obj(yyjson_doc_get_root(doc)) && !yyjson_is_null(yyjson_doc_get_root(doc)))
 		v_invalid(c, at, redacted, v_text(c, "json: cannot unmarshal %s into Go value of type map[string]interface {}",
 			yyjson_get_type_desc(yyjson_doc_get_root(doc))));

@@ -30,6 +30,8 @@ void v_endpoint_ip(struct vcheck *c, const struct vpath *p, const char *s)
 void validate_endpoints(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 {
 	static const char *const lists[] = { "addresses", "notReadyAddresses" };
+	uint8_t bytes[16];
+	int family;
 
 	V_EACH(i, subset, v_get(c->v, "subsets")) {
 		const struct vpath *at = V_ITEM(V_AT(NULL, "subsets"), i);
@@ -44,6 +46,8 @@ void validate_endpoints(struct vcheck *c, const struct vpath *p, yyjson_mut_val 
 				if (v_get(m, "nodeName"))
 					v_syntax(c, V_AT(ap, "nodeName"), v_str(m, "nodeName"), text_bad_dns1123_subdomain);
 				v_endpoint_ip(c, V_AT(ap, "ip"), v_str(m, "ip"));
+				if (text_parse_ip(v_str(m, "ip"), &family, bytes))
+					v_invalid(c, V_AT(ap, "ip"), v_str(m, "ip"), "must be a valid IP address");
 			}
 		V_EACH(j, m, v_get(subset, "ports")) {
 			const struct vpath *pp = V_ITEM(V_AT(at, "ports"), j);

@@ -332,6 +332,9 @@ void v_syntax(struct vcheck *c, const struct vpath *p, const char *value, const 
 
 	if (why)
 		v_invalid(c, p, value, why);
+	/* An empty name does not fit the pattern either. */
+	if (why && bad == text_bad_qualified_name && !strcmp(why, "name part must be non-empty"))
+		v_invalid(c, p, value, bad("-"));
 }
 
 void v_prefix_syntax(struct vcheck *c, const struct vpath *p, const char *value, const char *(*bad)(const char *))

@@ -109,25 +109,26 @@ bool v_selector_matches(struct vcheck *c, yyjson_mut_val *selector, yyjson_mut_v
 
 static void owners(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list)
 {
-	const char *controller = NULL;
+	yyjson_mut_val *controller = NULL;
 
 	V_EACH(i, m, list) {
-		const struct vpath *at = V_ITEM(p, i);
 		char group[254], version[64];
 		kinds_split_api_version(v_str(m, "apiVersion"), group, version);
 		if (!*version)
-			v_invalid(c, V_AT(at, "apiVersion"), v_str(m, "apiVersion"), "version must not be empty");
+			v_invalid(c, V_AT(p, "apiVersion"), v_str(m, "apiVersion"), "version must not be empty");
 		for (const char *const *n = (const char *const[]){ "kind", "name", "uid", NULL }; *n; n++)
 			if (!*v_str(m, *n))
-				v_invalid(c, V_AT(at, *n), "", "must not be empty");
-		if (v_is(m, "kind", "Event") && v_one_of(group, "events.k8s.io|"))
-			v_invalid(c, at, v_str(m, "name"), "is disallowed from being an owner");
+				v_invalid(c, V_AT(p, *n), "", "must not be empty");
+		if (!*group && !strcmp(version, "v1") && v_is(m, "kind", "Event"))
+			v_invalid_value(c, p, m, "/v1, Kind=Event is disallowed from being an owner");
 		if (!doc_mbool(m, "controller", false))
 			continue;
 		if (controller)
 			v_invalid_value(c, p, list, v_text(c, "Only one reference can have Controller set to true. "
-				"Found \"true\" in references for %s and %s", controller, v_str(m, "name")));
-		controller = v_str(m, "name");
+				"Found \"true\" in references for %s/%s and %s/%s", v_str(controller, "kind"),
+				v_str(controller, "name"), v_str(m, "kind"), v_str(m, "name")));
+		else
+			controller = m;
 	}
 }
 
@@ -137,19 +138,19 @@ static void finalizers(struct vcheck *c, const struct vpath *p, yyjson_mut_val *
 
 	V_EACH(i, m, list) {
 		const char *s = yyjson_mut_get_str(m);
-		const char *why = text_bad_qualified_name(s);
-		if (why)
-			v_invalid(c, V_ITEM(p, i), s, why);
-		else if (!c->k->custom && !v_one_of(c->k->group, "apiextensions.k8s.io|apiregistration.k8s.io") &&
-			 !strchr(s, '/') && !v_one_of(s, V_STANDARD_FINALIZERS))
-			v_invalid(c, V_ITEM(p, i), s,
-				"name is neither a standard finalizer name nor is it fully qualified");
+		v_syntax(c, p, s, text_bad_qualified_name);
 		orphan |= !strcmp(s, "orphan");
 		foreground |= !strcmp(s, "foregroundDeletion");
 	}
 	if (orphan && foreground)
 		v_invalid_value(c, p, list,
 			"finalizer orphan and foregroundDeletion cannot be both set");
+	if (c->k->custom || v_one_of(c->k->group, "apiextensions.k8s.io|apiregistration.k8s.io"))
+		return;
+	V_EACH(i, m, list)
+		if (!strchr(yyjson_mut_get_str(m), '/') && !v_one_of(yyjson_mut_get_str(m), V_STANDARD_FINALIZERS))
+			v_invalid(c, V_ITEM(p, i), yyjson_mut_get_str(m),
+				"name is neither a standard finalizer name nor is it fully qualified");
 }
 
 static void metadata_update(struct vcheck *c, const struct vpath *p, yyjson_mut_val *meta)

@@ -31,7 +31,7 @@ static const struct {
 	{ "v1 ConfigMap", "{'metadata':{'name':'x','namespace':'n','finalizers':['bad']}}",
 	  "metadata.finalizers[0]: Invalid value: \"bad\": name is neither a standard finalizer name nor is it fully qualified" },
 	{ "v1 ConfigMap", "{'metadata':{'name':'x','namespace':'n','ownerReferences':[{'apiVersion':'v1','kind':'Pod','name':'p','uid':''}]}}",
-	  "metadata.ownerReferences[0].uid: Invalid value: \"\": must not be empty" },
+	  "metadata.ownerReferences.uid: Invalid value: \"\": must not be empty" },
 	{ "v1 ConfigMap", "{'metadata':{'name':'x','namespace':'n','labels':{'a':'-b'}}}",
 	  "metadata.labels: Invalid value: \"-b\": a valid label must be an empty string or consist of alphanumeric characters, "
 	  "'-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', "

@@ -4,8 +4,7 @@
  * of it (a JSON merge patch) brings. Drawn from the tests beside upstream's
  * pkg/apis/<group>/validation.
  */
-#include "doc/patch.h"
-#include "rules_help.h"
+#include "judge.h"
 
 #define META "'metadata':{'name':'x','namespace':'n','uid':'u','resourceVersion':'5','generation':1}"
 #define META_C "'metadata':{'name':'x','uid':'u','resourceVersion':'5','generation':1}"
@@ -34,7 +33,7 @@
 enum base { DEPLOY, RS, DS, STS, REVISION, JOB, INDEXED, CRON, HPA, HPA1, PDB, INGRESS, CLASS, POLICY, IP, CIDR, SLICE,
 	SC, DRIVER, NODE, CAPACITY, ATTACH, VAC, ROLE, CROLE, BIND, CBIND, PC, LEASE, RTC, CSR, HOOKS, VAP, VAPB, MAP, MAPB,
 	SERVICE, FLOW, LEVEL, CLAIM, CLAIMT, DCLASS, DSLICE, SAR, LSAR, BASES };
-static const struct { const char *kind, *object; } bases[BASES] = {
+static const struct judge_base bases[BASES] = {
 	[DEPLOY] = { "apps/v1 Deployment", "{" META ",'spec':{" TEMPLATE "}}" },
 	[RS] = { "apps/v1 ReplicaSet", "{" META ",'spec':{" TEMPLATE "}}" },
 	[DS] = { "apps/v1 DaemonSet", "{" META ",'spec':{" TEMPLATE "}}" },
@@ -101,11 +100,7 @@ static const struct { const char *kind, *object; } bases[BASES] = {
 	  "'resourceAttributes':{'namespace':'n','verb':'get'}}}" },
 };
 
-/* old NULL: a new object; "": the base was stored, else the base with that patch. sub: "" the main resource. */
-static const struct {
-	enum base base;
-	const char *sub, *old, *patch, *want;
-} cases[] = {
+static const struct judge_case cases[] = {
 	/* apps */
 	{ DEPLOY, "", NULL, "{}", "" },
 	{ DEPLOY, "", NULL, "{'spec':{'replicas':-1}}", "spec.replicas: Invalid value: -1" NOT_NEGATIVE },
@@ -853,47 +848,9 @@ static const struct {
 	  "spec.resourceAttributes.namespace: Invalid value: \"m\": must match metadata.namespace" },
 };
 
-/* The base with a patch, defaulted. */
-static yyjson_mut_val *made(struct rules *r, const struct kinds_kind *k, const char *base, const char *patch)
-{
-	yyjson_mut_val *v = yyjson_val_mut_copy(r->d, parse_quoted(r, base)), *out;
-	struct kinds_problem *problems = NULL;
-	struct err e;
-
-	assert_int_equal(patch_merge(r->d, &v, parse_quoted(r, patch), &e), 0);
-	if (kinds_decode(r->d, r->a, k->type, doc_freeze(r->a, v), KS_STRICT, &out, &problems, &e))
-		fail_msg("%s: %s", patch, e.msg);
-	if (problems)
-		fail_msg("%s: %s", patch, problems->text);
-	assert_int_equal(kinds_default(r->d, r->a, k, out), 0);
-	return out;
-}
-
 static void every_rule_says_what_upstream_says(void **state)
 {
-	int failed = 0;
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *base = bases[cases[i].base].object;
-		const struct kinds_kind *k = kind_of(bases[cases[i].base].kind);
-		BUF_AUTO struct buf b = { 0 };
-		struct field_error *e;
-		struct rules r;
-
-		rules_open(&r);
-		yyjson_mut_val *v = made(&r, k, base, cases[i].patch);
-		yyjson_mut_val *old = cases[i].old ? made(&r, k, base, *cases[i].old ? cases[i].old : "{}") : NULL;
-		assert_int_equal(kinds_validate(r.a, k, *cases[i].sub ? cases[i].sub : NULL, v, old, &e), 0);
-		for (; e; e = e->next)
-			buf_printf(&b, "%s%s: %s", b.len ? "\n" : "", e->field, e->detail);
-		buf_addc(&b, 0);
-		if (strcmp(b.p, cases[i].want)) {
-			print_error("%s %s %s:\n got %s\nwant %s\n", k->kind, cases[i].sub, cases[i].patch, b.p, cases[i].want);
-			failed++;
-		}
-		rules_close(&r);
-	}
-	assert_int_equal(failed, 0);
+	judge(bases, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 int main(void)
