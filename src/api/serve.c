@@ -76,6 +76,8 @@ enum step stage_serve(struct call *c)
 			"create is not supported on resources of kind \"%s\": its definition is terminating", call_resource(c));
 	if (k->custom && (step = crd_serve(c)) != STEP_NEXT)
 		return step;
+	if (kinds_deprecation(k))
+		call_warn(c, kinds_deprecation(k));
 	c->scale = c->subdef && !strcmp(c->sub, "scale");
 	t = k->type;
 	if (c->subdef && c->subdef->kind)

@@ -151,6 +151,8 @@ int kinds_validate(struct arena *a, const struct kinds_kind *k, const char *sub,
 /* Warnings to the client about v (deprecated or not yet done fields). */
 int kinds_warnings(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *v,
 	yyjson_mut_val *old, struct kinds_problem **ret_warnings);
+/* What is said with every answer about the kind, NULL: nothing. Source: APILifecycleDeprecated */
+const char *kinds_deprecation(const struct kinds_kind *k);
 /* What a write may touch: on create drop status, set generation 1; on update of
  * the main resource put old's status back, raise generation when spec changed;
  * on status keep all of old but status (and metadata as upstream). metadata

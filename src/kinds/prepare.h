@@ -10,6 +10,7 @@
 
 /* Whether a write of status leaves this member of metadata as it was. */
 bool prepare_resets(const struct kinds_kind *k, const char *member, size_t n);
+
 typedef bool prepare_fn(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
 	yyjson_mut_val *old);
 

@@ -243,7 +243,7 @@ static bool follow_first_ip(yyjson_mut_doc *d, const struct kinds_type *t, yyjso
 	const char *ip = doc_mstr(spec, "clusterIP");
 	bool untouched = !yyjson_mut_get_len(list) || (was && doc_mequal(list, was));
 
-	if (!ip || !*ip || !untouched || !needs_ip(spec) ||
+	if (!ip || !*ip || !untouched ||
 	    yyjson_mut_equals_str(yyjson_mut_arr_get_first(list), ip))
 		return true;
 	yyjson_mut_val *first = yyjson_mut_arr(d);

@@ -197,18 +197,24 @@ static void account(struct warnings *w, yyjson_mut_val *v)
 			"namespaces to isolate access to mounted secrets");
 }
 
-static void endpoints(struct warnings *w, yyjson_mut_val *v)
+const char *kinds_deprecation(const struct kinds_kind *k)
 {
-	(void)v;
-	warn(w, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+	static const struct { const char *type, *text; } old[] = {
+		{ "core/v1.ComponentStatus", "v1 ComponentStatus is deprecated in v1.19+" },
+		{ "core/v1.Endpoints", "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice" },
+	};
+
+	for (size_t i = 0; !k->custom && i < sizeof(old) / sizeof(old[0]); i++)
+		if (!strcmp(old[i].type, k->type->name))
+			return old[i].text;
+	return NULL;
 }
 
 void warn_core(struct warnings *w, const struct kinds_kind *k, yyjson_mut_val *v)
 {
 	static const struct { const char *type; void (*fn)(struct warnings *w, yyjson_mut_val *v); } kinds[] = {
-		{ "core/v1.Endpoints", endpoints }, { "core/v1.Node", node }, { "core/v1.PersistentVolume", volume },
-		{ "core/v1.PersistentVolumeClaim", claim }, { "core/v1.Service", service },
-		{ "core/v1.ServiceAccount", account },
+		{ "core/v1.Node", node }, { "core/v1.PersistentVolume", volume }, { "core/v1.PersistentVolumeClaim", claim },
+		{ "core/v1.Service", service }, { "core/v1.ServiceAccount", account },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

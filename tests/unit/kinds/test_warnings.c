@@ -140,7 +140,6 @@ static const struct { const char *kind, *object, *want, *again; } cases[] = {
 	{ "v1 ServiceAccount", "{'metadata':{'name':'x','annotations':{'kubernetes.io/enforce-mountable-secrets':'true'}}}",
 	  "metadata.annotations[kubernetes.io/enforce-mountable-secrets]: deprecated in v1.32+; prefer separate namespaces to isolate "
 	  "access to mounted secrets", NULL },
-	{ "v1 Endpoints", "{" META "}", "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice", NULL },
 };
 
 static const char *lines(struct rules *r, const struct kinds_problem *w)
@@ -181,9 +180,18 @@ static void says_what_will_surprise(void **state)
 	assert_int_equal(failed, 0);
 }
 
+static void old_kinds_are_said_to_be(void **state)
+{
+	assert_string_equal(kinds_deprecation(kind_of("v1 ComponentStatus")), "v1 ComponentStatus is deprecated in v1.19+");
+	assert_string_equal(kinds_deprecation(kind_of("v1 Endpoints")),
+		"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+	assert_null(kinds_deprecation(kind_of("v1 Pod")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(old_kinds_are_said_to_be),
 		cmocka_unit_test(says_what_will_surprise),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
