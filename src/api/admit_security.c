@@ -12,7 +12,7 @@
 #include "api/pod_security.h"
 
 #define LABEL "pod-security.kubernetes.io/"
-#define PODS_CHECKED_MAX 3000u         /* of a namespace whose level changes */
+#define PODS_CHECKED_MAX 1000u         /* of a namespace whose level changes; upstream has a thread for 3000 */
 #define KINDS_OF_FAULT_MAX 64u         /* told of after that */
 
 struct policies { struct security_policy enforce, warn; };
