@@ -446,6 +446,36 @@ def webhook():
     api.check("a warning about CEL", "x-kubernetes-validations" in headers.get("warning", ""), headers)
 
 
+def field_validation():
+    """FieldValidation of custom objects, applied as YAML with fieldValidation=Strict."""
+    ports = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["containerPort", "protocol"],
+             "items": {"type": "object", "required": ["containerPort", "protocol"], "properties": {
+                 "containerPort": {"type": "integer", "format": "int32"}, "name": {"type": "string"}, "protocol": {"type": "string"}}}}
+    typed = {"foo": {"type": "string"}, "cronSpec": {"type": "string", "pattern": "^(\\d+|\\*)(/\\d+)?(\\s+(\\d+|\\*)(/\\d+)?){4}$"}, "ports": ports}
+    template = {"type": "object", "x-kubernetes-embedded-resource": True, "properties": {
+        "metadata": {"type": "object", "properties": {"name": {"type": "string"}}}, "spec": {"type": "object"}}}
+    keep = {"x-kubernetes-preserve-unknown-fields": True}
+    for kind, schema in (("Anys", {"type": "object", **keep}), ("Knowns", spec(**typed)),
+                         ("Keeps", {"type": "object", "properties": {"spec": {"type": "object", "properties": {"template": template, **typed}, **keep}}})):
+        make(crd(kind.lower(), schema, kind=kind[:-1], scope="Cluster"))
+
+    def applied(name, kind, body, status, want=None):
+        got, o = api.obj("PATCH", f"/apis/flow.example.com/v1/{kind.lower()}s/mytest?fieldManager=field_validation_mgr&fieldValidation=Strict",
+                         f"\napiVersion: flow.example.com/v1\nkind: {kind}\nmetadata:\n  name: mytest\n" + body +
+                         '  cronSpec: "* * * * */5"\n  ports:\n  - name: x\n    containerPort: 80\n    protocol: TCP', headers=APPLY)
+        api.check(f"field validation: {name}", got == status and (not want or want in o["message"]), (got, o))
+
+    applied("known fields", "Known", "spec:\n  foo: foo1\n", 201)
+    applied("any field without a schema", "Any", "spec:\n  unknown: uk1\n", 201)
+    applied("an unknown field", "Known", "unknownField: unknown\nspec:\n  foo: foo1\n", 500, ".unknownField: field not declared in schema")
+    applied("unknown metadata", "Keep", "  unknownMeta: unknown\nspec:\n  template:\n    apiversion: foo/v1\n    kind: Sub\n    metadata:\n"
+            "        unknownSubMeta: unknown\n        name: subobject\n        namespace: ns\n  foo: foo1\n", 500, ".metadata.unknownMeta: field not declared in schema")
+    applied("a repeated field", "Keep", "spec:\n  unknown: uk1\n  foo: foo1\n  foo: foo2\n", 400, 'line 9: key "foo" already set in map')
+    for n in ("anys", "knowns", "keeps"):
+        api.obj("DELETE", f"{CRDS}/{n}.flow.example.com")
+        gone(f"{n}.flow.example.com")
+
+
 def cluster_scope():
     make(crd("wides", scope="Cluster"))
     api.run([("object", "POST", path("wides", ns=""), thing("a", "Wide"), {}, 201, {"metadata.namespace": None}),
@@ -477,4 +507,4 @@ def many():
 
 
 api.finish(prepare, life, refusals, names, end, pruning, rules, ratcheting, defaulting, status, scale, columns, selectable, versions,
-           webhook, cluster_scope, many)
+           field_validation, webhook, cluster_scope, many)
