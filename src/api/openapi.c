@@ -94,28 +94,53 @@ static void index_hash(char out[33], const char *path, uint64_t stamp)
 	char text[320];
 	uint8_t sum[32];
 
-	snprintf(text, sizeof(text), "%s %s %llx", path, SAMPAN_OPENAPI_SEED, (unsigned long long)stamp);
+	snprintf(text, sizeof(text), "%s %s %llx", path, kinds_openapi_seed, (unsigned long long)stamp);
 	text_sha256(sum, text, strlen(text));
 	text_hex(out, sum, 16);
+}
+
+/* The body, which is taken; 304 for who has it. */
+static enum step send(struct call *c, struct blob *body, const char *hash, const char *type)
+{
+	char etag[40];
+	const char *known;
+
+	snprintf(etag, sizeof(etag), "\"%s\"", hash);
+	if (c->http) {
+		known = http_header(c->http, "if-none-match");
+		http_set_header(c->http, "etag", etag);
+		http_set_header(c->http, "vary", "Accept");
+		if (known && strstr(known, etag)) {
+			blob_unref(body);
+			return reply_bytes(c, 304, blob_new("", 0), type);
+		}
+	}
+	return reply_bytes(c, 200, body, type);
 }
 
 static enum step serve_index(struct call *c)
 {
 	struct buf b = { 0 };
+	struct blob *body;
 	const char *path;
+	uint8_t sum[32] = { 0 };
+	char hash[33];
 	uint64_t stamp;
 	bool any = false;
 
 	buf_adds(&b, "{\"paths\":{");
 	for (size_t it = 0; kinds_openapi_v3_next(&it, &path, &stamp);) {
-		char hash[33];
-
 		index_hash(hash, path, stamp);
 		buf_printf(&b, "%s\"%s\":{\"serverRelativeURL\":\"/openapi/v3/%s?hash=%s\"}", any ? "," : "", path, path, hash);
 		any = true;
 	}
 	buf_adds(&b, "}}");
-	return reply_buf(c, 200, &b, "application/json");
+	if (!b.failed)
+		text_sha256(sum, b.p, b.len);
+	text_hex(hash, sum, 16);
+	body = b.failed ? NULL : blob_new(b.p, b.len);
+	buf_finish(&b);
+	return send(c, body, hash, "application/json");
 }
 
 /* A document that a hash names is good for a year. */
@@ -131,11 +156,10 @@ static void expires(struct call *c)
 
 static enum step send_doc(struct call *c, const char *path)
 {
-	const char *asked = param(c, "hash"), *known;
+	const char *asked = param(c, "hash");
 	struct openapi_doc *d;
 	char hash[33];
 	uint64_t stamp;
-	BUF_AUTO struct buf etag = { 0 };
 
 	if (asked && *asked && !kinds_openapi_v3_stamp(path, &stamp)) {
 		index_hash(hash, path, stamp);
@@ -152,15 +176,7 @@ static enum step send_doc(struct call *c, const char *path)
 	d = load(c, path);
 	if (!d)
 		return fail_text(c, 404, "404 page not found\n");
-	buf_printf(&etag, "\"%s\"", d->hash);
-	if (c->http && etag.p) {
-		known = http_header(c->http, "if-none-match");
-		http_set_header(c->http, "etag", etag.p);
-		http_set_header(c->http, "vary", "Accept");
-		if (known && strstr(known, etag.p))
-			return reply_bytes(c, 304, blob_new("", 0), "application/json");
-	}
-	return reply_bytes(c, 200, blob_ref(d->body), strcmp(path, V2_PROTO) ? "application/json" : V2_PROTO_TYPE ".v1.0+protobuf");
+	return send(c, blob_ref(d->body), d->hash, strcmp(path, V2_PROTO) ? "application/json" : V2_PROTO_TYPE ".v1.0+protobuf");
 }
 
 enum step openapi_serve(struct call *c, const char *path)

@@ -6,9 +6,6 @@
 #include "base/buf.h"
 #include "base/map.h"
 
-/* Part of the hashes that name documents: raise it when what they are made by changes. */
-#define SAMPAN_OPENAPI_SEED "1"
-
 struct openapi_doc {
 	uint64_t stamp;        /* of what it was made of */
 	struct blob *body;

@@ -204,6 +204,7 @@ bool kinds_field_known(const struct kinds_kind *k, const char *field);
 /* OpenAPI v3 of one group-version ("apis/apps/v1", "api/v1", "version" ...), or
  * -ERR_NOT_FOUND; the index's paths; v2 of everything. JSON. A stamp changes with what
  * the document is made of; it is that of the document until the program is another. */
+extern const char kinds_openapi_seed[];     /* another one when documents are made in another way */
 int kinds_openapi_v3(struct buf *out, const char *path);
 bool kinds_openapi_v3_next(size_t *it, const char **ret_path, uint64_t *ret_stamp);
 int kinds_openapi_v3_stamp(const char *path, uint64_t *ret);

@@ -476,6 +476,62 @@ def field_validation():
         gone(f"{n}.flow.example.com")
 
 
+def inlined(schemas, s):
+    """A built-in type as a definition must spell it out: without references, structural."""
+    ref = s.get("$ref") or get(s, "allOf.0.$ref")
+    if ref:
+        name = ref.rpartition("/")[2]
+        special = {"Quantity": {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]},
+                   "IntOrString": {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]},
+                   "ObjectMeta": KEEP, "FieldsV1": KEEP, "Time": {"type": "string", "format": "date-time"}}
+        o = dict(special.get(name.rpartition(".")[2]) or inlined(schemas, schemas[name]))
+        return {**o, **({"description": s["description"]} if "description" in s else {})}
+    o = {}
+    for k, v in s.items():
+        if k == "properties":
+            o[k] = {name: inlined(schemas, p) for name, p in v.items()}
+        elif k in ("items", "additionalProperties"):
+            o[k] = inlined(schemas, v)
+        elif k in ("type", "format", "description", "required") or k.startswith("x-kubernetes-list") or k.startswith("x-kubernetes-map"):
+            o[k] = v
+    for key in o.get("x-kubernetes-list-map-keys", []):
+        if key == "protocol":
+            o["items"]["properties"][key]["default"] = "TCP"
+        elif key not in o["items"].get("required", []):
+            o["items"].setdefault("required", []).append(key)
+    return o
+
+
+def operators():
+    """A definition of the size operators bring: two versions, each with all of a pod's template."""
+    schemas = api.obj("GET", "/openapi/v3/api/v1")[1]["components"]["schemas"]
+    schema = spec(template=inlined(schemas, {"$ref": "/io.k8s.api.core.v1.PodTemplateSpec"}), replicas={"type": "integer"})
+    size = len(json.dumps(schema))
+    api.check("it is large", size > 90000, size)
+    began = time.monotonic()
+    make(crd("bigs", versions=[{"name": v, "served": True, "storage": v == "v1", "schema": {"openAPIV3Schema": schema}} for v in ("v1", "v1beta1")]))
+    container = {"name": "c", "image": "i", "ports": [{"containerPort": 80}], "resources": {"limits": {"cpu": 1, "memory": "1Gi"}},
+                 "livenessProbe": {"httpGet": {"port": "http"}}}
+    big = thing("big", "Big", spec={"replicas": 1, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}}})
+    one = "spec.template.spec.containers.0"
+    api.run([
+        ("its object", "POST", path("bigs") + STRICT, big, {}, 201, {f"{one}.ports.0.protocol": "TCP", f"{one}.resources.limits.cpu": 1}),
+        ("applied by key in another version", "PATCH", path("bigs", "v1beta1") + "/big?fieldManager=m",
+         thing("big", "Big", "v1beta1", spec={"template": {"spec": {"containers": [{"name": "c", "env": [{"name": "A", "value": "1"}]}]}}}),
+         {"headers": APPLY}, 200, {f"{one}.image": "i", f"{one}.env": [{"name": "A", "value": "1"}]}),
+        ("a repeated key", "PATCH", path("bigs") + "/big", {"spec": {"template": {"spec": {"containers": [container, container]}}}},
+         {"headers": MERGE_PATCH}, 422, lambda o: "Duplicate value" in o["message"] and "spec.template.spec.containers[1]" in o["message"]),
+        ("an unknown member deep inside", "POST", path("bigs") + STRICT,
+         thing("b", "Big", spec={"template": {"spec": {"containers": [{**container, "imagee": "x"}]}}}), {}, 400,
+         lambda o: 'unknown field "spec.template.spec.containers[0].imagee"' in o["message"]),
+        ("a missing member deep inside", "POST", path("bigs"), thing("b", "Big", spec={"template": {"spec": {"containers": [{"image": "x"}]}}}), {}, 422,
+         lambda o: "spec.template.spec.containers[0].name: Required value" in o["message"]),
+    ])
+    api.check("in reasonable time", time.monotonic() - began < 5, time.monotonic() - began)
+    api.obj("DELETE", f"{CRDS}/bigs.flow.example.com")
+    gone("bigs.flow.example.com")
+
+
 def cluster_scope():
     make(crd("wides", scope="Cluster"))
     api.run([("object", "POST", path("wides", ns=""), thing("a", "Wide"), {}, 201, {"metadata.namespace": None}),
@@ -507,4 +563,4 @@ def many():
 
 
 api.finish(prepare, life, refusals, names, end, pruning, rules, ratcheting, defaulting, status, scale, columns, selectable, versions,
-           field_validation, webhook, cluster_scope, many)
+           field_validation, operators, webhook, cluster_scope, many)

@@ -63,6 +63,15 @@ static void forms(void **state)
 	ask(&c, "GET", "/apis", ROOT "accept: application/json,application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList\r\n");
 	wait_for(&c, "\"kind\":\"APIGroupList\"");
 	hang_up(&c);
+	ask(&c, "GET", "/openapi/v2", ROOT "accept: application/com.github.proto-openapi.spec.v2@v1.0+protobuf,application/json\r\n");
+	wait_for(&c, "content-type: application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+	hang_up(&c);
+	ask(&c, "GET", "/openapi/v2", ROOT "accept: text/html,application/com.github.proto-openapi.spec.v2.v1.0+protobuf;q=0.5,*/*\r\n");
+	wait_for(&c, "content-type: application/json");
+	hang_up(&c);
+	ask(&c, "GET", "/openapi/v3/apis/apps/v1", ROOT "accept: image/png\r\n");
+	wait_for(&c, "HTTP/1.1 406");
+	hang_up(&c);
 }
 
 static void a_watch_follows(void **state)
