@@ -94,6 +94,13 @@ static size_t read_accept(const struct call *c, struct clause cl[CLAUSES_MAX])
 	return n;
 }
 
+/* A list that is streamed is no table: client-go falls back to objects.
+ * Source: apiserver pkg/endpoints/handlers/response.go (watchListEndpointRestrictions). */
+static bool streams_list(const struct call *c)
+{
+	return c->verb == VERB_WATCH && param_bool(c, "sendInitialEvents");
+}
+
 static bool try_clause(struct call *c, const struct clause *cl, const struct kinds_type *t, bool tables)
 {
 	bool proto = !strcmp(cl->type, "application/vnd.kubernetes.protobuf");
@@ -114,7 +121,7 @@ static bool try_clause(struct call *c, const struct clause *cl, const struct kin
 			view = VIEW_PARTIAL;
 		else
 			return false;
-		if (proto && view == VIEW_TABLE)
+		if (view == VIEW_TABLE && (proto || streams_list(c)))
 			return false;
 		c->view_beta = beta;
 	} else if (proto && (!t || !t->proto)) {

@@ -95,6 +95,19 @@ def the_list_through_a_watch():
     w.close()
 
 
+def a_streamed_list_is_no_table():
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    w = Watch(CMS, table, **STREAMING)
+    api.check("a table is refused", w.answer.status == 406, w.answer.status)
+    w.close()
+    w = Watch(CMS, table + ",application/json", **STREAMING)
+    api.check("what is asked for after it is sent", "c0" in synced(w)[1])
+    w.close()
+    w = Watch(CMS, table, timeoutSeconds="30")
+    api.check("a plain watch may be one", next(w)["object"]["kind"] == "Table")
+    w.close()
+
+
 def resumed_where_it_was():
     rev = api.obj("GET", CMS)[1]["metadata"]["resourceVersion"]
     for i in range(3):
@@ -196,5 +209,5 @@ def revisions_compare():
     api.check("revisions grow, over all kinds", seen == sorted(seen) and pod > seen[-1], (seen, pod))
 
 
-api.finish(setup, the_list_through_a_watch, resumed_where_it_was, the_older_way, revisions_that_cannot_be, by_selectors,
-           metadata_only, in_protobuf, bookmarks_and_ends, revisions_compare)
+api.finish(setup, the_list_through_a_watch, a_streamed_list_is_no_table, resumed_where_it_was, the_older_way,
+           revisions_that_cannot_be, by_selectors, metadata_only, in_protobuf, bookmarks_and_ends, revisions_compare)
