@@ -30,20 +30,27 @@ static bool enqueue_each(void *arg, struct cache_obj *o)
 	return true;
 }
 
+/* An owner may have waited for this one: to go, or to name it no more. */
+static void wake_owners(struct ctl *c, const struct cache_obj *o)
+{
+	for (const char *const *u = o->owners; *u; u++) {
+		struct cache_obj *owner = cache_by_uid(ctl_cache(c), *u);
+		if (owner && owner->deleting)
+			enqueue(c, owner);
+	}
+}
+
 static void observe(struct ctl *c, const struct cache_event *ev)
 {
 	struct cache_obj *o = ev->obj;
 
 	if (ev->type == CACHE_DELETED) {
 		cache_each_owned(ctl_cache(c), o->uid, enqueue_each, c);
-		/* An owner may have waited for this one. */
-		for (const char *const *u = o->owners; *u; u++) {
-			struct cache_obj *owner = cache_by_uid(ctl_cache(c), *u);
-			if (owner && owner->deleting)
-				enqueue(c, owner);
-		}
+		wake_owners(c, o);
 		return;
 	}
+	if (ev->old)
+		wake_owners(c, ev->old);
 	if (o->owners[0] || o->deleting)
 		enqueue(c, o);
 	/* It begins to wait for its dependents: they are looked at again. */
@@ -72,20 +79,26 @@ static yyjson_val *ref_to(yyjson_val *obj, const char *uid)
 	return NULL;
 }
 
-/* ownerReferences without those to the uids; a merge patch with the revision read, so that
- * a change meanwhile is seen. */
-static void drop_refs(struct ctl *c, struct cache_obj *o, bool (*drop)(void *arg, yyjson_val *ref), void *arg)
+/* A merge patch of o as it was read, so that a change meanwhile is seen. */
+static yyjson_mut_val *patch_of(yyjson_mut_doc *d, const struct cache_obj *o)
 {
-	yyjson_mut_doc *d = ctl_doc(c);
-	yyjson_mut_val *p = yyjson_mut_obj(d), *left;
-	yyjson_val *it;
-	size_t i, max;
+	yyjson_mut_val *p = yyjson_mut_obj(d);
 	char rev[24];
 
 	snprintf(rev, sizeof(rev), "%lld", (long long)o->rev);
 	doc_mset_str(d, p, "metadata.resourceVersion", rev);
 	doc_mset_str(d, p, "metadata.uid", o->uid);
-	left = doc_marr(d, p, "metadata.ownerReferences");
+	return p;
+}
+
+/* ownerReferences without those that drop says. */
+static void drop_refs(struct ctl *c, struct cache_obj *o, bool (*drop)(void *arg, yyjson_val *ref), void *arg)
+{
+	yyjson_mut_doc *d = ctl_doc(c);
+	yyjson_mut_val *p = patch_of(d, o), *left = doc_marr(d, p, "metadata.ownerReferences");
+	yyjson_val *it;
+	size_t i, max;
+
 	yyjson_arr_foreach(doc_get(cache_tree(o), "metadata.ownerReferences"), i, max, it)
 		if (!drop(arg, it))
 			yyjson_mut_arr_append(left, yyjson_val_mut_copy(d, it));
@@ -176,18 +189,38 @@ static bool not_solid(void *arg, yyjson_val *ref)
 	return owner_state(x->ctl, x->o, ref) != OWNER_SOLID;
 }
 
-static bool any(void *arg, struct cache_obj *o)
+/* No owner waits for o any more. */
+static void unblock(struct ctl *c, struct cache_obj *o)
 {
-	(void)o;
-	*(bool *)arg = true;
-	return false;
+	yyjson_mut_doc *d = ctl_doc(c);
+	yyjson_mut_val *p = patch_of(d, o), *refs = doc_marr(d, p, "metadata.ownerReferences"), *ref;
+	yyjson_val *it;
+	size_t i, max;
+
+	yyjson_arr_foreach(doc_get(cache_tree(o), "metadata.ownerReferences"), i, max, it) {
+		ref = yyjson_val_mut_copy(d, it);
+		doc_mset(d, ref, "blockOwnerDeletion", yyjson_mut_bool(d, false));
+		yyjson_mut_arr_append(refs, ref);
+	}
+	ctl_patch(c, kind_of(o), o->ns, o->name, NULL, p);
+}
+
+struct below { bool any, waits; };
+
+static bool look_below(void *arg, struct cache_obj *o)
+{
+	struct below *b = arg;
+
+	b->any = true;
+	b->waits = o->deleting && ctl_has_finalizer(cache_tree(o), FOREGROUND);
+	return !b->waits;
 }
 
 static int check_dependent(struct ctl *c, struct cache_obj *o)
 {
 	yyjson_val *tree = cache_tree(o), *it;
 	unsigned solid = 0, waiting = 0, gone = 0;
-	bool has_dependents = false;
+	struct below below = { 0 };
 	size_t i, max;
 
 	yyjson_arr_foreach(doc_get(tree, "metadata.ownerReferences"), i, max, it) {
@@ -203,8 +236,14 @@ static int check_dependent(struct ctl *c, struct cache_obj *o)
 		drop_refs(c, o, not_solid, &x);
 		return 0;
 	}
-	cache_each_owned(ctl_cache(c), o->uid, any, &has_dependents);
-	const char *how = waiting && has_dependents ? "Foreground" : ctl_has_finalizer(tree, ORPHAN) ? "Orphan" :
+	cache_each_owned(ctl_cache(c), o->uid, look_below, &below);
+	if (waiting && below.waits) {
+		/* Perhaps a circle of owners, all of which would wait for ever. The owner goes
+		 * now without waiting for o, and o after it. */
+		unblock(c, o);
+		return 0;
+	}
+	const char *how = waiting && below.any ? "Foreground" : ctl_has_finalizer(tree, ORPHAN) ? "Orphan" :
 		ctl_has_finalizer(tree, FOREGROUND) ? "Foreground" : "Background";
 	ctl_delete(c, kind_of(o), o->ns, o->name, o->uid, how, -1);
 	return 0;

@@ -212,6 +212,59 @@ static void foreground_waits_for_its_dependents(void **state)
 	world_close(&w);
 }
 
+static void own(struct world *w, const char *what, const char *owner)
+{
+	char path[64], body[400], uid[40];
+
+	snprintf(uid, sizeof(uid), "%s", doc_str(get(w, "core/configmaps", owner), "metadata.uid"));
+	snprintf(path, sizeof(path), CORE "configmaps/%s", what);
+	snprintf(body, sizeof(body), "{\"metadata\":{\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+		"\"name\":\"%s\",\"uid\":\"%s\",\"controller\":true,\"blockOwnerDeletion\":true}]}}", owner, uid);
+	must(w, "PATCH", path, body);
+}
+
+static void a_circle_of_owners_does_not_wait_for_itself(void **state)
+{
+	static const char *const names[] = { "a", "b", "c" };
+
+	(void)state;
+	for (size_t n = 2; n <= 3; n++) {
+		struct world w;
+		world_open(&w);
+		for (size_t i = 0; i < n; i++) {
+			char body[100];
+			snprintf(body, sizeof(body), "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\"}}", names[i]);
+			must(&w, "POST", CORE "configmaps", body);
+		}
+		for (size_t i = 0; i < n; i++)
+			own(&w, names[i], names[(i + n - 1) % n]);
+		must(&w, "DELETE", CORE "configmaps/a", "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"Foreground\"}");
+		settle(&w);
+		for (size_t i = 0; i < n; i++)
+			assert_null(get(&w, "core/configmaps", names[i]));
+		world_close(&w);
+	}
+}
+
+static void who_lets_go_of_its_owner_is_waited_for_no_more(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	must(&w, "POST", CORE "configmaps", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"}}");
+	must(&w, "POST", CORE "configmaps", "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"b\",\"finalizers\":[\"example.com/hold\"]}}");
+	own(&w, "b", "a");
+	must(&w, "DELETE", CORE "configmaps/a", "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":\"Foreground\"}");
+	settle(&w);
+	assert_non_null(get(&w, "core/configmaps", "a"));
+	must(&w, "PATCH", CORE "configmaps/b", "{\"metadata\":{\"ownerReferences\":null}}");
+	settle(&w);
+	assert_null(get(&w, "core/configmaps", "a"));
+	assert_non_null(get(&w, "core/configmaps", "b"));
+	world_close(&w);
+}
+
 static void what_names_a_missing_owner_goes(void **state)
 {
 	struct world w;
@@ -460,6 +513,8 @@ int main(void)
 		cmocka_unit_test(a_replicaset_adopts_and_releases),
 		cmocka_unit_test(deletion_cascades_as_asked),
 		cmocka_unit_test(foreground_waits_for_its_dependents),
+		cmocka_unit_test(a_circle_of_owners_does_not_wait_for_itself),
+		cmocka_unit_test(who_lets_go_of_its_owner_is_waited_for_no_more),
 		cmocka_unit_test(what_names_a_missing_owner_goes),
 		cmocka_unit_test(a_namespace_empties_before_it_goes),
 		cmocka_unit_test(each_namespace_has_its_account_and_root_ca),
