@@ -33,6 +33,7 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_account_token, "system:kube-controller-manager" },
 	{ &ctl_resourcequota, NULL },
 	{ &ctl_disruption, NULL },
+	{ &ctl_disruption_target, "system:serviceaccount:kube-system:disruption-controller" },
 	{ &ctl_claim_in_use, NULL },
 	{ &ctl_volume_in_use, NULL },
 	{ &ctl_class_in_use, NULL },

@@ -2,6 +2,10 @@
 /* guards - the controllers that tell quotas and budgets, and let go of what is in use. */
 #include "world.h"
 
+#include "base/env.h"
+#include "base/text.h"
+#include "control/reconcile.h"
+
 static struct world w;
 
 static int open_world(void **state)
@@ -84,6 +88,36 @@ static void a_budget_follows_its_pods_and_their_owner(void **state)
 	settle(&w);
 }
 
+static void a_pod_that_was_spared_forgets_its_mark(void **state)
+{
+	static const struct { const char *name, *since, *reason, *want; } rows[] = {
+		{ "old", "2026-01-01T00:00:00Z", "EvictionByEvictionAPI", "False" },
+		{ "nodes-own", "2026-01-01T00:00:00Z", "TerminationByKubelet", "True" },
+		{ "new", NULL, "EvictionByEvictionAPI", "True" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char path[128], body[512], now[TEXT_TIME_MAX];
+
+		text_time(now, env_wall_us());
+		snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\"},\"spec\":" POD_SPEC "}", rows[i].name);
+		must(&w, "POST", CORE "pods", body);
+		snprintf(path, sizeof(path), CORE "pods/%s/status", rows[i].name);
+		snprintf(body, sizeof(body), "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"DisruptionTarget\","
+			"\"status\":\"True\",\"reason\":\"%s\",\"lastTransitionTime\":\"%s\"}]}}", rows[i].reason,
+			rows[i].since ? rows[i].since : now);
+		must(&w, "PATCH", path, body);
+		settle(&w);
+		struct cache_obj *o = cache_get(w.f.cache, "core/pods", "default", rows[i].name);
+		assert_non_null(o);
+		if (strcmp(doc_str(ctl_condition_get(cache_tree(o), "DisruptionTarget"), "status"), rows[i].want))
+			fail_msg("%s: not %s", rows[i].name, rows[i].want);
+		snprintf(path, sizeof(path), CORE "pods/%s", rows[i].name);
+		must(&w, "DELETE", path, NULL);
+		settle(&w);
+	}
+}
+
 static bool there(const char *store, const char *ns, const char *name)
 {
 	return cache_get(w.f.cache, store, ns, name) != NULL;
@@ -120,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_quotas_status_is_true_again_after_anything),
 		cmocka_unit_test(a_budget_follows_its_pods_and_their_owner),
+		cmocka_unit_test(a_pod_that_was_spared_forgets_its_mark),
 		cmocka_unit_test(what_is_used_stays_until_it_is_not),
 	};
 
