@@ -48,8 +48,8 @@ static int encode(struct call *c)
 
 static enum step not_encoded(struct call *c, int rc)
 {
-	if (rc == -ERR_FULL)
-		return fail_status(c, 413, "RequestEntityTooLarge", NULL, 0, "etcdserver: request is too large");
+	if (rc == -ERR_FULL)   /* upstream passes on what etcd says, which is no status of the API */
+		return fail_status(c, 500, NULL, NULL, 0, "etcdserver: request is too large");
 	return fail_err(c, rc, NULL);
 }
 

@@ -3,6 +3,7 @@
  * load - the object as it is, and as it is to be: the first stage of a round of
  * compare-and-swap. Everything after it looks at c->old and c->obj only.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,17 +110,38 @@ static enum step fail_uid(struct call *c, const char *meant, const char *is)
 		"UID in object meta: %s", c->resource, call_ns(c), *call_ns(c) ? "/" : "", c->name, meant, is);
 }
 
+/* The revision that the new object names, 0: none. Upstream answers with what its parser says, which is no status of
+ * the API. */
+static enum step meant_revision(struct call *c, const char *s, uint64_t *rev)
+{
+	*rev = 0;
+	if (!s || !*s)
+		return STEP_NEXT;
+	if (s[strspn(s, "0123456789")])
+		return fail_status(c, 500, NULL, NULL, 0, "strconv.ParseUint: parsing \"%s\": invalid syntax", s);
+	errno = 0;
+	*rev = strtoull(s, NULL, 10);
+	if (errno == ERANGE)
+		return fail_status(c, 500, NULL, NULL, 0, "strconv.ParseUint: parsing \"%s\": value out of range", s);
+	return STEP_NEXT;
+}
+
 /* uid and resourceVersion that the new object names must be those of the old. */
 static enum step check_versions(struct call *c)
 {
-	const char *rv = doc_mstr(c->obj, "metadata.resourceVersion"), *uid = doc_mstr(c->obj, "metadata.uid");
+	const char *uid = doc_mstr(c->obj, "metadata.uid");
+	uint64_t rev;
+	enum step step;
 
-	c->conditional = rv && *rv && strcmp(rv, "0");
 	if (uid && *uid && strcmp(uid, c->cur->uid))
 		return fail_uid(c, uid, c->cur->uid);
-	if (c->conditional && strtoll(rv, NULL, 10) != c->cur->rev)
+	step = meant_revision(c, doc_mstr(c->obj, "metadata.resourceVersion"), &rev);
+	if (step != STEP_NEXT)
+		return step;
+	c->conditional = rev != 0;
+	if (c->conditional && rev != (uint64_t)c->cur->rev)
 		return fail_modified(c);
-	if (!c->conditional && c->verb == VERB_UPDATE && !kinds_allows_unconditional_update(c->kind)) {
+	if (!c->conditional && !kinds_allows_unconditional_update(c->kind)) {
 		struct field_error *e = NULL;
 
 		field_error_add(c->arena, &e, "FieldValueInvalid", "metadata.resourceVersion",

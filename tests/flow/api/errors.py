@@ -142,6 +142,10 @@ def updates():
         ("to update", "POST", CM, cm("u", data={"k": "v"}), {}, 201, None),
         ("without a revision", "PUT", CM + "/u", cm("u", data={"k": "w"}), {}, 200, {"data.k": "w"}),
         ("no change is no write", "PUT", CM + "/u", cm("u", data={"k": "w"}), {}, 200, {"data.k": "w"}),
+        *[(f"the revision {rv}", "PUT", CM + "/u", cm("u", metadata={"name": "u", "resourceVersion": rv}), {}, status, want) for rv, status, want in (
+            ("x", 500, message(None, 'strconv.ParseUint: parsing "x": invalid syntax')), ("-1", 500, {"reason": None}), ("1.5", 500, {"reason": None}),
+            ("99999999999999999999", 500, message(None, 'strconv.ParseUint: parsing "99999999999999999999": value out of range')),
+            ("0", 200, None), ("", 200, None), ("18446744073709551615", 409, {"reason": "Conflict"}))],
         ("a stale revision", "PUT", CM + "/u", cm("u", metadata={"name": "u", "resourceVersion": "1"}), {}, 409,
          message("Conflict", f'Operation cannot be fulfilled on configmaps "u": {MODIFIED}') | {"details.name": "u", "details.kind": "configmaps"}),
         ("another uid", "PUT", CM + "/u", cm("u", metadata={"name": "u", "uid": "zz"}), {}, 409, lambda o: o["message"].startswith(
@@ -180,7 +184,11 @@ def updates():
     driver = {"metadata": {"name": "errors.e"}, "spec": {"attachRequired": False}}
     api.run([("a driver", "POST", "/apis/storage.k8s.io/v1/csidrivers", driver, {}, 201, None),
              ("some are updated by revision only", "PUT", "/apis/storage.k8s.io/v1/csidrivers/errors.e", driver, {}, 422, message("Invalid",
-              'CSIDriver.storage.k8s.io "errors.e" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update'))])
+              'CSIDriver.storage.k8s.io "errors.e" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update')),
+             ("a patch may not take it away", "PATCH", "/apis/storage.k8s.io/v1/csidrivers/errors.e", {"metadata": {"resourceVersion": None}},
+              {"headers": MERGE_PATCH}, 422, {"reason": "Invalid"}),
+             ("a patch that leaves it", "PATCH", "/apis/storage.k8s.io/v1/csidrivers/errors.e", {"metadata": {"labels": {"a": "b"}}},
+              {"headers": MERGE_PATCH}, 200, None)])
 
 
 def options():
@@ -231,8 +239,8 @@ def limits():
         ("yaml that multiplies", "POST", CM, "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{c}: &{c} [{','.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi")),
          {"headers": {"Content-Type": "application/yaml"}}, 400, {"reason": "BadRequest"}),
         ("a value the store does not take", "POST", NS + "/podtemplates", {"metadata": {"name": "big"}, "template": {"spec": {"containers": [
-            {"name": f"c{i}", "image": "i", "args": ["x" * 1000] * 100} for i in range(20)]}}}, {}, 413,
-         message("RequestEntityTooLarge", "etcdserver: request is too large")),
+            {"name": f"c{i}", "image": "i", "args": ["x" * 1000] * 100} for i in range(20)]}}}, {}, 500,
+         {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "etcdserver: request is too large", "code": 500}),
     ])
     body = {"metadata": {"name": "room"}, "data": {f"{i:06}": "" for i in range(65000)}}
     status, o = api.obj("POST", CM, body)
