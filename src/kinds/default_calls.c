@@ -9,18 +9,18 @@
 #include <string.h>
 
 #include "doc/doc.h"
+#include "doc/quantity.h"
 #include "kinds/default_table.h"
 #include "kinds/normal.h"
-#include "kinds/pod_sum.h"
 
-static void put(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
+void default_put(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
 	const char *name, yyjson_mut_val *v)
 {
 	if (!normal_put(r->d, t, obj, name, v))
 		r->full = true;
 }
 
-static void set(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
+void default_set(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
 	const char *path, yyjson_mut_val *v)
 {
 	if (!v || !normal_set(r->d, t, obj, path, v))
@@ -36,7 +36,7 @@ static yyjson_mut_val *copy(struct default_run *r, yyjson_mut_val *v)
 	return c;
 }
 
-static const struct kinds_type *type_at(const struct kinds_type *t, const char *path)
+const struct kinds_type *default_type_at(const struct kinds_type *t, const char *path)
 {
 	for (size_t len; t && *path; path += len + (path[len] == '.')) {
 		len = strcspn(path, ".");
@@ -47,7 +47,7 @@ static const struct kinds_type *type_at(const struct kinds_type *t, const char *
 }
 
 /* Keys of from that to lacks. */
-static void fill_map(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
+void default_fill_map(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj,
 	const char *name, yyjson_mut_val *from)
 {
 	INDEX_AUTO struct index to = index_map(yyjson_mut_obj_get(obj, name));
@@ -61,6 +61,27 @@ static void fill_map(struct default_run *r, const struct kinds_type *t, yyjson_m
 			break;
 	if (key && !normal_merge(r->d, t, obj, name, from, false))
 		r->full = true;
+}
+
+/* podIP is the first of podIPs, podCIDR of podCIDRs; whoever sets only the one means both. */
+void default_follow_first(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *v, const char *one,
+	const char *list, const char *key)
+{
+	const char *s = doc_mstr(v, one), *first;
+	yyjson_mut_val *m = yyjson_mut_arr_get_first(yyjson_mut_obj_get(v, list));
+
+	first = key ? doc_mstr(m, key) : yyjson_mut_get_str(m);
+	if (s && *s && (!first || strcmp(first, s))) {
+		yyjson_mut_val *fresh = yyjson_mut_arr(r->d), *item = fresh && key ? yyjson_mut_arr_add_obj(r->d, fresh) : NULL;
+		bool ok = key ? item && yyjson_mut_obj_add_strcpy(r->d, item, key, s) :
+			fresh && yyjson_mut_arr_add_strcpy(r->d, fresh, s);
+		if (ok)
+			default_put(r, t, v, list, fresh);
+		else
+			r->full = true;
+	} else if ((!s || !*s) && first && *first) {
+		default_put(r, t, v, one, yyjson_mut_strcpy(r->d, first));
+	}
 }
 
 /* Amounts finer than 1/1000 round up. Only those print with n, u or a negative exponent. */
@@ -98,67 +119,15 @@ DEFAULT_CALL(replication_controller)
 	if (!yyjson_mut_obj_size(labels))
 		return;
 	if (!doc_mlen(v, "spec.selector"))
-		set(r, t, v, "spec.selector", copy(r, labels));
+		default_set(r, t, v, "spec.selector", copy(r, labels));
 	if (!doc_mlen(v, "metadata.labels"))
-		set(r, t, v, "metadata.labels", copy(r, labels));
-}
-
-/* The tag of an image reference, "" when there is none; *ret_digest: named by digest. */
-static size_t image_tag(const char *image, const char **ret_tag, bool *ret_digest)
-{
-	const char *at = strchr(image, '@');
-	size_t len = at ? (size_t)(at - image) : strlen(image);
-	size_t start = len;
-
-	*ret_digest = at != NULL;
-	*ret_tag = "";
-	while (start && image[start - 1] != '/' && image[start - 1] != ':')
-		start--;
-	if (!start || image[start - 1] != ':')
-		return 0;
-	*ret_tag = image + start;
-	return len - start;
-}
-
-static const char *pull_policy(const char *image)
-{
-	const char *tag;
-	bool digest;
-
-	if (!image || !*image)
-		return "IfNotPresent";
-	size_t len = image_tag(image, &tag, &digest);
-	bool latest = len == 6 && !memcmp(tag, "latest", 6);
-	return latest || (!len && !digest) ? "Always" : "IfNotPresent";
-}
-
-DEFAULT_CALL(container)
-{
-	if (!doc_mstr(v, "imagePullPolicy") || !*doc_mstr(v, "imagePullPolicy"))
-		put(r, t, v, "imagePullPolicy",
-			yyjson_mut_str(r->d, pull_policy(doc_mstr(v, "image"))));
-}
-
-DEFAULT_CALL(volume)
-{
-	yyjson_mut_obj_iter it;
-	yyjson_mut_val *key, *image = yyjson_mut_obj_get(v, "image");
-	bool source = false;
-
-	yyjson_mut_obj_iter_init(v, &it);
-	while ((key = yyjson_mut_obj_iter_next(&it)))
-		source |= !yyjson_mut_equals_str(key, "name");
-	if (!source)
-		put(r, t, v, "emptyDir", yyjson_mut_obj(r->d));
-	if (image && !doc_mstr(image, "pullPolicy"))
-		put(r, type_at(t, "image"), image, "pullPolicy",
-			yyjson_mut_str(r->d, pull_policy(doc_mstr(image, "reference"))));
+		default_set(r, t, v, "metadata.labels", copy(r, labels));
 }
 
 DEFAULT_CALL(service)
 {
 	yyjson_mut_val *spec = doc_mget(v, "spec"), *ports = doc_mget(spec, "ports"), *port;
-	const struct kinds_type *port_type = type_at(t, "spec.ports");
+	const struct kinds_type *port_type = default_type_at(t, "spec.ports");
 	const char *affinity = doc_mstr(spec, "sessionAffinity");
 	yyjson_mut_arr_iter it;
 
@@ -171,7 +140,7 @@ DEFAULT_CALL(service)
 		bool unset = !target || (yyjson_mut_is_int(target) && !yyjson_mut_get_sint(target)) ||
 			(yyjson_mut_is_str(target) && !yyjson_mut_get_len(target));
 		if (unset && yyjson_mut_is_int(number))
-			put(r, port_type, port, "targetPort",
+			default_put(r, port_type, port, "targetPort",
 				yyjson_mut_int(r->d, yyjson_mut_get_sint(number)));
 	}
 	const char *type = doc_mstr(spec, "type");
@@ -181,144 +150,13 @@ DEFAULT_CALL(service)
 	yyjson_mut_arr_iter_init(ingress, &it);
 	while ((point = yyjson_mut_arr_iter_next(&it)))
 		if (doc_mstr(point, "ip") && !doc_mstr(point, "ipMode"))
-			put(r, type_at(t, "status.loadBalancer.ingress"), point, "ipMode",
+			default_put(r, default_type_at(t, "status.loadBalancer.ingress"), point, "ipMode",
 				yyjson_mut_str(r->d, "VIP"));
-}
-
-static void container_resources(struct default_run *r, const struct kinds_type *spec_type,
-	yyjson_mut_val *spec, const char *list, bool host_network)
-{
-	const struct kinds_type *ct = type_at(spec_type, list);
-	yyjson_mut_val *c, *p;
-	yyjson_mut_arr_iter it, pit;
-
-	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, list), &it);
-	while ((c = yyjson_mut_arr_iter_next(&it)) && !r->full) {
-		yyjson_mut_val *resources = yyjson_mut_obj_get(c, "resources");
-		fill_map(r, type_at(ct, "resources"), resources, "requests",
-			yyjson_mut_obj_get(resources, "limits"));
-		if (!host_network)
-			continue;
-		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(c, "ports"), &pit);
-		while ((p = yyjson_mut_arr_iter_next(&pit))) {
-			int64_t port = doc_mint(p, "containerPort", 0);
-			if (port && !doc_mint(p, "hostPort", 0))
-				put(r, type_at(ct, "ports"), p, "hostPort",
-					yyjson_mut_int(r->d, port));
-		}
-	}
-}
-
-/* The amount that the containers have together. */
-static void put_sum(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *resources,
-	const char *side, const char *name, const struct quantity *sum)
-{
-	char text[QUANTITY_MAX];
-
-	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(resources, side)))
-		put(r, t, resources, side, yyjson_mut_obj(r->d));
-	quantity_print(text, sum);
-	put(r, NULL, yyjson_mut_obj_get(resources, side), arena_strdup(r->a, name), yyjson_mut_strcpy(r->d, text));
-}
-
-/* Huge pages are the sum of the containers' limits where the pod does not say. */
-static void pod_huge_pages(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *spec)
-{
-	yyjson_mut_val *resources = yyjson_mut_obj_get(spec, "resources"), *c, *key;
-	yyjson_mut_arr_iter it;
-	yyjson_mut_obj_iter members;
-
-	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "containers"), &it);
-	while ((c = yyjson_mut_arr_iter_next(&it)) && !r->full) {
-		yyjson_mut_obj_iter_init(yyjson_mut_obj_get(yyjson_mut_obj_get(c, "resources"), "limits"), &members);
-		while ((key = yyjson_mut_obj_iter_next(&members)) && !r->full) {
-			const char *name = yyjson_mut_get_str(key);
-			struct quantity sum;
-			if (strncmp(name, "hugepages-", 10) ||
-			    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "limits"), name) ||
-			    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "requests"), name) ||
-			    !pod_sum(spec, "limits", name, &sum))
-				continue;
-			put_sum(r, t, resources, "limits", name, &sum);
-		}
-	}
-}
-
-/* Limits of a pod imply requests: what the containers ask for, else the limit. KEP-2837 */
-static void pod_resources(struct default_run *r, const struct kinds_type *spec_type, yyjson_mut_val *spec)
-{
-	static const char *const shared[] = { "cpu", "memory" };
-	yyjson_mut_val *resources = yyjson_mut_obj_get(spec, "resources");
-	const struct kinds_type *t = type_at(spec_type, "resources");
-
-	if (!doc_mlen(resources, "limits") && !doc_mlen(resources, "requests"))
-		return;
-	pod_huge_pages(r, t, spec);
-	if (!doc_mlen(resources, "limits"))
-		return;
-	for (int i = 0; i < 2; i++) {
-		struct quantity sum;
-		if (!yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "requests"), shared[i]) &&
-		    pod_sum(spec, "requests", shared[i], &sum))
-			put_sum(r, t, resources, "requests", shared[i], &sum);
-	}
-	fill_map(r, t, resources, "requests", yyjson_mut_obj_get(resources, "limits"));
-}
-
-DEFAULT_CALL(pod)
-{
-	yyjson_mut_val *spec = yyjson_mut_obj_get(v, "spec");
-	const struct kinds_type *st = type_at(t, "spec");
-	bool host_network = doc_mbool(spec, "hostNetwork", false);
-
-	container_resources(r, st, spec, "containers", host_network);
-	container_resources(r, st, spec, "initContainers", host_network);
-	pod_resources(r, st, spec);
-	if (doc_mint(spec, "terminationGracePeriodSeconds", 0) < 0)
-		put(r, st, spec, "terminationGracePeriodSeconds", yyjson_mut_int(r->d, 1));
-}
-
-/* serviceAccount is the old name of serviceAccountName; both are always written. */
-DEFAULT_CALL(pod_spec)
-{
-	const char *name = doc_mstr(v, "serviceAccountName");
-	const char *old = doc_mstr(v, "serviceAccount");
-
-	if (name && *name)
-		put(r, t, v, "serviceAccount", yyjson_mut_strcpy(r->d, name));
-	else if (old && *old)
-		put(r, t, v, "serviceAccountName", yyjson_mut_strcpy(r->d, old));
-}
-
-/* podIP is the first of podIPs, podCIDR of podCIDRs; whoever sets only the one means both. */
-static void follow_first(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *v, const char *one,
-	const char *list, const char *key)
-{
-	const char *s = doc_mstr(v, one), *first;
-	yyjson_mut_val *m = yyjson_mut_arr_get_first(yyjson_mut_obj_get(v, list));
-
-	first = key ? doc_mstr(m, key) : yyjson_mut_get_str(m);
-	if (s && *s && (!first || strcmp(first, s))) {
-		yyjson_mut_val *fresh = yyjson_mut_arr(r->d), *item = fresh && key ? yyjson_mut_arr_add_obj(r->d, fresh) : NULL;
-		bool ok = key ? item && yyjson_mut_obj_add_strcpy(r->d, item, key, s) :
-			fresh && yyjson_mut_arr_add_strcpy(r->d, fresh, s);
-		if (ok)
-			put(r, t, v, list, fresh);
-		else
-			r->full = true;
-	} else if ((!s || !*s) && first && *first) {
-		put(r, t, v, one, yyjson_mut_strcpy(r->d, first));
-	}
-}
-
-DEFAULT_CALL(pod_status)
-{
-	follow_first(r, t, v, "podIP", "podIPs", "ip");
 }
 
 DEFAULT_CALL(node_spec)
 {
-	follow_first(r, t, v, "podCIDR", "podCIDRs", NULL);
+	default_follow_first(r, t, v, "podCIDR", "podCIDRs", NULL);
 }
 
 DEFAULT_CALL(namespace)
@@ -329,8 +167,8 @@ DEFAULT_CALL(namespace)
 		return;
 	yyjson_mut_val *meta = yyjson_mut_obj_get(v, "metadata");
 	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(meta, "labels")))
-		put(r, type_at(t, "metadata"), meta, "labels", yyjson_mut_obj(r->d));
-	put(r, NULL, yyjson_mut_obj_get(meta, "labels"), "kubernetes.io/metadata.name",
+		default_put(r, default_type_at(t, "metadata"), meta, "labels", yyjson_mut_obj(r->d));
+	default_put(r, NULL, yyjson_mut_obj_get(meta, "labels"), "kubernetes.io/metadata.name",
 		yyjson_mut_strcpy(r->d, name));
 }
 
@@ -339,7 +177,7 @@ DEFAULT_CALL(node_status)
 	yyjson_mut_val *capacity = yyjson_mut_obj_get(v, "capacity");
 
 	if (capacity && !yyjson_mut_obj_get(v, "allocatable"))
-		put(r, t, v, "allocatable", copy(r, capacity));
+		default_put(r, t, v, "allocatable", copy(r, capacity));
 }
 
 DEFAULT_CALL(limit_range_item)
@@ -348,9 +186,9 @@ DEFAULT_CALL(limit_range_item)
 
 	if (!type || strcmp(type, "Container"))
 		return;
-	fill_map(r, t, v, "default", yyjson_mut_obj_get(v, "max"));
-	fill_map(r, t, v, "defaultRequest", yyjson_mut_obj_get(v, "default"));
-	fill_map(r, t, v, "defaultRequest", yyjson_mut_obj_get(v, "min"));
+	default_fill_map(r, t, v, "default", yyjson_mut_obj_get(v, "max"));
+	default_fill_map(r, t, v, "defaultRequest", yyjson_mut_obj_get(v, "default"));
+	default_fill_map(r, t, v, "defaultRequest", yyjson_mut_obj_get(v, "min"));
 }
 
 DEFAULT_CALL(job)
@@ -358,7 +196,7 @@ DEFAULT_CALL(job)
 	yyjson_mut_val *labels = doc_mget(v, "spec.template.metadata.labels");
 
 	if (yyjson_mut_obj_size(labels) && !doc_mlen(v, "metadata.labels"))
-		set(r, t, v, "metadata.labels", copy(r, labels));
+		default_set(r, t, v, "metadata.labels", copy(r, labels));
 }
 
 /* What version 1 cannot say is kept in an annotation; then there is a metric already. */
@@ -366,7 +204,7 @@ DEFAULT_CALL(hpa_v1)
 {
 	if (!doc_mget(v, "spec.targetCPUUtilizationPercentage") &&
 	    !yyjson_mut_obj_get(doc_mget(v, "metadata.annotations"), "autoscaling.alpha.kubernetes.io/metrics"))
-		set(r, t, v, "spec.targetCPUUtilizationPercentage", yyjson_mut_int(r->d, 80));
+		default_set(r, t, v, "spec.targetCPUUtilizationPercentage", yyjson_mut_int(r->d, 80));
 }
 
 DEFAULT_CALL(network_policy)
@@ -377,7 +215,7 @@ DEFAULT_CALL(network_policy)
 	bool ok = types && yyjson_mut_arr_add_str(r->d, types, "Ingress");
 	if (ok && doc_mlen(v, "spec.egress"))
 		ok = yyjson_mut_arr_add_str(r->d, types, "Egress");
-	set(r, t, v, "spec.policyTypes", ok ? types : NULL);
+	default_set(r, t, v, "spec.policyTypes", ok ? types : NULL);
 }
 
 DEFAULT_CALL(custom_resource_definition)
@@ -389,11 +227,11 @@ DEFAULT_CALL(custom_resource_definition)
 			char *lower = arena_strdup(r->a, kind);
 			for (char *p = lower; p && *p; p++)
 				*p = tolower((unsigned char)*p);
-			set(r, t, v, "spec.names.singular", lower ? yyjson_mut_str(r->d, lower) : NULL);
+			default_set(r, t, v, "spec.names.singular", lower ? yyjson_mut_str(r->d, lower) : NULL);
 		}
 		if (!(s = doc_mstr(v, "spec.names.listKind")) || !*s) {
 			const char *list = arena_printf(r->a, "%sList", kind);
-			set(r, t, v, "spec.names.listKind", list ? yyjson_mut_str(r->d, list) : NULL);
+			default_set(r, t, v, "spec.names.listKind", list ? yyjson_mut_str(r->d, list) : NULL);
 		}
 	}
 	if (doc_mlen(v, "status.storedVersions"))
@@ -404,5 +242,5 @@ DEFAULT_CALL(custom_resource_definition)
 	while (stored && (version = yyjson_mut_arr_iter_next(&it)))
 		if (doc_mbool(version, "storage", false) && doc_mstr(version, "name"))
 			yyjson_mut_arr_add_strcpy(r->d, stored, doc_mstr(version, "name"));
-	set(r, t, v, "status.storedVersions", stored);
+	default_set(r, t, v, "status.storedVersions", stored);
 }

@@ -41,7 +41,19 @@ struct default_root { const char *type; struct default_node node; };
 extern const struct default_root default_roots[];   /* ascending type */
 extern const size_t default_root_count;
 
-/* default_calls.c: what needs code. v is the object the walk is at, of type t
+/* For the calls: a member, a path, the type at a path, the keys of from that obj's map lacks. */
+void default_put(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj, const char *name,
+	yyjson_mut_val *v);
+void default_set(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj, const char *path,
+	yyjson_mut_val *v);
+const struct kinds_type *default_type_at(const struct kinds_type *t, const char *path);
+void default_fill_map(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *obj, const char *name,
+	yyjson_mut_val *from);
+/* one is the first of list (of its items' member key, unless NULL); whoever sets only the one means both. */
+void default_follow_first(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *v, const char *one,
+	const char *list, const char *key);
+
+/* default_calls.c, default_pod.c: what needs code. v is the object the walk is at, of type t
  * (NULL for maps). */
 #define DEFAULT_CALL(name) \
 	void default_##name(struct default_run *r, const struct kinds_type *t, yyjson_mut_val *v)
