@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_load - HTTP/2 load over TLS: so many connections, so many requests at once on
- * each; counts, latencies. Or so many watches, opened and held.
+ * http_load - HTTP/2 load over TLS, or plain: so many connections, so many requests at
+ * once on each; counts, latencies. Or so many watches, opened and held, and how late
+ * each event came that says when it was sent (%t in a writer's body).
  *
  * One thread. Prints one line of key=value for scripts. With --self the server under
  * load is our own, in a child process, answering from memory: the cost of HTTP alone.
@@ -36,16 +37,17 @@
 #define HEADERS_MAX 32
 #define WINDOW      (1 << 24)
 #define SELF_BODY   2048
+#define MARK        "~~"
 
 static struct {
 	unsigned conns, streams;
 	uint64_t requests;           /* 0: by time */
-	double seconds;
+	double seconds, rate;        /* rate: requests a second; 0: as many as it takes */
 	unsigned watches;
 	const char *method, *cacert, *cert, *key, *token, *body, *url;
 	const char *headers[HEADERS_MAX];
 	unsigned header_count;
-	bool insecure, self;
+	bool insecure, self, plain;
 	char host[256], port[8];
 	const char *path;
 } opt = { .conns = 4, .streams = 8, .seconds = 3, .method = NULL };
@@ -108,12 +110,19 @@ static double percentile(double part)
 
 /* ---- requests ---- */
 
-/* %d becomes the counter; any other text stays as it is. */
+/* %d becomes the counter, %t the time between two marks; any other text stays as it is. */
 static void expand(struct buf *out, const char *text, uint64_t n)
 {
-	for (const char *p; (p = strstr(text, "%d")); text = p + 2) {
+	for (const char *p; (p = strchr(text, '%')); text = p + 2) {
 		buf_add(out, text, (size_t)(p - text));
-		buf_printf(out, "%llu", (unsigned long long)n);
+		if (p[1] == 'd')
+			buf_printf(out, "%llu", (unsigned long long)n);
+		else if (p[1] == 't')
+			buf_printf(out, MARK "%016lld" MARK, (long long)env_wall_us());
+		else
+			buf_add(out, p, p[1] ? 2 : 1);
+		if (!p[1])
+			return;
 	}
 	buf_adds(out, text);
 }
@@ -153,7 +162,7 @@ static void begin_request(struct conn *c)
 		expand(&q->body, opt.body, counter);
 	counter++;
 	h[n++] = nv(":method", opt.method);
-	h[n++] = nv(":scheme", "https");
+	h[n++] = nv(":scheme", opt.plain ? "http" : "https");
 	h[n++] = nv(":authority", opt.host);
 	h[n++] = nv(":path", q->path.p);
 	if (opt.token) {
@@ -179,6 +188,8 @@ static bool more_wanted(void)
 {
 	if (stopping || opt.watches)
 		return false;
+	if (opt.rate > 0 && (double)started >= opt.rate * (double)(env_now_us() - begin_us) / 1e6)
+		return false;
 	return opt.requests ? started < opt.requests : env_now_us() < stop_us;
 }
 
@@ -188,7 +199,8 @@ static void check_end(void)
 
 	for (unsigned i = 0; i < opt.conns; i++)
 		active += conns[i].closed ? 0 : conns[i].active;
-	if (!opt.watches && !more_wanted() && !active)
+	if (opt.rate > 0 ? !active && (opt.requests ? started >= opt.requests : env_now_us() >= stop_us) :
+	    !opt.watches && !more_wanted() && !active)
 		loop_stop(loop);
 }
 
@@ -216,13 +228,31 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *f, const uint8_t *
 	return 0;
 }
 
+/* An event says when it was sent. A mark that two pieces share is not counted. */
+static void note_delay(const uint8_t *at)
+{
+	int64_t us = 0;
+
+	for (int i = 0; i < 16; i++)
+		us = us * 10 + (at[i] - '0');
+	us = env_wall_us() - us;
+	if (us >= 0)
+		latency[bucket_of((uint64_t)us)]++;
+}
+
 static int on_data(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *arg)
 {
+	const uint8_t *end = p + n;
+
 	bytes += n;
-	if (opt.watches)
-		for (size_t i = 0; i < n; i++)
-			if (p[i] == '\n' && ++lines % opt.watches == 0)
-				tell_script("delivered");
+	if (!opt.watches)
+		return 0;
+	for (const uint8_t *q; (q = memmem(p, (size_t)(end - p), MARK, 2)); p = q + 2)
+		if (end - q >= 20 && memcmp(q + 18, MARK, 2) == 0)
+			note_delay(q + 2);
+	for (p = end - n; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		if (++lines % opt.watches == 0)
+			tell_script("delivered");
 	return 0;
 }
 
@@ -267,6 +297,55 @@ static void drop(struct conn *c, const char *why)
 		loop_stop(loop);
 }
 
+/* False: later, or never. */
+static bool put_bytes(struct conn *c, const char *p, size_t n, size_t *ret)
+{
+	int e;
+
+	if (opt.plain) {
+		ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
+
+		if (sent >= 0) {
+			*ret = (size_t)sent;
+			return true;
+		}
+		e = errno == EAGAIN ? SSL_ERROR_WANT_WRITE : SSL_ERROR_SYSCALL;
+	} else {
+		ERR_clear_error();
+		if (SSL_write_ex(c->ssl, p, n, ret))
+			return true;
+		e = SSL_get_error(c->ssl, 0);
+	}
+	if (e == SSL_ERROR_WANT_WRITE || e == SSL_ERROR_WANT_READ)
+		loop_fd_set(c->watch, EPOLLIN | EPOLLOUT);
+	else
+		drop(c, "cannot write");
+	return false;
+}
+
+/* 0: nothing now. */
+static size_t get_bytes(struct conn *c, uint8_t *p, size_t size)
+{
+	size_t n = 0;
+	int e;
+
+	if (opt.plain) {
+		ssize_t got = recv(c->fd, p, size, 0);
+
+		if (got > 0)
+			return (size_t)got;
+		e = got < 0 && errno == EAGAIN ? SSL_ERROR_WANT_READ : SSL_ERROR_ZERO_RETURN;
+	} else {
+		ERR_clear_error();
+		if (SSL_read_ex(c->ssl, p, size, &n))
+			return n;
+		e = SSL_get_error(c->ssl, 0);
+	}
+	if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
+		drop(c, "closed by the server");
+	return 0;
+}
+
 static void flush(struct conn *c)
 {
 	for (;;) {
@@ -282,16 +361,8 @@ static void flush(struct conn *c)
 			loop_fd_set(c->watch, EPOLLIN);
 			return;
 		}
-		ERR_clear_error();
-		if (!SSL_write_ex(c->ssl, c->out.p + c->out_off, c->out.len - c->out_off, &w)) {
-			int e = SSL_get_error(c->ssl, 0);
-
-			if (e == SSL_ERROR_WANT_WRITE || e == SSL_ERROR_WANT_READ)
-				loop_fd_set(c->watch, EPOLLIN | EPOLLOUT);
-			else
-				drop(c, "cannot write");
+		if (!put_bytes(c, c->out.p + c->out_off, c->out.len - c->out_off, &w))
 			return;
-		}
 		c->out_off += w;
 		if (c->out_off == c->out.len) {
 			buf_clear(&c->out);
@@ -308,8 +379,9 @@ static void begin_h2(struct conn *c)
 	const unsigned char *alpn;
 	unsigned n, first = opt.watches ? c->share : opt.streams;
 
-	SSL_get0_alpn_selected(c->ssl, &alpn, &n);
-	if (n != 2)
+	if (!opt.plain)
+		SSL_get0_alpn_selected(c->ssl, &alpn, &n);
+	if (!opt.plain && n != 2)
 		die("%s does not speak HTTP/2", opt.host);
 	if (!cb) {
 		nghttp2_session_callbacks_new(&cb);
@@ -331,7 +403,9 @@ static void event(void *arg, uint32_t events)
 	struct conn *c = arg;
 	size_t n;
 
-	if (!c->ready) {
+	if (!c->ready && opt.plain) {
+		begin_h2(c);
+	} else if (!c->ready) {
 		int rc = SSL_do_handshake(c->ssl);
 
 		if (rc != 1) {
@@ -346,23 +420,14 @@ static void event(void *arg, uint32_t events)
 		}
 		begin_h2(c);
 	}
-	for (;;) {
-		ERR_clear_error();
-		if (!SSL_read_ex(c->ssl, in, sizeof(in), &n)) {
-			int e = SSL_get_error(c->ssl, 0);
-
-			if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE) {
-				drop(c, "closed by the server");
-				return;
-			}
-			break;
-		}
+	while ((n = get_bytes(c, in, sizeof(in)))) {
 		if (nghttp2_session_mem_recv(c->h2, in, n) < 0) {
 			drop(c, "not HTTP/2");
 			return;
 		}
 	}
-	flush(c);
+	if (!c->closed)
+		flush(c);
 }
 
 static SSL_CTX *client_tls(void)
@@ -398,10 +463,12 @@ static void dial(struct conn *c, SSL_CTX *tls)
 	freeaddrinfo(a);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	fcntl(c->fd, F_SETFL, O_NONBLOCK);
-	c->ssl = SSL_new(tls);
-	SSL_set_fd(c->ssl, c->fd);
-	SSL_set_connect_state(c->ssl);
-	SSL_set_tlsext_host_name(c->ssl, opt.host);
+	if (!opt.plain) {
+		c->ssl = SSL_new(tls);
+		SSL_set_fd(c->ssl, c->fd);
+		SSL_set_connect_state(c->ssl);
+		SSL_set_tlsext_host_name(c->ssl, opt.host);
+	}
 	c->watch = loop_fd_add(loop, c->fd, EPOLLIN | EPOLLOUT, event, c);
 	if (!c->watch)
 		die("no memory%s", "");
@@ -493,13 +560,14 @@ static void print_process(pid_t pid)
 /* ---- the command ---- */
 
 static const char usage_text[] =
-	"usage: http_load [options] https://host:port/path     (%d in the path: a counter)\n"
+	"usage: http_load [options] http[s]://host:port/path   (%d in the path: a counter)\n"
 	"  -c N           connections (4)\n"
 	"  -m N           requests at once on each (8)\n"
 	"  -n N           requests in all; or\n"
 	"  -t SECONDS     as many as it takes (3)\n"
 	"  -X METHOD      GET, or POST with a body\n"
-	"  -d TEXT|@FILE  a body; %d in it is a counter\n"
+	"  -d TEXT|@FILE  a body; %d in it is a counter, %t the time\n"
+	"  -r RATE        not more requests than these a second\n"
 	"  -H 'name: v'   a header\n"
 	"  --watch N      open N watches over the connections, hold them -t seconds\n"
 	"  --cacert FILE  whom to trust; -k: anybody\n"
@@ -524,9 +592,10 @@ static void parse_url(void)
 {
 	const char *p = opt.url, *end, *colon;
 
-	if (strncmp(p, "https://", 8) != 0)
+	opt.plain = strncmp(p, "http://", 7) == 0;
+	if (!opt.plain && strncmp(p, "https://", 8) != 0)
 		die("%s is not an https URL", p);
-	p += 8;
+	p += opt.plain ? 7 : 8;
 	end = p + strcspn(p, "/");
 	colon = *p == '[' ? memchr(p, ']', (size_t)(end - p)) : p;
 	colon = colon ? memchr(colon, ':', (size_t)(end - colon)) : NULL;
@@ -547,12 +616,13 @@ static void parse_args(int argc, char **argv)
 	static const struct option longs[] = { { "cacert", 1, 0, 1 }, { "cert", 1, 0, 2 }, { "key", 1, 0, 3 },
 		{ "token", 1, 0, 4 }, { "watch", 1, 0, 5 }, { "self", 0, 0, 6 }, { "help", 0, 0, 'h' }, { 0 } };
 
-	for (int o; (o = getopt_long(argc, argv, "c:m:n:t:X:d:H:kh", longs, NULL)) != -1;) {
+	for (int o; (o = getopt_long(argc, argv, "c:m:n:t:r:X:d:H:kh", longs, NULL)) != -1;) {
 		switch (o) {
 		case 'c': opt.conns = (unsigned)atoi(optarg); break;
 		case 'm': opt.streams = (unsigned)atoi(optarg); break;
 		case 'n': opt.requests = strtoull(optarg, NULL, 10); break;
 		case 't': opt.seconds = atof(optarg); break;
+		case 'r': opt.rate = atof(optarg); break;
 		case 'X': opt.method = optarg; break;
 		case 'd': opt.body = text_or_file(optarg); break;
 		case 'H':
@@ -587,6 +657,24 @@ static void stop(void *arg)
 	loop_stop(loop);
 }
 
+/* Requests that are due by now, over the connections in turn. */
+static void pace(void *arg)
+{
+	static unsigned next;
+
+	for (unsigned i = 0; i < opt.conns; i++) {
+		struct conn *c = &conns[next++ % opt.conns];
+
+		if (!c->ready || c->closed)
+			continue;
+		while (c->active < opt.streams && more_wanted())
+			begin_request(c);
+		flush(c);
+	}
+	check_end();
+	loop_timer_set(arg, 1);
+}
+
 int main(int argc, char **argv)
 {
 	struct loop_timer timer;
@@ -612,11 +700,16 @@ int main(int argc, char **argv)
 		loop_timer_init(&timer, loop, stop, NULL);
 		loop_timer_set(&timer, (int64_t)(opt.seconds * 1000));
 	}
+	if (opt.rate > 0) {
+		loop_timer_init(&timer, loop, pace, &timer);
+		loop_timer_set(&timer, 1);
+	}
 	loop_run(loop);
 	took = (double)(env_now_us() - begin_us) / 1e6;
 	if (opt.watches)
-		printf("watches=%u failed=%llu events=%llu bytes=%llu seconds=%.2f", opened,
-			(unsigned long long)failed, (unsigned long long)lines, (unsigned long long)bytes, took);
+		printf("watches=%u failed=%llu events=%llu bytes=%llu seconds=%.2f p50_ms=%.2f p99_ms=%.2f", opened,
+			(unsigned long long)failed, (unsigned long long)lines, (unsigned long long)bytes, took,
+			percentile(0.5), percentile(0.99));
 	else
 		printf("requests=%llu failed=%llu seconds=%.2f rate=%.0f p50_ms=%.2f p99_ms=%.2f bytes=%llu",
 			(unsigned long long)finished, (unsigned long long)failed, took,

@@ -7,6 +7,7 @@
  *           controllers, then the store, which waits for queued writes
  */
 #define LOG_MODULE "server"
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,9 +31,12 @@
 #include "store/store.h"
 
 #define DRAIN_MAX_MS 5000
-#define COMPACT_EVERY_MS 60000
 #define CERT_VALID_MIN_S 8
-#define HISTORY_REVS 10000         /* older superseded values may be forgotten */
+#define HISTORY_MS 300000          /* superseded values are kept for at least this, */
+#define HISTORY_REVS 200000        /* but no more revisions than these; */
+#define CROWDED_MS 1000            /* looked at this often when there are more */
+#define BURST_EVENTS 2000          /* so many events leave free memory behind, */
+#define BURST_OVER_MS 3000         /* given back this much later */
 
 struct server {
 	struct loop *loop;
@@ -43,7 +47,9 @@ struct server {
 	struct control *control;
 	struct pki_dir pki;
 	struct server_certs *certs;
-	struct loop_timer drain_timer, compact_timer;
+	struct loop_timer drain_timer, history_timer, crowded_timer, burst_timer;
+	unsigned burst_events;
+	int64_t old_rev;               /* the newest when the history was last looked at */
 	const char *listen;
 	int64_t started_ms;
 	bool stopping;
@@ -106,9 +112,22 @@ static void on_bootstrap(void *arg, int rc)
 	role_notify("READY=1");
 }
 
-/* History is bounded: superseded values beyond the newest HISTORY_REVS go. The timer
- * is set by writes only, so that an idle server does not wake up for it. */
-static void compact(void *arg)
+/* History is bounded in time: lists in pages and of exact revisions find what was there
+ * up to ten minutes ago, at least five; and in number. Both timers are set by writes only,
+ * so that an idle server does not wake up for them.
+ * Source: apiserver pkg/storage/etcd3/compact.go, the same interval. */
+static void forget(void *arg)
+{
+	struct server *s = arg;
+
+	if (s->old_rev > store_compacted_rev(s->store))
+		store_compact(s->store, s->old_rev);
+	s->old_rev = store_rev(s->store);
+	if (s->old_rev > store_compacted_rev(s->store))
+		loop_timer_set(&s->history_timer, HISTORY_MS);
+}
+
+static void forget_crowded(void *arg)
 {
 	struct server *s = arg;
 	int64_t rev = store_rev(s->store) - HISTORY_REVS;
@@ -117,12 +136,28 @@ static void compact(void *arg)
 		store_compact(s->store, rev);
 }
 
+/* What a burst of requests needed lies between what it left, where free() alone cannot
+ * give it back. */
+static void burst_over(void *arg)
+{
+	struct server *s = arg;
+
+	s->burst_events = 0;
+	cache_rest(s->cache);
+	malloc_trim(0);
+}
+
 static void on_event(void *arg, const struct cache_event *ev)
 {
 	struct server *s = arg;
 
-	if (!loop_timer_is_set(&s->compact_timer) && ev->rev - HISTORY_REVS > store_compacted_rev(s->store))
-		loop_timer_set(&s->compact_timer, COMPACT_EVERY_MS);
+	if (++s->burst_events == BURST_EVENTS)
+		loop_timer_set(&s->burst_timer, BURST_OVER_MS);
+
+	if (!loop_timer_is_set(&s->history_timer))
+		loop_timer_set(&s->history_timer, HISTORY_MS);
+	if (!loop_timer_is_set(&s->crowded_timer) && ev->rev - HISTORY_REVS > store_compacted_rev(s->store))
+		loop_timer_set(&s->crowded_timer, CROWDED_MS);
 }
 
 static int service_first_ip(const char *cidr, char ret[46], struct err *reterr)
@@ -253,7 +288,9 @@ static void close_all(struct server *s)
 	cache_close(s->cache);
 	pki_dir_finish(&s->pki);
 	loop_timer_stop(&s->drain_timer);
-	loop_timer_stop(&s->compact_timer);
+	loop_timer_stop(&s->history_timer);
+	loop_timer_stop(&s->crowded_timer);
+	loop_timer_stop(&s->burst_timer);
 	loop_close(s->loop);
 }
 
@@ -285,12 +322,15 @@ static int run(int argc, char **argv)
 	if (loop_open(&s.loop))
 		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_server, &e);
 	loop_timer_init(&s.drain_timer, s.loop, stop_now, &s);
-	loop_timer_init(&s.compact_timer, s.loop, compact, &s);
+	loop_timer_init(&s.history_timer, s.loop, forget, &s);
+	loop_timer_init(&s.crowded_timer, s.loop, forget_crowded, &s);
+	loop_timer_init(&s.burst_timer, s.loop, burst_over, &s);
 	loop_signal(s.loop, SIGTERM, on_signal, &s);
 	loop_signal(s.loop, SIGINT, on_signal, &s);
 	s.listen = f.listen;
 	int rc = open_all(&s, &f, &e);
 	if (!rc) {
+		s.old_rev = store_rev(s.store);
 		cache_observe(s.cache, NULL, false, on_event, &s);
 		api_bootstrap(s.api, on_bootstrap, &s);
 		loop_run(s.loop);

@@ -114,6 +114,10 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	if (!rc)
 		rc = metrics_open(&a->metrics);
 	if (!rc)
+		rc = flow_open(&a->flow, a);
+	if (!rc)
+		rc = watch_prepare(a);
+	if (!rc)
 		rc = rbac_open(&a->rbac, a);
 	if (!rc)
 		rc = node_authz_open(&a->node_authz, a);
@@ -166,6 +170,11 @@ void api_close(struct api *a)
 	rbac_close(a->rbac);
 	metrics_close(a->metrics);
 	map_finish(&a->turns);
+	flow_close(a->flow);
+	for (size_t i = 0; i < sizeof(a->frame_begin) / sizeof(a->frame_begin[0]); i++)
+		blob_unref(a->frame_begin[i]);
+	blob_unref(a->frame_end);
+	blob_unref(a->list_next);
 	while (a->idle_count)
 		arena_close(a->idle[--a->idle_count]);
 	free(a->stored_as);

@@ -24,7 +24,6 @@
 #define API_OBJECT_MAX (1536u << 10)   /* of one stored object, as etcd has it (--max-request-bytes) */
 #define API_ARENA_MAX     (32u << 20)   /* memory of one request */
 #define API_RETRIES_MAX   16u           /* rounds of compare-and-swap, of which others win the ones before */
-#define API_INFLIGHT_MAX  8192u         /* requests being served, watches apart */
 #define API_IDLE_ARENAS   64u           /* arenas kept for the next calls */
 
 struct rbac;
@@ -33,6 +32,7 @@ struct tokens;
 struct allocator;
 struct usage;
 struct metrics;
+struct flow;
 struct discovery;
 struct tunnel_tls;
 struct expirer;
@@ -62,6 +62,7 @@ struct api {
 	struct usage *usage;                  /* what quotas have in use (admit_quota.c) */
 	uint32_t plugins;                     /* admission plug-ins that run, by place in their list */
 	struct metrics *metrics;
+	struct flow *flow;
 	void (*more_metrics)(void *arg, struct buf *out);
 	void *more_metrics_arg;
 	struct discovery *discovery;
@@ -71,10 +72,11 @@ struct api {
 	struct crds *crds;
 	struct list calls;                    /* all live calls */
 	struct arena *idle[API_IDLE_ARENAS];  /* of finished calls, for reuse */
-	unsigned idle_count, inflight;
+	unsigned idle_count;
 	struct map turns;                     /* turns.c: "store/ns/name" -> whose turn it is */
 	bool ready, draining;
 	int64_t started_us;                   /* wall clock */
+	struct blob *frame_begin[3], *frame_end, *list_next;  /* around objects that are shared */
 	struct bootstrap *bootstrap;          /* while it runs */
 };
 

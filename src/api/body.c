@@ -340,6 +340,11 @@ static enum step parse(struct call *c)
 	return STEP_NEXT;
 }
 
+static void go_on(struct call *c)
+{
+	call_resume(c, c->body ? parse(c) : fail_err(c, -ERR_SIZE, NULL));
+}
+
 static void body_read(void *arg, struct http_req *r, int rc, const char *p, size_t n)
 {
 	struct call *c = arg;
@@ -348,12 +353,14 @@ static void body_read(void *arg, struct http_req *r, int rc, const char *p, size
 		call_drop(c);
 		return;
 	}
-	if (rc) {
+	if (rc == -ERR_DEADLINE) {
+		call_resume(c, fail_status(c, 408, "Timeout", NULL, 0, "the body of the request came too slowly"));
+	} else if (rc) {
 		call_resume(c, fail_err(c, rc, NULL));
 	} else {
 		c->body = n ? arena_strndup(c->arena, p, n) : "";
 		c->body_len = n;
-		call_resume(c, c->body ? parse(c) : fail_err(c, -ERR_SIZE, NULL));
+		flow_run(c, go_on);
 	}
 	call_drop(c);
 }

@@ -44,6 +44,7 @@ struct call *call_new(struct api *a)
 	c->arena = arena;
 	c->holds = 1;
 	c->grace_s = -1;
+	list_init(&c->line);
 	c->begun_us = env_now_us();
 	c->warnings_end = &c->warnings;
 	c->group = c->version = c->resource = c->sub = c->ns = c->name = "";
@@ -62,8 +63,7 @@ static void call_free(struct call *c)
 	struct arena *arena = c->arena;
 
 	turn_end(c);
-	if (c->counted)
-		a->inflight--;
+	flow_leave(c);
 	list_del(&c->link);
 	arena_close(c->view_arena);
 	if (c->kind_ref)

@@ -17,6 +17,7 @@
 #define API_CALL_H
 
 #include "api/api_priv.h"
+#include "api/flow.h"
 #include "doc/patch.h"
 
 struct http_req;
@@ -25,6 +26,7 @@ struct pki_csr_info;
 struct reservation;
 struct quota_hold;
 struct bootstrap;
+struct lane;
 
 enum step {
 	STEP_NEXT,      /* on to the next stage */
@@ -59,10 +61,17 @@ struct call {
 	struct loop_task task;
 	unsigned holds;
 	uint8_t stage;
-	bool counted;                  /* in api->inflight */
 	void (*cancel)(struct call *c);    /* the client went away */
 	void (*drain)(struct call *c);     /* the server stops: end soon */
 	void *work;                    /* of whoever set cancel */
+
+	/* flow.c */
+	struct flow_user *flow_user;   /* NULL: not seated */
+	struct lane *lane;             /* waits for its turn there */
+	struct list line;
+	void (*line_fn)(struct call *c);
+	unsigned seats;
+	bool watching;
 	int64_t begun_us;
 
 	/* route */
@@ -275,6 +284,7 @@ yyjson_mut_val *convert_stored(struct call *c, struct cache_obj *o);
 enum step serve_get(struct call *c);
 enum step serve_list(struct call *c);
 enum step serve_watch(struct call *c);
+int watch_prepare(struct api *a);              /* once, at the start */
 
 /* An object as the request's version has it: its JSON, or its tree. Borrowed from
  * o, or made in the call's arena. NULL: no memory. */
@@ -291,7 +301,12 @@ struct filter {
 	bool everything;
 };
 enum step filter_parse(struct call *c, struct filter *f);      /* STEP_NEXT, or the failure */
+enum step filter_check(struct call *c, struct filter *f);      /* then: are the fields the kind's? */
 bool filter_match(struct call *c, const struct filter *f, struct cache_obj *o);
+/* Does that look into objects? Else their headers suffice: what filter_near() lets
+ * through then is what matches. */
+bool filter_needs_tree(const struct call *c, const struct filter *f);
+bool filter_near(struct call *c, const struct filter *f, struct cache_obj *o);
 /* The same for an object that is not in the cache. */
 bool filter_match_tree(struct call *c, const struct filter *f, const struct labels *labels,
 	const char *ns, const char *name, yyjson_val *tree);
@@ -304,7 +319,9 @@ void table_begin(struct call *c, struct buf *out, const struct kinds_kind *k, co
 	bool with_columns);
 void partial_json(struct call *c, struct buf *out, yyjson_val *tree);
 int partial_proto(struct buf *out, yyjson_val *tree, bool beta, bool envelope);
-void proto_envelope(struct buf *out, const char *api_version, const char *kind, const void *raw, size_t n);
+/* Around raw_bytes bytes of a message. */
+void proto_envelope_begin(struct buf *out, const char *api_version, const char *kind, size_t raw_bytes);
+void proto_envelope_end(struct buf *out);
 void proto_field(struct buf *out, unsigned num, const void *p, size_t n);
 void proto_varint_field(struct buf *out, unsigned num, uint64_t v);
 

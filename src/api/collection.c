@@ -23,6 +23,8 @@ static bool pick(void *arg, struct cache_obj *o)
 {
 	struct listing *l = arg;
 
+	if (l->o.limit && l->n >= (size_t)l->o.limit)
+		return false;
 	view_reset(l->c);
 	return !filter_match(l->c, &l->f, o) || list_add(l, o, NULL);
 }
@@ -121,7 +123,7 @@ enum step collection_delete(struct call *c)
 	co->l = l;
 	l->c = c;
 	l->ns = c->kind->namespaced ? c->ns : "";
-	step = filter_parse(c, &l->f);
+	step = list_options_parse(c, &l->o, &l->f);
 	if (step == STEP_NEXT && !options(co))
 		step = fail_err(c, -ERR_SIZE, NULL);
 	if (step != STEP_NEXT) {
@@ -129,7 +131,7 @@ enum step collection_delete(struct call *c)
 		free(co);
 		return step;
 	}
-	cache_each(c->api->cache, c->kind->store, l->ns, NULL, NULL, pick, l);
+	cache_each(c->api->cache, c->kind->store, l->ns, l->ns, l->o.after, pick, l);
 	if (l->failed) {
 		list_free(l);
 		free(co);

@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* list - one list under way, for list.c and pages.c. */
+/* list - what a list or watch asks for, and one list under way: for list_options.c,
+ * list.c, pages.c, watch.c and collection.c. */
 #ifndef API_LIST_H
 #define API_LIST_H
 
 #include "api/call.h"
+
+struct list_options {
+	int64_t rv;                    /* 0: none, or "0" */
+	int64_t limit;                 /* 0: none */
+	int64_t timeout_s;
+	int64_t token_rev;             /* of a continue token: -1: what is there now; 0: no token */
+	int64_t seen;                  /* on the pages before */
+	const char *after;             /* go on behind this key, relative to the list's: "name", "ns/name" */
+	bool given_rv, given_timeout;
+	bool exact;                    /* of that revision, not a newer one */
+	bool initial, bookmarks;       /* watch: what there is first; bookmarks wanted */
+};
+/* The options and selectors of a list, watch or deletecollection: STEP_NEXT, or the
+ * failure in upstream's words. Tests: tests/unit/api/test_list.c, tests/flow/api/list.py */
+enum step list_options_parse(struct call *c, struct list_options *o, struct filter *f);
 
 struct list_item {             /* one of the two */
 	struct cache_obj *o;
@@ -13,15 +29,17 @@ struct list_item {             /* one of the two */
 struct listing {
 	struct call *c;
 	struct filter f;
+	struct list_options o;
 	const char *ns;                /* NULL: all namespaces */
-	int64_t limit, rv, token_rev;  /* token_rev -1: go on with what is there now */
-	bool exact, failed;
-	const char *after_ns, *after_name;
+	bool failed;
+	bool shared;                   /* list_send.c: items are sent as the cache has them */
 	struct list_item *items;
 	size_t n, cap, sent;
+	size_t sifted, kept;           /* list.c */
+	struct blob **pieces;          /* list_send.c: made, not sent yet */
+	size_t piece_count, piece_cap, pieces_sent;
 	struct cache_obj *last;        /* of items, borrowed */
 	int64_t rev, remaining;
-	int64_t seen;                  /* on the pages before */
 	const char *token;             /* for the next page, or NULL */
 };
 

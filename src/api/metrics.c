@@ -163,7 +163,7 @@ enum step metrics_serve(struct call *c)
 	store_stats(a->store, &st);
 	cache_stats(a->cache, &cs);
 	requests(&b, a->metrics);
-	gauge(&b, "apiserver_current_inflight_requests", "Requests being served.", "gauge", a->inflight);
+	gauge(&b, "apiserver_current_inflight_requests", "Requests being served.", "gauge", flow_seats(a->flow));
 	gauge(&b, "sampan_store_writes_total", "Durable writes.", "counter", (double)st.writes);
 	gauge(&b, "sampan_store_groups_total", "Transactions that the writes were grouped in.", "counter", (double)st.groups);
 	gauge(&b, "sampan_store_conflicts_total", "Writes lost to a faster one.", "counter", (double)st.conflicts);

@@ -3,9 +3,8 @@
  * pages - a list of a revision that has passed, read from the store: the later pages
  * of a list while others write, or a list of an exact revision.
  *
- * Within one namespace the store's order is the list's, and reading stops when the
- * page is full. Across namespaces it is not ("a-b/x" sorts before "a/x" by bytes), so
- * all keys are read and sorted.
+ * The store's order is the list's: the bytes of the keys. Reading stops when the page is
+ * full.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,37 +13,15 @@
 #include "api/list.h"
 #include "store/store.h"
 
-#define CHUNK 500u
-
-struct old { char *ns, *name; struct blob *json; };
+#define CHUNK 1000u
 
 struct pages {
 	struct listing *l;
 	int64_t rev;
 	char prefix[STORE_KEY_MAX], start[STORE_KEY_MAX + 2];
 	size_t skip;                   /* length of "store/" */
-	struct old *v;
-	size_t n, cap;
-	bool full, failed;
+	bool full;
 };
-
-static void pages_free(struct pages *p)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		free(p->v[i].ns);
-		blob_unref(p->v[i].json);
-	}
-	free(p->v);
-	free(p);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct old *x = a, *y = b;
-	int c = strcmp(x->ns, y->ns);
-
-	return c ? c : strcmp(x->name, y->name);
-}
 
 static bool wanted(struct pages *p, struct blob *json, const char *ns, const char *name)
 {
@@ -62,83 +39,47 @@ static bool wanted(struct pages *p, struct blob *json, const char *ns, const cha
 	return filter_match_tree(l->c, &l->f, &labels, ns, name, yyjson_doc_get_root(d));
 }
 
-static void keep(struct pages *p, const struct store_item *it)
+/* What follows "store/" in a key: a namespace, "" when there is none, and a name. */
+static const char *split(const char *rest, char ns[STORE_KEY_MAX])
 {
-	const char *rest = it->key + p->skip;
-	const char *slash;
-	char *ns, *name;
-	struct blob *json;
+	const char *slash = strchr(rest, '/');
 
-	/* One allocation for both: "ns\0name", or "\0name" without a namespace. */
-	slash = strchr(rest, '/');
-	ns = malloc(strlen(rest) + 2);
-	if (!ns) {
-		p->failed = true;
-		return;
-	}
-	if (slash) {
-		strcpy(ns, rest);
-		name = ns + (slash - rest);
-		*name++ = 0;
-	} else {
-		*ns = 0;
-		name = ns + 1;
-		strcpy(name, rest);
-	}
-	json = shape_splice(it->value, it->rev);
-	if (p->n == p->cap) {
-		size_t cap = p->cap ? 2 * p->cap : CHUNK;
-		struct old *v = realloc(p->v, cap * sizeof(*v));
-
-		if (v) {
-			p->v = v;
-			p->cap = cap;
-		}
-	}
-	if (!json || p->n == p->cap) {
-		p->failed = true;
-		blob_unref(json);
-		free(ns);
-		return;
-	}
-	if (!wanted(p, json, ns, name)) {
-		blob_unref(json);
-		free(ns);
-		return;
-	}
-	p->v[p->n++] = (struct old){ ns, name, json };
+	*ns = 0;
+	if (!slash)
+		return rest;
+	memcpy(ns, rest, (size_t)(slash - rest));
+	ns[slash - rest] = 0;
+	return slash + 1;
 }
 
-static enum step finish(struct pages *p, int64_t remaining)
+static void keep(struct pages *p, const struct store_item *it)
+{
+	char ns[STORE_KEY_MAX];
+	const char *name = split(it->key + p->skip, ns);
+	BLOB_AUTO struct blob *json = shape_splice(it->value, it->rev);
+
+	if (!json)
+		p->l->failed = true;
+	else if (wanted(p, json, ns, name))
+		list_add(p->l, NULL, json);
+	p->full = p->l->failed || (p->l->o.limit && p->l->n >= (size_t)p->l->o.limit);
+}
+
+/* last: the newest key that was looked at; remaining: how many lie behind it. */
+static enum step finish(struct pages *p, const char *last, int64_t remaining)
 {
 	struct listing *l = p->l;
-	size_t i = 0, last;
+	char ns[STORE_KEY_MAX];
 
-	if (p->failed) {
-		struct call *c = l->c;
-
-		pages_free(p);
-		list_free(l);
-		return fail_err(c, -ERR_NOMEM, NULL);
-	}
 	l->rev = p->rev;
-	if (p->n)
-		qsort(p->v, p->n, sizeof(*p->v), by_name);
-	if (l->after_name) {
-		struct old after = { (char *)(uintptr_t)l->after_ns, (char *)(uintptr_t)l->after_name, NULL };
+	if (last && remaining > 0) {
+		const char *name = split(last + p->skip, ns);
 
-		while (i < p->n && by_name(&p->v[i], &after) <= 0)
-			i++;
-	}
-	last = i;
-	for (; i < p->n && (!l->limit || l->n < (size_t)l->limit); last = i++)
-		list_add(l, NULL, p->v[i].json);
-	remaining += (int64_t)(p->n - i);
-	if (l->n && remaining > 0) {
 		l->remaining = remaining;
-		l->token = list_token(l, p->rev, p->v[last].ns, p->v[last].name);
+		l->token = list_token(l, p->rev, ns, name);
+		l->failed |= !l->token;
 	}
-	pages_free(p);
+	free(p);
 	return list_send(l);
 }
 
@@ -149,8 +90,8 @@ static enum step expired(struct pages *p)
 	const char *token = NULL;
 	enum step step;
 
-	if (l->token_rev > 0) {
-		token = list_token(l, -1, l->after_ns, l->after_name);
+	if (l->o.token_rev > 0) {
+		token = list_token(l, -1, "", l->o.after);
 		step = fail_expired(c, "The provided continue parameter is too old to display a consistent list "
 			"result. You can start a new list without the continue parameter, or use the continue "
 			"token in this response to retrieve the remainder of the results. Continuing with the "
@@ -160,7 +101,7 @@ static enum step expired(struct pages *p)
 	} else {
 		step = fail_expired(c, "The resourceVersion for the provided list is too old.", NULL);
 	}
-	pages_free(p);
+	free(p);
 	list_free(l);
 	return step;
 }
@@ -169,7 +110,10 @@ static void on_range(void *arg, int rc, const struct store_item *items, size_t n
 
 static int next_chunk(struct pages *p)
 {
-	return store_range(p->l->c->api->store, p->prefix, p->start, CHUNK, p->rev, on_range, p);
+	int64_t limit = p->l->o.limit;
+
+	return store_range(p->l->c->api->store, p->prefix, p->start,
+		p->l->f.everything && limit && limit < CHUNK ? (unsigned)limit : CHUNK, p->rev, on_range, p);
 }
 
 static void on_range(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining)
@@ -182,16 +126,13 @@ static void on_range(void *arg, int rc, const struct store_item *items, size_t n
 		step = expired(p);
 	} else if (rc) {
 		list_free(p->l);
-		pages_free(p);
+		free(p);
 		step = fail_err(c, rc, NULL);
 	} else {
 		size_t i = 0;
 
-		while (i < n && !p->full) {
+		while (i < n && !p->full)
 			keep(p, &items[i++]);
-			/* One namespace comes in order: stop at a full page. */
-			p->full = p->failed || (p->l->ns && p->l->limit && p->n >= (size_t)p->l->limit);
-		}
 		remaining += (int64_t)(n - i);
 		if (remaining > 0 && !p->full && n) {
 			size_t len = strlen(items[n - 1].key);
@@ -204,10 +145,10 @@ static void on_range(void *arg, int rc, const struct store_item *items, size_t n
 			if (!rc)
 				return;
 			list_free(p->l);
-			pages_free(p);
+			free(p);
 			step = fail_err(c, rc, NULL);
 		} else {
-			step = finish(p, p->full ? remaining : 0);
+			step = finish(p, i ? items[i - 1].key : NULL, remaining);
 		}
 	}
 	call_resume(c, step);
@@ -231,13 +172,13 @@ enum step pages_load(struct listing *l, int64_t rev)
 		n = snprintf(p->prefix, sizeof(p->prefix), "%s/%s/", c->kind->store, l->ns);
 	else
 		n = snprintf(p->prefix, sizeof(p->prefix), "%s/", c->kind->store);
-	if (l->ns && l->after_name)
-		n = snprintf(p->start, sizeof(p->start), "%s%s\001", p->prefix, l->after_name);
+	if (l->o.after)
+		n = snprintf(p->start, sizeof(p->start), "%s%s\001", p->prefix, l->o.after);
 	else
 		n = snprintf(p->start, sizeof(p->start), "%s", p->prefix);
 	rc = n < (int)sizeof(p->prefix) ? next_chunk(p) : -ERR_BAD_REQUEST;
 	if (rc) {
-		pages_free(p);
+		free(p);
 		list_free(l);
 		return fail_err(c, rc, NULL);
 	}

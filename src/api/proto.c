@@ -30,7 +30,7 @@ void proto_varint_field(struct buf *b, unsigned num, uint64_t v)
 	varint(b, v);
 }
 
-void proto_envelope(struct buf *out, const char *api_version, const char *kind, const void *raw, size_t n)
+void proto_envelope_begin(struct buf *out, const char *api_version, const char *kind, size_t raw_bytes)
 {
 	BUF_AUTO struct buf tm = { 0 };
 
@@ -38,10 +38,15 @@ void proto_envelope(struct buf *out, const char *api_version, const char *kind, 
 	proto_field(&tm, 2, kind, strlen(kind));
 	buf_add(out, "k8s\0", 4);
 	proto_field(out, 1, tm.p, tm.len);
-	proto_field(out, 2, raw, n);
+	varint(out, 2 << 3 | 2);
+	varint(out, raw_bytes);
+	out->failed |= tm.failed;
+}
+
+void proto_envelope_end(struct buf *out)
+{
 	proto_field(out, 3, "", 0);
 	proto_field(out, 4, "", 0);
-	out->failed |= tm.failed;
 }
 
 int partial_proto(struct buf *out, yyjson_val *tree, bool beta, bool envelope)
@@ -57,9 +62,9 @@ int partial_proto(struct buf *out, yyjson_val *tree, bool beta, bool envelope)
 	if (rc)
 		return rc;
 	if (envelope)
-		proto_envelope(out, beta ? "meta.k8s.io/v1beta1" : "meta.k8s.io/v1", "PartialObjectMetadata",
-			raw.p, raw.len);
-	else
-		buf_add(out, raw.p, raw.len);
+		proto_envelope_begin(out, beta ? "meta.k8s.io/v1beta1" : "meta.k8s.io/v1", "PartialObjectMetadata", raw.len);
+	buf_add(out, raw.p, raw.len);
+	if (envelope)
+		proto_envelope_end(out);
 	return raw.failed || out->failed ? -ERR_NOMEM : 0;
 }

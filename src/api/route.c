@@ -66,19 +66,22 @@ static const char *const verb_names[] = {
 	[VERB_DELETE] = "delete", [VERB_DELETECOLLECTION] = "deletecollection",
 };
 
-/* metadata.name=x as a list's field selector counts as its name for authz. */
+/* metadata.name=x among a list's field selectors counts as its name for authz. */
 static const char *selected_name(struct call *c)
 {
 	const char *s = param(c, "fieldSelector");
+	struct fieldsel sel;
 
-	if (!s || strncmp(s, "metadata.name=", 14))
+	if (!s || !strstr(s, "metadata.name") || fieldsel_parse(c->arena, s, &sel, NULL))
 		return "";
-	s += 14;
-	if (*s == '=')
-		s++;
-	if (!*s || strpbrk(s, ",=!\\"))
-		return "";
-	return s;
+	for (uint32_t i = 0; i < sel.n; i++) {
+		const char *v = sel.v[i].value;
+
+		if (!sel.v[i].negate && !strcmp(sel.v[i].field, "metadata.name") && *v &&
+		    !strpbrk(v, "/%") && strcmp(v, ".") && strcmp(v, ".."))
+			return v;
+	}
+	return "";
 }
 
 static const struct kinds_kind *unserved(struct call *c)
@@ -129,11 +132,10 @@ static void resource(struct call *c, struct route *r, size_t i)
 	if (!strcmp(c->resource, "namespaces"))
 		c->ns = *c->name ? c->name : "";
 	c->verb = verb_of(c->method, *c->name != 0);
-	if (watch_path || (c->verb == VERB_LIST && param_bool(c, "watch"))) {
+	if (watch_path)
+		c->verb = c->verb == VERB_GET || c->verb == VERB_LIST ? VERB_WATCH : VERB_NONE;
+	else if (c->verb == VERB_LIST && param_bool(c, "watch"))
 		c->verb = VERB_WATCH;
-	} else if (c->verb == VERB_GET && param_bool(c, "watch") && !*c->sub) {
-		c->verb = VERB_WATCH;  /* of one name */
-	}
 	if ((c->verb == VERB_LIST || c->verb == VERB_WATCH || c->verb == VERB_DELETECOLLECTION) && !*c->name) {
 		c->name = selected_name(c);
 		c->list_named = *c->name != 0;

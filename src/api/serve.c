@@ -60,7 +60,7 @@ enum step stage_serve(struct call *c)
 	if (!k->namespaced && *c->ns && k != c->api->k.ns)
 		return fail_no_resource(c);
 	if (k->namespaced && !*c->ns) {
-		if (c->verb == VERB_CREATE)
+		if (c->verb == VERB_CREATE || c->verb == VERB_DELETECOLLECTION)
 			return fail_method(c);
 		if (c->verb != VERB_LIST && c->verb != VERB_WATCH)
 			return fail_no_resource(c);

@@ -7,8 +7,9 @@
  *   following  events in order; bookmarks now and then
  *   ended      at its deadline, when its revision is forgotten, or when the server stops
  *
- * A watch pulls from its cursor while the client takes bytes; nothing is queued for a
- * slow one. A frame is encoded once for all watches that want the same form of it.
+ * A watch pulls from its cursor while the client takes bytes and its user's turn comes
+ * (flow.h); nothing is queued for a slow one. A frame is encoded once for all watches
+ * that want the same form of it. Over a WebSocket each frame is a message.
  * Source: KEP-956 (bookmarks), KEP-3157 (initial events), apiserver pkg/endpoints/handlers/watch.go.
  */
 #include <stdio.h>
@@ -18,23 +19,64 @@
 #include "api/list.h"
 #include "base/env.h"
 #include "http/http.h"
+#include "http/ws.h"
 
 #define PENDING_MAX   (256u << 10)
+#define STEPS_MAX     256u        /* events looked at in one turn */
 #define BOOKMARK_MS   60000
 #define TIMEOUT_MIN_S 1800
+#define TIMEOUT_MAX_S 86400       /* whoever asks for more */
 
-enum { SLOT_JSON, SLOT_PROTO, SLOT_PARTIAL_JSON, SLOT_PARTIAL_PROTO, SLOT_NONE };
+/* SHARED: the object's own bytes between two that all have. */
+enum { SLOT_PROTO, SLOT_PARTIAL_JSON, SLOT_PARTIAL_PROTO, SLOT_NONE, SLOT_SHARED };
 
 struct watch {
 	struct call *c;
+	struct ws *ws;                 /* NULL: a streamed answer */
 	struct filter f;
 	struct listing *initial;
 	struct cache_watch *cursor;
 	struct loop_timer timer;
 	int64_t deadline_ms, bookmark_ms, rev;
 	int slot;                      /* among cache_event.frames, or SLOT_NONE */
-	bool bookmarks, mark_initial, columns_sent, pumping, ended;
+	bool bookmarks, mark_initial, columns_sent, ended;
 };
+
+/* ---- the way out ---- */
+
+static size_t pending(const struct watch *w)
+{
+	return w->ws ? ws_pending(w->ws) : http_stream_pending(w->c->http);
+}
+
+static bool is_open(const struct watch *w)
+{
+	return !w->ended && (w->ws || w->c->http);
+}
+
+static void cut_off(struct watch *w)
+{
+	if (w->ws)
+		ws_close(w->ws, 1011);
+	else
+		http_abort(w->c->http);
+}
+
+/* b NULL: it could not be made. */
+static bool send(struct watch *w, struct blob *b)
+{
+	size_t skip = w->c->media == MEDIA_PROTO ? 4 : 0;   /* messages need no length */
+
+	if (!b) {
+		cut_off(w);
+		return false;
+	}
+	flow_charge(w->c, b->len);
+	if (w->ws)
+		return ws_send(w->ws, b->p + skip, b->len - skip, !skip) == 0;
+	http_stream_write(w->c->http, b);
+	return true;
+}
 
 /* ---- frames ---- */
 
@@ -95,16 +137,6 @@ static int render(struct watch *w, struct buf *b, const char *json, size_t n, yy
 	return 0;
 }
 
-static bool send(struct watch *w, struct blob *b)
-{
-	if (!b) {
-		http_abort(w->c->http);
-		return false;
-	}
-	http_stream_write(w->c->http, b);
-	return true;
-}
-
 static bool needs_tree(const struct watch *w)
 {
 	return w->c->view != VIEW_OBJECT || w->c->media == MEDIA_PROTO;
@@ -127,18 +159,52 @@ static struct blob *object_frame(struct watch *w, const char *type, struct cache
 	return frame(w, type, b.p, b.len);
 }
 
+static const char *const type_names[] = { [CACHE_ADDED] = "ADDED", [CACHE_MODIFIED] = "MODIFIED",
+	[CACHE_DELETED] = "DELETED" };
+
 static struct blob *event_frame(struct watch *w, struct cache_event *ev)
 {
-	static const char *const names[] = { [CACHE_ADDED] = "ADDED", [CACHE_MODIFIED] = "MODIFIED",
-		[CACHE_DELETED] = "DELETED" };
 	struct blob *b;
 
-	if (w->slot != SLOT_NONE && ev->frames[w->slot])
+	if (w->slot < SLOT_NONE && ev->frames[w->slot])
 		return blob_ref(ev->frames[w->slot]);
-	b = object_frame(w, names[ev->type], ev->obj);
-	if (b && w->slot != SLOT_NONE)
-		ev->frames[w->slot] = blob_ref(b);
+	b = object_frame(w, type_names[ev->type], ev->obj);
+	if (b && w->slot < SLOT_NONE)
+		cache_event_keep(w->c->api->cache, ev, w->slot, b);
 	return b;
+}
+
+int watch_prepare(struct api *a)
+{
+	for (int i = 0; i < 3; i++) {
+		char text[48];
+		int n = snprintf(text, sizeof(text), "{\"type\":\"%s\",\"object\":", type_names[i]);
+
+		if (!(a->frame_begin[i] = blob_new(text, (size_t)n)))
+			return -ERR_NOMEM;
+	}
+	a->frame_end = blob_new("}\n", 2);
+	a->list_next = blob_new(",{", 2);
+	return a->frame_end && a->list_next ? 0 : -ERR_NOMEM;
+}
+
+static bool send_object(struct watch *w, enum cache_event_type type, struct cache_obj *o)
+{
+	struct api *a = w->c->api;
+	struct blob *b;
+	bool ok;
+
+	if (w->slot == SLOT_SHARED) {   /* as it is in the cache: nothing is copied */
+		flow_charge(w->c, o->json->len);
+		http_stream_write(w->c->http, a->frame_begin[type]);
+		http_stream_write(w->c->http, o->json);
+		http_stream_write(w->c->http, a->frame_end);
+		return true;
+	}
+	b = object_frame(w, type_names[type], o);
+	ok = send(w, b);
+	blob_unref(b);
+	return ok;
 }
 
 /* The object left the selection: its old state, with the revision of the event. */
@@ -212,8 +278,7 @@ static void send_error(struct watch *w, int status, const char *reason, const ch
 		b = frame(w, "ERROR", json->p, json->len);
 	}
 	blob_unref(json);
-	if (b)
-		http_stream_write(w->c->http, b);
+	send(w, b);
 	blob_unref(b);
 }
 
@@ -244,74 +309,81 @@ static void end(struct watch *w)
 		cache_watch_close(w->cursor);
 	w->cursor = NULL;
 	w->c->drain = NULL;
-	http_stream_end(w->c->http);
+	if (w->ws)
+		ws_close(w->ws, 1000);
+	else
+		http_stream_end(w->c->http);
 }
 
-/* What an event is to this watch, and its frame; *ret NULL: nothing. False: no memory. */
-static bool translate(struct watch *w, struct cache_event *ev, struct blob **ret)
+static bool send_event(struct watch *w, struct cache_event *ev, enum cache_event_type type)
+{
+	struct blob *b;
+	bool ok;
+
+	if (type != ev->type || w->slot == SLOT_SHARED)
+		return send_object(w, type, ev->obj);
+	b = event_frame(w, ev);
+	ok = send(w, b);
+	blob_unref(b);
+	return ok;
+}
+
+/* What the event is to this watch. */
+static bool translate(struct watch *w, struct cache_event *ev)
 {
 	struct call *c = w->c;
-	bool now, before;
+	bool now, before, ok;
+	struct blob *b;
 
-	*ret = NULL;
-	if (w->f.everything) {
-		*ret = event_frame(w, ev);
-		return *ret != NULL;
-	}
+	if (w->f.everything)
+		return send_event(w, ev, ev->type);
 	now = filter_match(c, &w->f, ev->obj);
-	if (ev->type != CACHE_MODIFIED) {
-		if (!now)
-			return true;
-		*ret = event_frame(w, ev);
-		return *ret != NULL;
-	}
+	if (ev->type != CACHE_MODIFIED)
+		return !now || send_event(w, ev, ev->type);
 	before = ev->old && filter_match(c, &w->f, ev->old);
-	if (!now && !before)
+	if (now)
+		return send_event(w, ev, before ? CACHE_MODIFIED : CACHE_ADDED);
+	if (!before)
 		return true;
-	*ret = now && before ? event_frame(w, ev) : now ? object_frame(w, "ADDED", ev->obj)
-		: left_frame(w, ev);
-	return *ret != NULL;
+	b = left_frame(w, ev);
+	ok = send(w, b);
+	blob_unref(b);
+	return ok;
+}
+
+static void say_expired(struct watch *w, int64_t from)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "too old resource version: %lld (%lld)", (long long)from,
+		(long long)cache_rev(w->c->api->cache));
+	send_error(w, 410, "Expired", text);
+	end(w);
 }
 
 static bool follow(struct watch *w)
 {
 	struct cache_event *ev;
-	struct blob *b;
 	int rc = cache_watch_next(w->cursor, &ev);
 
 	if (rc == -ERR_AGAIN)
 		return false;
 	if (rc) {
-		char text[96];
-
-		snprintf(text, sizeof(text), "too old resource version: %lld (%lld)",
-			(long long)cache_watch_rev(w->cursor), (long long)cache_rev(w->c->api->cache));
-		send_error(w, 410, "Expired", text);
-		end(w);
+		say_expired(w, cache_watch_rev(w->cursor));
 		return false;
 	}
 	view_reset(w->c);
-	if (!translate(w, ev, &b)) {
-		http_abort(w->c->http);
-		return false;
-	}
-	if (b)
-		http_stream_write(w->c->http, b);
-	blob_unref(b);
-	return true;
+	return translate(w, ev);
 }
 
 static bool send_initial(struct watch *w)
 {
 	struct listing *l = w->initial;
-	struct blob *b;
+	struct cache_obj *o = l->items[l->sent++].o;
 	bool ok;
 
 	view_reset(w->c);
-	b = object_frame(w, "ADDED", l->items[l->sent].o);
-	l->sent++;
-	ok = send(w, b);
-	blob_unref(b);
+	ok = !filter_match(w->c, &w->f, o) || send_object(w, CACHE_ADDED, o);
 	if (l->sent == l->n) {
 		list_free(l);
 		w->initial = NULL;
@@ -319,35 +391,37 @@ static bool send_initial(struct watch *w)
 	return ok;
 }
 
-static void pump(struct watch *w)
+static bool step_on(struct watch *w)
 {
-	struct call *c = w->c;
+	if (w->initial)
+		return send_initial(w);
+	if (!w->mark_initial)
+		return follow(w);
+	w->mark_initial = false;
+	return send_bookmark(w, w->rev, true);
+}
 
-	if (w->pumping || w->ended)
-		return;
-	w->pumping = true;
+/* A turn. */
+static void pump(struct call *c)
+{
+	struct watch *w = c->work;
+
 	call_hold(c);
-	/* Aborting or ending may run the closed callback, which frees w. */
-	while (c->work == w && c->http && !w->ended && http_stream_pending(c->http) < PENDING_MAX) {
-		if (w->initial) {
-			if (!send_initial(w))
-				break;
-		} else if (w->mark_initial) {
-			w->mark_initial = false;
-			if (!send_bookmark(w, w->rev, true))
-				break;
-		} else if (!follow(w)) {
+	/* Cutting off or ending may run the closed callback, which frees w. */
+	for (unsigned i = 0; w && c->work == w && is_open(w) && pending(w) < PENDING_MAX; i++) {
+		if (i == STEPS_MAX)
+			flow_later(c, pump);
+		if (i == STEPS_MAX || !step_on(w))
 			break;
-		}
 	}
-	if (c->work == w)
-		w->pumping = false;
 	call_drop(c);
 }
 
 static void on_ready(void *arg)
 {
-	pump(arg);
+	struct watch *w = arg;
+
+	flow_run(w->c, pump);
 }
 
 static void on_drained(void *ctx)
@@ -355,7 +429,7 @@ static void on_drained(void *ctx)
 	struct call *c = ctx;
 
 	if (c->work)
-		pump(c->work);
+		flow_run(c, pump);
 }
 
 static void set_timer(struct watch *w)
@@ -374,6 +448,9 @@ static void on_timer(void *arg)
 	bool last = now >= w->deadline_ms;
 	int64_t rev = cache_watch_rev(w->cursor);
 
+	/* A cursor that was set ahead of the log has nothing to mark yet. */
+	if (rev > cache_rev(w->c->api->cache))
+		rev = 0;
 	if (w->bookmarks && !w->initial && !w->mark_initial && rev > 0 && !send_bookmark(w, rev, false))
 		return;
 	if (last) {
@@ -395,8 +472,7 @@ static bool pick(void *arg, struct cache_obj *o)
 {
 	struct listing *l = arg;
 
-	view_reset(l->c);
-	return !filter_match(l->c, &l->f, o) || list_add(l, o, NULL);
+	return !filter_near(l->c, &l->f, o) || list_add(l, o, NULL);
 }
 
 static int take_initial(struct watch *w, const char *ns)
@@ -428,67 +504,97 @@ static int take_initial(struct watch *w, const char *ns)
 	return 0;
 }
 
-static enum step read_options(struct watch *w, int64_t *ret_from, bool *ret_initial)
+static void set_times(struct watch *w, const struct list_options *o)
 {
-	struct call *c = w->c;
-	const char *rv = param(c, "resourceVersion"), *match = param(c, "resourceVersionMatch");
-	const char *send_initial_events = param(c, "sendInitialEvents");
-	int64_t from = 0, timeout_s = 0, now = loop_now_ms(c->api->loop);
-	bool bad = false, bad_timeout = false;
+	int64_t now = loop_now_ms(w->c->api->loop), timeout_s = o->timeout_s;
 
-	param_int(c, "resourceVersion", &from, &bad);
-	if (bad || from < 0)
-		return fail_bad_request(c, "resourceVersion: Invalid value: \"%s\": strconv.ParseUint: parsing "
-			"\"%s\": invalid syntax", rv, rv);
-	param_int(c, "timeoutSeconds", &timeout_s, &bad_timeout);
-	if (bad_timeout || timeout_s < 0)
-		return fail_bad_request(c, "timeoutSeconds is not a number of seconds");
-	if (match && *match && !send_initial_events)
-		return fail_option(c, "ListOptions", "resourceVersionMatch", "FieldValueForbidden",
-			"Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
-	if (send_initial_events && (!match || strcmp(match, "NotOlderThan")))
-		return fail_option(c, "ListOptions", "resourceVersionMatch", "FieldValueForbidden",
-			"Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-	if (from > cache_rev(c->api->cache))
-		return fail_too_large_rv(c, from);
-	w->bookmarks = param_bool(c, "allowWatchBookmarks");
-	*ret_initial = send_initial_events ? param_bool(c, "sendInitialEvents") : from == 0;
-	w->mark_initial = w->bookmarks && send_initial_events && *ret_initial;
-	*ret_from = *ret_initial ? 0 : from;
 	if (!timeout_s)
 		timeout_s = TIMEOUT_MIN_S + env_random_below(TIMEOUT_MIN_S);
-	w->deadline_ms = now + timeout_s * 1000;
+	if (timeout_s > TIMEOUT_MAX_S)
+		timeout_s = TIMEOUT_MAX_S;
+	w->deadline_ms = now + (timeout_s > 0 ? timeout_s * 1000 : 0);
 	w->bookmark_ms = now + BOOKMARK_MS + env_random_below(BOOKMARK_MS / 8);
-	return STEP_NEXT;
 }
 
 static int slot_of(const struct call *c)
 {
+	if (c->view == VIEW_OBJECT && c->media != MEDIA_PROTO && !convert_needed(c) && !ws_wanted(c->http))
+		return SLOT_SHARED;
 	if (convert_needed(c) || c->view_beta || c->view == VIEW_TABLE)
 		return SLOT_NONE;
 	if (c->view == VIEW_PARTIAL)
 		return c->media == MEDIA_PROTO ? SLOT_PARTIAL_PROTO : SLOT_PARTIAL_JSON;
-	return c->media == MEDIA_PROTO ? SLOT_PROTO : SLOT_JSON;
+	return c->media == MEDIA_PROTO ? SLOT_PROTO : SLOT_NONE;
 }
 
-/* The revision asked for is forgotten: told in the stream, as clients expect. */
-static enum step begin_expired(struct watch *w, int64_t from)
-{
-	char text[96];
+/* ---- over a WebSocket ---- */
 
-	snprintf(text, sizeof(text), "too old resource version: %lld (%lld)", (long long)from,
-		(long long)cache_rev(w->c->api->cache));
-	send_error(w, 410, "Expired", text);
-	end(w);
-	return STEP_END;
+static void ws_message(void *arg, const void *p, size_t n, bool text)
+{
+	(void)arg;   /* upstream takes none either */
+}
+
+static void ws_drained(void *arg)
+{
+	on_drained(arg);
+}
+
+static void ws_gone(void *arg)
+{
+	struct call *c = arg;
+
+	watch_free(c);
+	call_drop(c);
+}
+
+/* The connection, and the hold on the call, go from the request to the WebSocket. */
+static bool over_websocket(struct watch *w)
+{
+	static const struct ws_ops ops = { .message = ws_message, .drained = ws_drained, .closed = ws_gone };
+	struct call *c = w->c;
+	char protocol[128];
+	size_t it = 0;
+	bool offered = ws_next_protocol(c->http, &it, protocol, sizeof(protocol));
+
+	w->ws = ws_accept(c->http, offered ? protocol : NULL, &ops, c);
+	if (!w->ws)
+		return false;
+	http_set_context(c->http, NULL, NULL);
+	c->http = NULL;
+	c->cancel = NULL;
+	return true;
+}
+
+/* ---- all of it ---- */
+
+static void begin_stream(struct watch *w)
+{
+	struct call *c = w->c;
+
+	reply_headers(c, c->media == MEDIA_PROTO ? "application/vnd.kubernetes.protobuf;stream=watch"
+		: "application/json");
+	http_stream_begin(c->http, 200);
+	http_stream_on_drained(c->http, on_drained);
+}
+
+static enum step fail_watch(struct watch *w, int rc)
+{
+	struct call *c = w->c;
+
+	cache_watch_close(w->cursor);
+	list_free(w->initial);
+	free(w);
+	return rc == -ERR_FULL ? fail_busy(c, 429, 1, "this user has too many watches open; try again later")
+		: fail_err(c, rc, NULL);
 }
 
 enum step serve_watch(struct call *c)
 {
 	struct watch *w;
+	struct list_options o;
 	const char *ns;
 	int64_t from;
-	bool initial;
+	bool expired;
 	enum step step;
 	int rc;
 
@@ -499,46 +605,52 @@ enum step serve_watch(struct call *c)
 		return fail_err(c, -ERR_NOMEM, NULL);
 	w->c = c;
 	ns = c->kind->namespaced && *c->ns ? c->ns : c->kind->namespaced ? NULL : "";
-	step = filter_parse(c, &w->f);
-	if (step == STEP_NEXT)
-		step = read_options(w, &from, &initial);
+	step = list_options_parse(c, &o, &w->f);
 	if (step != STEP_NEXT) {
 		free(w);
 		return step;
 	}
 	w->slot = slot_of(c);
+	w->bookmarks = o.bookmarks;
+	w->mark_initial = o.bookmarks && o.initial;
+	from = o.initial ? 0 : o.rv;
+	set_times(w, &o);
 	w->rev = cache_rev(c->api->cache);
+	/* Who asks to be shown at least a revision of the future cannot be: there is no other
+	 * server to wait for. Who asks for what follows one waits. */
+	if (o.initial && o.rv > w->rev) {
+		free(w);
+		return fail_too_large_rv(c, o.rv);
+	}
 	/* The cursor first, then what there is: nothing falls in between. */
 	rc = cache_watch_open(&w->cursor, c->api->cache, c->kind->store, ns, w->f.name, w->f.node, from,
 		on_ready, w);
-	if (rc && rc != -ERR_EXPIRED) {
-		free(w);
-		return fail_err(c, rc, NULL);
-	}
-	if (!rc && initial)
+	expired = rc == -ERR_EXPIRED;
+	if (!rc && o.initial)
 		rc = take_initial(w, ns);
-	if (rc && rc != -ERR_EXPIRED) {
-		cache_watch_close(w->cursor);
-		free(w);
-		return fail_err(c, rc, NULL);
-	}
+	if (rc && !expired)
+		return fail_watch(w, rc);
+	if (!flow_watch(c))
+		return fail_watch(w, -ERR_FULL);
 	c->status = 200;
 	metrics_count(c->api->metrics, c);
 	c->work = w;
 	c->cancel = watch_free;
 	loop_timer_init(&w->timer, c->api->loop, on_timer, w);
-	reply_headers(c, c->media == MEDIA_PROTO ? "application/vnd.kubernetes.protobuf;stream=watch"
-		: "application/json");
-	http_stream_begin(c->http, 200);
-	http_stream_on_drained(c->http, on_drained);
-	if (rc == -ERR_EXPIRED)
-		return begin_expired(w, from);
-	c->drain = on_drain;
-	if (c->api->draining) {
-		end(w);
+	if (!ws_wanted(c->http)) {
+		begin_stream(w);
+	} else if (!over_websocket(w)) {
+		watch_free(c);
 		return STEP_END;
 	}
+	if (expired)
+		say_expired(w, from);
+	else if (c->api->draining || !strcmp(c->method, "HEAD"))
+		end(w);
+	if (w->ended)
+		return STEP_END;
+	c->drain = on_drain;
 	set_timer(w);
-	pump(w);
+	flow_later(c, pump);
 	return STEP_END;
 }

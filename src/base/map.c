@@ -32,7 +32,7 @@ void map_finish(struct map *m)
 {
 	struct slot *slots = m->slots;
 
-	for (size_t i = 0; i < m->cap; i++)
+	for (size_t i = 0; i < m->cap && !m->borrows; i++)
 		free(slots[i].key);
 	free(slots);
 	*m = (struct map){ 0 };
@@ -99,6 +99,8 @@ int map_put(struct map *m, const char *key, void *value, void **ret_old)
 		*ret_old = s ? s->value : NULL;
 	if (s) {
 		s->value = value;
+		if (m->borrows)
+			s->key = (char *)(uintptr_t)key;
 		return 0;
 	}
 	if ((m->len + m->tombs + 1) * 4 > m->cap * 3) {
@@ -110,10 +112,9 @@ int map_put(struct map *m, const char *key, void *value, void **ret_old)
 		if (rehash(m, cap) < 0)
 			return -ERR_NOMEM;
 	}
-	copy = malloc(n + 1);
+	copy = m->borrows ? (char *)(uintptr_t)key : strdup(key);
 	if (!copy)
 		return -ERR_NOMEM;
-	memcpy(copy, key, n + 1);
 	for (i = h & (m->cap - 1); ((struct slot *)m->slots)[i].hash >= HASH_MIN; )
 		i = (i + 1) & (m->cap - 1);
 	s = (struct slot *)m->slots + i;
@@ -133,7 +134,8 @@ void *map_del(struct map *m, const char *key)
 	if (!s)
 		return NULL;
 	value = s->value;
-	free(s->key);
+	if (!m->borrows)
+		free(s->key);
 	*s = (struct slot){ .hash = TOMB };
 	m->len--;
 	m->tombs++;

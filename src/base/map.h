@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * map - string keys to pointers: open addressing, keys copied, values the
+ * map - string keys to pointers: open addressing, keys copied (or borrowed), values the
  * caller's. Keys are hashed with a per-process secret (SipHash), so that a
  * client cannot choose collisions.
  * Tests: tests/unit/base/test_map.c
@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct map { void *slots; size_t len, cap, tombs; };   /* {0} is an empty map */
+/* {0} is an empty map. borrows, set while it is empty: keys are not copied, but live in
+ * their values; a value that replaces another brings its own key. */
+struct map { void *slots; size_t len, cap, tombs; bool borrows; };
 
 void map_finish(struct map *m);                  /* frees keys, not values */
 void *map_get(const struct map *m, const char *key);

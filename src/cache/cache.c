@@ -121,11 +121,13 @@ static void insert(struct cache *c, struct resource *r, struct obj *o, struct ob
 	must(map_put(&c->objects, o->key, o, NULL) == 0);
 	if (old) {
 		order_replace(&r->root, old, o);
+		r->live_bytes -= old->pub.json->len;
 		index_del(c, old);
 	} else {
 		order_insert(&r->root, o);
 		count(c, r, o->pub.ns, 1);
 	}
+	r->live_bytes += o->pub.json->len;
 	index_add(c, o);
 }
 
@@ -134,6 +136,7 @@ static void erase(struct cache *c, struct resource *r, struct obj *old)
 	map_del(&c->objects, old->key);
 	order_remove(&r->root, old);
 	count(c, r, old->pub.ns, -1);
+	r->live_bytes -= old->pub.json->len;
 	index_del(c, old);
 }
 
@@ -186,6 +189,8 @@ int cache_open(struct cache **ret, struct store *s, struct err *reterr)
 	c->store = s;
 	c->loop = store_loop(s);
 	list_init(&c->observers);
+	list_init(&c->framed);
+	c->objects.borrows = c->uids.borrows = true;
 	loop_timer_init(&c->forget, c->loop, events_forget, c);
 	c->open_rev = -1;
 	rc = store_follow(s, follow, c, reterr);
@@ -235,6 +240,8 @@ void cache_close(struct cache *c)
 }
 
 /* ---- reading ---- */
+
+void cache_rest(struct cache *c) { shared_rest(c->shared); }
 
 int64_t cache_rev(const struct cache *c) { return c->rev; }
 

@@ -50,6 +50,8 @@ int cache_key(char *out, size_t size, const char *store, const char *ns, const c
 struct store;
 int cache_open(struct cache **ret, struct store *s, struct err *reterr);   /* follows s */
 void cache_close(struct cache *c);
+/* A time of much work is over: give up what can be made again. From the top of the stack. */
+void cache_rest(struct cache *c);
 int64_t cache_rev(const struct cache *c);              /* newest revision applied */
 
 /* Borrowed, NULL when absent. store: kinds_kind.store. ns "" for cluster-scoped. */
@@ -69,7 +71,7 @@ bool cache_next_store(struct cache *c, size_t *it, const char **ret_store);
 
 /* ---- events ---- */
 enum cache_event_type { CACHE_ADDED, CACHE_MODIFIED, CACHE_DELETED };
-#define CACHE_FRAMES 4
+#define CACHE_FRAMES 3
 struct cache_event {
 	int64_t rev;
 	enum cache_event_type type;
@@ -77,6 +79,10 @@ struct cache_event {
 	struct cache_obj *old;         /* MODIFIED: the state before; else NULL */
 	struct blob *frames[CACHE_FRAMES]; /* api's: encoded once for all watchers, by format */
 };
+/* Keep frame with ev, an event of a watch, for a while: the newest CACHE_FRAMES_BYTES stay. */
+void cache_event_keep(struct cache *c, struct cache_event *ev, int format, struct blob *frame);
+#define CACHE_FRAMES_BYTES (4u << 20)
+
 /* In-process observers (controllers, scheduler): called on the loop for every event
  * of one resource, or of all (store NULL), right when it is applied. They must only
  * record. First called for what exists already, as ADDED, when replay is true. */
@@ -100,9 +106,14 @@ int cache_watch_next(struct cache_watch *w, struct cache_event **ret);
 int64_t cache_watch_rev(const struct cache_watch *w);
 void cache_watch_close(struct cache_watch *w);
 
-/* Events are kept while younger than this and fewer than that per resource. */
-#define CACHE_EVENTS_MAX 10000u
-#define CACHE_EVENTS_KEEP_MS 300000
+/* How long a resource's events are kept. What they cost is the bytes of the objects that
+ * live on in them only. The young ones are for watchers that connect again, the others
+ * for lists in pages; both may ask again from what there is. */
+#define CACHE_EVENTS_MAX      100000u
+#define CACHE_EVENTS_KEEP_MS  300000
+#define CACHE_EVENTS_YOUNG_MS 30000
+#define CACHE_YOUNG_BYTES     (64u << 20)
+#define CACHE_OLD_BYTES       (4u << 20)  /* or an eighth of what is live, if that is more */
 
 struct cache_stats { size_t objects, object_bytes, events, watchers; };
 void cache_stats(const struct cache *c, struct cache_stats *ret);

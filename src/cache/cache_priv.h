@@ -46,6 +46,8 @@ struct shared *shared_open(struct loop *l);
 void shared_unref(struct shared *s);
 /* The name for good; NULL: no memory. */
 const char *shared_intern(struct shared *s, const char *name);
+/* No tree is kept. */
+void shared_rest(struct shared *s);
 /* The cache is going: no task may be left behind. */
 void shared_detach(struct shared *s);
 /* One revision from the bytes that were stored. keep_tree: somebody will look soon. */
@@ -67,6 +69,7 @@ struct event {
 	struct cache_event pub;
 	uint32_t refs;
 	int64_t at_ms;
+	struct list framed;        /* in cache.framed while it has frames */
 };
 void event_unref(struct event *e);
 
@@ -83,6 +86,7 @@ struct resource {
 	size_t cap;
 	uint64_t first, next;
 	int64_t floor_rev;         /* events up to it may be forgotten */
+	size_t live_bytes, past_bytes;     /* of objects; of those that only events hold */
 	/* watchers */
 	struct map buckets;        /* "nNAMESPACE" ... -> struct bucket */
 	size_t watchers[WAKE_COUNT];
@@ -98,6 +102,8 @@ struct cache {
 	struct list observers;     /* of all resources */
 	struct cache_observer *dead;   /* removed while events are told */
 	bool telling;
+	struct list framed;        /* events with frames, newest last */
+	size_t frame_bytes;
 	int64_t rev, open_rev;
 	size_t object_count, object_bytes, event_count, watcher_count;
 	struct loop_timer forget;

@@ -3,13 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/env.h"
 #include "cache/cache_priv.h"
 
 #define LOG_MODULE "cache"
 #include "base/log.h"
 
-enum { FORGET_MS = 60000 };
+enum { FORGET_MS = 30000 };
 
 struct cache_observer {
 	struct list node;
@@ -25,9 +24,45 @@ void event_unref(struct event *e)
 		return;
 	cache_obj_unref(e->pub.obj);
 	cache_obj_unref(e->pub.old);
-	for (int i = 0; i < CACHE_FRAMES; i++)
-		blob_unref(e->pub.frames[i]);
 	free(e);
+}
+
+/* ---- frames ---- */
+
+static struct event *event_of(struct cache_event *ev) { return (struct event *)(void *)ev; }
+
+static void drop_frames(struct cache *c, struct event *e)
+{
+	list_del(&e->framed);
+	for (int i = 0; i < CACHE_FRAMES; i++) {
+		if (e->pub.frames[i])
+			c->frame_bytes -= e->pub.frames[i]->len;
+		blob_unref(e->pub.frames[i]);
+		e->pub.frames[i] = NULL;
+	}
+}
+
+void cache_event_keep(struct cache *c, struct cache_event *ev, int format, struct blob *frame)
+{
+	struct event *e = event_of(ev);
+
+	/* One that is forgotten by its resource lives for its watcher only. */
+	if (ev->frames[format] || e->refs < 2)
+		return;
+	ev->frames[format] = blob_ref(frame);
+	c->frame_bytes += frame->len;
+	list_del(&e->framed);
+	list_add_tail(&c->framed, &e->framed);
+	while (c->frame_bytes > CACHE_FRAMES_BYTES && c->framed.next != &e->framed)
+		drop_frames(c, list_entry(c->framed.next, struct event, framed));
+}
+
+/* ---- keeping and forgetting ---- */
+
+/* Bytes of the object that lives on in e only. */
+static size_t past_bytes(const struct event *e)
+{
+	return e->pub.old ? e->pub.old->json->len : e->pub.type == CACHE_DELETED ? e->pub.obj->json->len : 0;
 }
 
 static void drop_first(struct resource *r)
@@ -35,8 +70,26 @@ static void drop_first(struct resource *r)
 	struct event *e = r->v[r->first++ & (r->cap - 1)];
 
 	r->floor_rev = e->pub.rev;
+	r->past_bytes -= past_bytes(e);
 	r->cache->event_count--;
+	drop_frames(r->cache, e);
 	event_unref(e);
+}
+
+static bool too_much(const struct resource *r, int64_t now_ms)
+{
+	size_t old = r->live_bytes / 8 > CACHE_OLD_BYTES ? r->live_bytes / 8 : CACHE_OLD_BYTES;
+	int64_t age = now_ms - r->v[r->first & (r->cap - 1)]->at_ms;
+
+	return r->next - r->first > CACHE_EVENTS_MAX || age > CACHE_EVENTS_KEEP_MS ||
+		r->past_bytes > (age > CACHE_EVENTS_YOUNG_MS ? old : CACHE_YOUNG_BYTES);
+}
+
+/* The newest event stays: somebody is being told of it. */
+static void forget(struct resource *r, int64_t now_ms)
+{
+	while (r->first + 1 < r->next && too_much(r, now_ms))
+		drop_first(r);
 }
 
 static bool grow(struct resource *r)
@@ -80,8 +133,6 @@ void events_apply(struct cache *c, struct resource *r, int64_t rev, enum cache_e
 {
 	struct event *e = calloc(1, sizeof(*e));
 
-	if (r->next - r->first >= CACHE_EVENTS_MAX)
-		drop_first(r);
 	if (!e || (r->next - r->first == r->cap && !grow(r))) {
 		log_error("out of memory while following the store");
 		abort();   /* going on would hide an event from watchers */
@@ -89,10 +140,13 @@ void events_apply(struct cache *c, struct resource *r, int64_t rev, enum cache_e
 	*e = (struct event){
 		.pub = { .rev = rev, .type = type, .obj = cache_obj_ref(&o->pub),
 			.old = old ? cache_obj_ref(&old->pub) : NULL },
-		.refs = 2, .at_ms = env_now_ms(),
+		.refs = 2, .at_ms = loop_now_ms(c->loop),
 	};
+	list_init(&e->framed);
 	r->v[r->next++ & (r->cap - 1)] = e;
+	r->past_bytes += past_bytes(e);
 	c->event_count++;
+	forget(r, e->at_ms);
 	if (!loop_timer_is_set(&c->forget))
 		loop_timer_set(&c->forget, FORGET_MS);
 	c->telling = true;
@@ -107,14 +161,15 @@ void events_apply(struct cache *c, struct resource *r, int64_t rev, enum cache_e
 void events_forget(void *cache)
 {
 	struct cache *c = cache;
-	int64_t before = env_now_ms() - CACHE_EVENTS_KEEP_MS;
+	int64_t now = loop_now_ms(c->loop);
 	size_t it = 0;
 	void *p;
 
 	while (map_next(&c->resources, &it, NULL, &p)) {
 		struct resource *r = p;
 
-		while (r->first < r->next && r->v[r->first & (r->cap - 1)]->at_ms < before)
+		forget(r, now);
+		if (r->first + 1 == r->next && r->v[r->first & (r->cap - 1)]->at_ms + CACHE_EVENTS_KEEP_MS < now)
 			drop_first(r);
 		if (r->first == r->next) {
 			free(r->v);

@@ -15,7 +15,7 @@
 #define LOG_MODULE "cache"
 #include "base/log.h"
 
-enum { TREES_MAX = 2048, TREE_BYTES_MAX = 8 << 20 };   /* of JSON; a tree takes four times that */
+enum { TREES_MAX = 512, TREE_BYTES_MAX = 256 << 10 };   /* of JSON; a tree takes four times that */
 
 struct name {
 	struct list node;
@@ -72,6 +72,12 @@ static void trim(void *arg)
 	struct shared *s = arg;
 
 	while (s->tree_count > TREES_MAX || s->tree_bytes > TREE_BYTES_MAX)
+		tree_drop(list_entry(s->trees.next, struct obj, tree_node));
+}
+
+void shared_rest(struct shared *s)
+{
+	while (s->tree_count)
 		tree_drop(list_entry(s->trees.next, struct obj, tree_node));
 }
 

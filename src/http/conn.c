@@ -21,8 +21,8 @@
 #include "base/log.h"
 #include "http/http_priv.h"
 
-#define READ_BUDGET   (256u << 10)   /* per turn, then others have theirs */
-#define WRITE_BUDGET  (1u << 20)
+#define READ_BUDGET   (64u << 10)    /* per turn, then others have theirs */
+#define WRITE_BUDGET  (256u << 10)
 #define LINGER_BYTES  (4u << 20)
 #define SETTLE_ROUNDS 64
 #define OUT_KEEP      4096u
@@ -118,9 +118,14 @@ static int64_t deadline(struct http_conn *c)
 
 static void arm(struct http_conn *c)
 {
-	int64_t at = deadline(c);
+	int64_t at;
 
-	/* A timer that fires too early asks again; it is moved only to the front. */
+	/* A timer that fires too early asks again; it is moved only to the front, and what
+	 * was going on when it was set has been asked for its time. */
+	if (loop_timer_is_set(&c->timer) && !c->fresh && c->timer.at_ms <= now_ms(c) + HTTP_STALL_MS)
+		return;
+	c->fresh = false;
+	at = deadline(c);
 	if (at && (!loop_timer_is_set(&c->timer) || c->timer.at_ms > at))
 		loop_timer_set(&c->timer, at - now_ms(c));
 }
@@ -128,6 +133,8 @@ static void arm(struct http_conn *c)
 static void timer_fired(void *arg)
 {
 	struct http_conn *c = arg;
+
+	c->fresh = true;
 	int64_t at = deadline(c);
 
 	if (at && at <= now_ms(c)) {
@@ -328,7 +335,7 @@ static void finish_now(struct http_conn *c)
 	if (c->proto)
 		c->proto->close(c);
 	c->proto = &linger_proto;
-	c->lingering = true;
+	c->lingering = c->fresh = true;
 	c->closing = false;
 	c->sent_ms = now_ms(c);
 	if (c->eof)
@@ -443,7 +450,7 @@ void http_conn_finish(struct http_conn *c)
 {
 	if (c->closing || c->lingering)
 		return;
-	c->closing = true;
+	c->closing = c->fresh = true;
 	c->sent_ms = now_ms(c);
 	http_conn_schedule(c);
 }

@@ -80,6 +80,8 @@ static int on_url(http_parser *p, const char *at, size_t n)
 {
 	struct h1 *h = p->data;
 
+	if (h->url.len + n > HTTP_URL_MAX)
+		return stop(h, 414);
 	if (!head_grows(h, n))
 		return stop(h, 431);
 	buf_add(&h->url, at, n);
@@ -467,6 +469,18 @@ static void abort_req(struct http_req *r) { http_conn_kill(r->c); }
 
 /* ---- time and the end ---- */
 
+/* When a reader of nothing is cut off; 0: nothing waits for it. */
+static int64_t stalled_at(const struct http_conn *c)
+{
+	const struct http_req *r = ((const struct h1 *)c->state)->r;
+
+	if (!c->write_blocked)
+		return 0;
+	return (c->sent_ms > r->moved_ms ? c->sent_ms : r->moved_ms) + HTTP_STALL_MS;
+}
+
+static int64_t min_ms(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static int64_t deadline(struct http_conn *c)
 {
 	const struct h1 *h = c->state;
@@ -475,10 +489,12 @@ static int64_t deadline(struct http_conn *c)
 		return c->last_ms + HTTP_IDLE_MS;
 	if (h->r && !h->r->handed)
 		return h->began_ms + HTTP_IDLE_MS;
+	if (h->r && !h->r->received && !want_more_body(h))
+		return stalled_at(c);
 	if (h->r && !h->r->received)
-		return want_more_body(h) ? c->last_ms + HTTP_IDLE_MS : 0;
+		return min_ms(c->last_ms + HTTP_IDLE_MS, h->r->began_ms + HTTP_BODY_MS);
 	if (h->r)
-		return 0;
+		return stalled_at(c);
 	return c->last_ms + (c->requests ? HTTP_KEEPALIVE_MS : HTTP_IDLE_MS);
 }
 
@@ -490,6 +506,8 @@ static void timeout(struct http_conn *c)
 		http_req_end(h->r);
 		h->r = NULL;
 		refuse(h, 408);
+	} else if (h && h->r && !h->r->received && http_req_body_late(h->r)) {
+		h->close_after = true;
 	} else if (h && h->r) {
 		http_conn_kill(c);
 	} else {

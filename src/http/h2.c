@@ -33,6 +33,7 @@ struct h2 {
 	uint8_t *into_end;
 	unsigned faults;
 	bool took;                   /* some request's q shrank */
+	bool watched;                /* some request may become too slow */
 	bool goodbye;                /* GOAWAY sent: no new requests */
 };
 
@@ -57,6 +58,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	r->stream_id = frame->hd.stream_id;
 	r->method = r->method_text;
+	state(c)->watched = true;
 	nghttp2_session_set_stream_user_data(session, r->stream_id, r);
 	return 0;
 }
@@ -73,8 +75,11 @@ static bool take_header(struct http_req *r, const char *name, size_t name_n, con
 		r->method_text[n] = 0;
 		return true;
 	}
-	if (name_n == 5 && memcmp(name, ":path", 5) == 0)
-		return http_req_set_target(r, value, n);
+	if (name_n == 5 && memcmp(name, ":path", 5) == 0) {
+		if (n > HTTP_URL_MAX)
+			r->refused = 414;
+		return r->refused || http_req_set_target(r, value, n);
+	}
 	if (name_n == 10 && memcmp(name, ":authority", 10) == 0)
 		return http_hdrs_add(&r->in, "host", 4, value, n);
 	return true;
@@ -85,10 +90,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
 	struct http_req *r = req_of(session, frame->hd.stream_id);
 
-	if (!r || r->handed || r->too_large)   /* handed: a trailer */
+	if (!r || r->handed || r->refused)   /* handed: a trailer */
 		return 0;
 	if (!take_header(r, (const char *)name, name_n, (const char *)value, value_n))
-		r->too_large = true;
+		r->refused = 431;
 	return 0;
 }
 
@@ -98,9 +103,10 @@ static void headers_done(struct http_req *r)
 
 	if (length)   /* digits: nghttp2 has looked */
 		r->content_length = strtoll(length, NULL, 10);
-	if (r->too_large) {
+	if (r->refused) {
 		r->handed = true;
-		http_req_refuse(r, 431, "431 Request Header Fields Too Large\n");
+		http_req_refuse(r, r->refused, r->refused == 414 ? "414 URI Too Long\n" :
+			"431 Request Header Fields Too Large\n");
 	} else if (!r->in.text.p || r->query == 0 || !*r->method) {   /* CONNECT has no path */
 		r->handed = true;
 		http_req_refuse(r, 400, "400 Bad Request\n");
@@ -234,6 +240,7 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 	memcpy(h->into, head, 9);
 	http_q_take(&r->q, h->into + 9, n);
 	h->into += 9 + n;
+	r->moved_ms = loop_now_ms(r->c->s->loop);
 	r->took = h->took = true;
 	return 0;
 }
@@ -340,12 +347,14 @@ static void head(struct http_req *r)
 	if (!r->received)
 		r->discard = true;
 	give_window_back(r);
+	state(r->c)->watched = true;
 	if (nghttp2_submit_response(session, r->stream_id, nv, n, body ? &data : NULL) != 0)
 		http_conn_kill(r->c);
 }
 
 static void more(struct http_req *r)
 {
+	state(r->c)->watched = true;
 	if (!r->deferred || r->no_body)
 		return;
 	r->deferred = false;
@@ -366,6 +375,21 @@ static void abort_req(struct http_req *r)
 
 /* ---- time and the end ---- */
 
+/* When r is too slow, as a sender or as a reader. */
+static int64_t due_ms(const struct http_req *r)
+{
+	int64_t idle = r->last_ms + HTTP_IDLE_MS, whole = r->began_ms + HTTP_BODY_MS;
+
+	if (r->late && !r->received)   /* its answer had time to go out */
+		return r->last_ms + HTTP_LINGER_MS;
+	if (r->q.bytes && !r->aborted)
+		return r->moved_ms + HTTP_STALL_MS;
+	/* Who may not send, for want of window, is not slow. */
+	if (r->received || r->unconsumed >= STREAM_WINDOW / 2)
+		return 0;
+	return r->handed && whole < idle ? whole : idle;
+}
+
 static int64_t deadline(struct http_conn *c)
 {
 	int64_t at = 0;
@@ -373,15 +397,15 @@ static int64_t deadline(struct http_conn *c)
 	if (list_empty(&c->reqs))
 		return c->requests ? (c->last_ms > c->sent_ms ? c->last_ms : c->sent_ms) +
 			HTTP_KEEPALIVE_MS : c->last_ms + HTTP_IDLE_MS;
+	if (!state(c) || !state(c)->watched)
+		return c->state ? 0 : c->last_ms + HTTP_IDLE_MS;
 	list_each(&c->reqs, n) {
-		const struct http_req *r = list_entry(n, struct http_req, node);
+		int64_t due = due_ms(list_entry(n, struct http_req, node));
 
-		/* Who may not send, for want of window, is not slow. */
-		if (r->received || r->unconsumed >= STREAM_WINDOW / 2)
-			continue;
-		if (!at || r->last_ms + HTTP_IDLE_MS < at)
-			at = r->last_ms + HTTP_IDLE_MS;
+		if (due && (!at || due < at))
+			at = due;
 	}
+	state(c)->watched = at != 0;
 	return at;
 }
 
@@ -410,13 +434,17 @@ static void timeout(struct http_conn *c)
 	list_each(&c->reqs, n) {
 		struct http_req *r = list_entry(n, struct http_req, node);
 
-		if (r->received || r->unconsumed >= STREAM_WINDOW / 2 || r->last_ms + HTTP_IDLE_MS > now)
+		if (!due_ms(r) || due_ms(r) > now)
 			continue;
-		r->received = true;   /* once */
 		if (!r->handed) {     /* its headers never ended: nothing else can follow */
 			http_conn_kill(c);
 			return;
 		}
+		if (!r->received && http_req_body_late(r)) {
+			r->last_ms = now;
+			continue;
+		}
+		r->received = true;   /* once */
 		r->aborted = true;
 		nghttp2_submit_rst_stream(state(c)->session, NGHTTP2_FLAG_NONE, r->stream_id,
 			NGHTTP2_CANCEL);
@@ -471,8 +499,8 @@ static bool prepare(void)
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
-	/* Floods of resets, settings, pings and continuations are limited by nghttp2's
-	 * defaults; the windows are ours. */
+	/* Floods of resets (1,000, then 33 a second: CVE-2023-44487), settings and
+	 * continuations (8) are limited by nghttp2's defaults; the windows are ours. */
 	nghttp2_option_set_no_auto_window_update(options, 1);
 	nghttp2_option_set_no_closed_streams(options, 1);
 	nghttp2_option_set_max_outbound_ack(options, 1000);

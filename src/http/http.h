@@ -7,10 +7,13 @@
  * Knows:   bytes, headers.   Never: kinds, JSON.
  * Thread:  loop thread. Callbacks (body, drained, closed, those of http_raw) never run
  *          within an http_* call of the handler, but for http_server_close.
- * Limits:  HTTP_HEADERS_MAX bytes of headers (431), HTTP_STREAMS_MAX requests at once
- *          on a connection, slow senders are cut off after HTTP_IDLE_MS without a byte
- *          (headers, body), connections bounded by http_config.conns_max: above it
- *          they wait in the kernel's queue.
+ * Limits:  HTTP_HEADERS_MAX bytes of headers (431), HTTP_URL_MAX of them the URL (414),
+ *          HTTP_STREAMS_MAX requests at once on a connection. Slow senders: no byte for
+ *          HTTP_IDLE_MS, headers not complete then, a body not after HTTP_BODY_MS (408);
+ *          slow readers: none of what waits taken for HTTP_STALL_MS. All bodies being
+ *          read take HTTP_BODIES_MAX bytes, small ones apart (429). Connections are
+ *          bounded by http_config.conns_max: above it they wait in the kernel's queue.
+ *          Floods of h2 frames: h2.c.
  * Tests:   tests/unit/http/, tests/fuzz/fuzz_http1.c
  */
 #ifndef HTTP_HTTP_H
@@ -28,8 +31,13 @@ struct http_server;
 struct http_req;
 
 #define HTTP_HEADERS_MAX (64u << 10)
+#define HTTP_URL_MAX     (32u << 10)
 #define HTTP_STREAMS_MAX 250u
 #define HTTP_IDLE_MS     30000
+#define HTTP_BODY_MS     60000
+#define HTTP_STALL_MS    60000
+#define HTTP_BODIES_MAX  (256u << 20)
+#define HTTP_BODY_SMALL  (64u << 10)
 #define HTTP_STREAM_PENDING_MAX (4u << 20)  /* more unsent bytes on one stream: it is cut off */
 
 typedef void http_handler_fn(void *arg, struct http_req *r);
@@ -74,13 +82,16 @@ const char *http_peer_fingerprint(const struct http_req *r);
 bool http_peer_refused(const struct http_req *r);
 const char *http_peer_addr(const struct http_req *r);   /* the IP address alone */
 bool http_is_h2(const struct http_req *r);
+/* The same for all requests of one connection; to tell them apart, not to look into. */
+const void *http_connection(const struct http_req *r);
 /* The handler's own pointer, and what runs once when the request ends for any reason
  * (also after the reply was sent), from the loop; r is invalid after it. */
 void http_set_context(struct http_req *r, void *ctx, void (*closed)(void *ctx));
 void *http_context(const struct http_req *r);
 
 /* Read the body: done runs once with 0 and the bytes (valid until r ends), or
- * -ERR_SIZE (over max_bytes), -ERR_CANCELED. */
+ * -ERR_SIZE (over max_bytes), -ERR_DEADLINE (it came too slowly), -ERR_FULL (too much is
+ * being read at once), -ERR_CANCELED. */
 void http_read_body(struct http_req *r, size_t max_bytes,
 	void (*done)(void *arg, struct http_req *r, int rc, const char *p, size_t n), void *arg);
 
@@ -96,6 +107,7 @@ void http_reply_blob(struct http_req *r, int status, struct blob *b);
  * (64 KiB) is left. Over HTTP_STREAM_PENDING_MAX the next write cuts the stream off. */
 void http_stream_begin(struct http_req *r, int status);
 void http_stream_write(struct http_req *r, struct blob *b);
+void http_stream_write_from(struct http_req *r, struct blob *b, uint32_t off);   /* without its first off bytes */
 void http_stream_writec(struct http_req *r, const void *p, size_t n);   /* copies */
 size_t http_stream_pending(const struct http_req *r);
 void http_stream_on_drained(struct http_req *r, void (*fn)(void *ctx));  /* ctx: http_context */

@@ -36,13 +36,15 @@ struct http_conn;
 
 /* ---- bytes on their way out ---- */
 
-/* A queue of shared blobs: a ring of pointers; off bytes of the first are sent. */
+/* A queue of shared blobs, each from some byte on: a ring. */
+struct http_part { struct blob *b; uint32_t off; };
 struct http_q {
-	struct blob **v;
-	uint32_t head, len, cap, off;
+	struct http_part *v;
+	uint32_t head, len, cap;
 	size_t bytes;
 };
-bool http_q_push(struct http_q *q, struct blob *b);   /* takes a reference; false: no memory */
+/* Takes a reference; false: no memory. */
+bool http_q_push(struct http_q *q, struct blob *b, uint32_t off);
 size_t http_q_take(struct http_q *q, uint8_t *p, size_t n);   /* copies out at most n */
 void http_q_finish(struct http_q *q);
 
@@ -72,6 +74,8 @@ struct http_req {
 	void (*closed)(void *ctx);
 	void (*drained)(void *ctx);
 	int64_t last_ms;               /* when its newest byte came */
+	int64_t began_ms;              /* when its headers were complete */
+	int64_t moved_ms;              /* when bytes last left q, or came into an empty one */
 
 	/* the body */
 	struct buf body;
@@ -85,7 +89,8 @@ struct http_req {
 	bool handed;                   /* the handler has it */
 	bool received;                 /* the whole message */
 	bool discard;                  /* nobody wants more of the body */
-	bool too_large;                /* headers over the limit */
+	bool late;                     /* its body came too slowly, as it was told */
+	int refused;                   /* the status for headers over a limit, or 0 */
 
 	/* the answer */
 	struct http_q q;
@@ -101,12 +106,14 @@ struct http_req *http_req_open(struct http_conn *c);
 bool http_hdrs_add(struct http_hdrs *h, const char *name, size_t name_n, const char *value,
 	size_t value_n);
 const char *http_hdrs_get(const struct http_hdrs *h, const char *lower_name);
-/* target: origin-form or absolute-form. False: neither. */
+/* target: origin-form or absolute-form, of at most HTTP_URL_MAX bytes. False: neither. */
 bool http_req_set_target(struct http_req *r, const char *p, size_t n);
 /* The headers are complete: reads content-length, calls the handler. */
 void http_req_hand(struct http_req *r);
 void http_req_body(struct http_req *r, const void *p, size_t n);
 void http_req_body_end(struct http_req *r);
+/* The body came too slowly. False: nobody waits for it. */
+bool http_req_body_late(struct http_req *r);
 /* Runs body_done, closed; frees. Never from within a handler's call. */
 void http_req_end(struct http_req *r);
 void http_req_free_spares(struct http_server *s);
@@ -164,6 +171,7 @@ struct http_conn {
 	struct http_peer peer;
 	bool handshaking;
 	bool write_blocked;            /* until EPOLLOUT */
+	bool fresh;                    /* what may have an early deadline began */
 	bool read_needs_write;         /* TLS */
 	bool read_again;               /* bytes may wait where epoll cannot see them */
 	bool stalled;                  /* so do some, since the protocol paused */
@@ -206,6 +214,7 @@ struct http_server {
 	struct list conns;
 	int64_t warn_at_ms;
 	struct http_stats stats;
+	size_t body_bytes;             /* of requests being read */
 	uint8_t *in, *fill;            /* one of each serves all connections */
 	struct http_req *spares;
 	unsigned spare_count;

@@ -89,7 +89,7 @@ void http_raw_writev(struct http_raw *w, const struct http_raw_part *parts, size
 		n += parts[i].n;
 	}
 	b->p[n] = 0;
-	if (!http_q_push(&w->q, b))
+	if (!http_q_push(&w->q, b, 0))
 		http_conn_kill(w->c);
 	blob_unref(b);
 	http_conn_schedule(w->c);

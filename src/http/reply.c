@@ -61,9 +61,11 @@ static void begin(struct http_req *r, int status)
 	r->no_body = status < 200 || status == 204 || status == 304 || strcmp(r->method, "HEAD") == 0;
 }
 
-static void push(struct http_req *r, struct blob *b)
+static void push(struct http_req *r, struct blob *b, uint32_t off)
 {
-	if (!r->no_body && !http_q_push(&r->q, b)) {
+	if (!r->q.bytes)
+		r->moved_ms = loop_now_ms(r->c->s->loop);
+	if (!r->no_body && !http_q_push(&r->q, b, off)) {
 		log_error("no memory for an answer to %s", http_path(r));
 		http_abort(r);
 	}
@@ -80,7 +82,7 @@ static void reply(struct http_req *r, int status, struct blob *b)
 		snprintf(r->length_text, sizeof(r->length_text), "%zu", n);
 	}
 	if (b)
-		push(r, b);
+		push(r, b, 0);
 	r->ended = true;
 	r->c->proto->head(r);
 	http_conn_schedule(r->c);
@@ -128,14 +130,19 @@ void http_stream_begin(struct http_req *r, int status)
 
 void http_stream_write(struct http_req *r, struct blob *b)
 {
-	if (gone(r) || !r->streaming || r->ended || !b->len)
+	http_stream_write_from(r, b, 0);
+}
+
+void http_stream_write_from(struct http_req *r, struct blob *b, uint32_t off)
+{
+	if (gone(r) || !r->streaming || r->ended || b->len <= off)
 		return;
 	if (r->q.bytes > HTTP_STREAM_PENDING_MAX) {
 		log_warn("%s reads %s too slowly, cut off", r->c->peer.addr, http_path(r));
 		http_abort(r);
 		return;
 	}
-	push(r, b);
+	push(r, b, off);
 	if (gone(r))
 		return;
 	r->c->proto->more(r);

@@ -24,13 +24,13 @@
 
 /* ---- bytes on their way out ---- */
 
-bool http_q_push(struct http_q *q, struct blob *b)
+bool http_q_push(struct http_q *q, struct blob *b, uint32_t off)
 {
-	if (!b->len)
+	if (b->len <= off)
 		return true;
 	if (q->len == q->cap) {
 		uint32_t cap = q->cap ? q->cap * 2 : 4;
-		struct blob **v = malloc(cap * sizeof(struct blob *));
+		struct http_part *v = malloc(cap * sizeof(*v));
 
 		if (!v)
 			return false;
@@ -41,17 +41,16 @@ bool http_q_push(struct http_q *q, struct blob *b)
 		q->cap = cap;
 		q->head = 0;
 	}
-	q->v[(q->head + q->len++) & (q->cap - 1)] = blob_ref(b);
-	q->bytes += b->len;
+	q->v[(q->head + q->len++) & (q->cap - 1)] = (struct http_part){ blob_ref(b), off };
+	q->bytes += b->len - off;
 	return true;
 }
 
 static void drop_first(struct http_q *q)
 {
-	blob_unref(q->v[q->head]);
+	blob_unref(q->v[q->head].b);
 	q->head = (q->head + 1) & (q->cap - 1);
 	q->len--;
-	q->off = 0;
 	if (!q->len && q->cap > 16)
 		http_q_finish(q);
 }
@@ -61,16 +60,16 @@ size_t http_q_take(struct http_q *q, uint8_t *p, size_t n)
 	size_t got = 0;
 
 	while (got < n && q->len) {
-		struct blob *b = q->v[q->head];
-		size_t k = b->len - q->off;
+		struct http_part *part = &q->v[q->head];
+		size_t k = part->b->len - part->off;
 
 		if (k > n - got)
 			k = n - got;
-		memcpy(p + got, b->p + q->off, k);
+		memcpy(p + got, part->b->p + part->off, k);
 		got += k;
-		q->off += (uint32_t)k;
+		part->off += (uint32_t)k;
 		q->bytes -= k;
-		if (q->off == b->len)
+		if (part->off == part->b->len)
 			drop_first(q);
 	}
 	return got;
@@ -79,7 +78,7 @@ size_t http_q_take(struct http_q *q, uint8_t *p, size_t n)
 void http_q_finish(struct http_q *q)
 {
 	for (uint32_t i = 0; i < q->len; i++)
-		blob_unref(q->v[(q->head + i) & (q->cap - 1)]);
+		blob_unref(q->v[(q->head + i) & (q->cap - 1)].b);
 	free(q->v);
 	*q = (struct http_q){ 0 };
 }
@@ -144,6 +143,7 @@ struct http_req *http_req_open(struct http_conn *c)
 	r->c = c;
 	r->content_length = -1;
 	r->last_ms = loop_now_ms(c->s->loop);
+	c->fresh = true;
 	list_add_tail(&c->reqs, &r->node);
 	c->s->stats.streams++;
 	return r;
@@ -156,6 +156,12 @@ static void free_req(struct http_req *r)
 	free(r->in.v);
 	free(r->out.v);
 	free(r);
+}
+
+static void drop_body(struct http_req *r)
+{
+	r->c->s->body_bytes -= r->body.len;
+	buf_finish(&r->body);
 }
 
 void http_req_end(struct http_req *r)
@@ -175,7 +181,7 @@ void http_req_end(struct http_req *r)
 		r->closed(r->ctx);
 	list_del(&r->node);
 	s->stats.streams--;
-	buf_finish(&r->body);
+	drop_body(r);
 	http_q_finish(&r->q);
 	clear_hdrs(&r->in);
 	clear_hdrs(&r->out);
@@ -215,7 +221,7 @@ bool http_req_set_target(struct http_req *r, const char *p, size_t n)
 		n -= (size_t)(path - p);
 		p = path;
 	}
-	if (!n || n > HTTP_HEADERS_MAX - 2 || r->in.text.len > HTTP_HEADERS_MAX - 2 - n)
+	if (!n || n > HTTP_URL_MAX || r->in.text.len > HTTP_HEADERS_MAX - 2 - n)
 		return false;
 	q = memchr(p, '?', n);
 	r->path = (uint32_t)r->in.text.len;
@@ -233,6 +239,7 @@ void http_req_hand(struct http_req *r)
 	struct http_server *s = r->c->s;
 
 	r->handed = true;
+	r->began_ms = loop_now_ms(s->loop);
 	r->c->requests++;
 	s->stats.requests++;
 	s->handler(s->arg, r);
@@ -245,6 +252,7 @@ const char *http_path(const struct http_req *r) { return r->in.text.p ? r->in.te
 const char *http_query(const struct http_req *r) { return r->in.text.p + r->query; }
 const char *http_peer_addr(const struct http_req *r) { return r->c->peer.addr; }
 bool http_is_h2(const struct http_req *r) { return r->c->proto == &http_h2; }
+const void *http_connection(const struct http_req *r) { return r->c; }
 void *http_context(const struct http_req *r) { return r->ctx; }
 
 const char *http_header(const struct http_req *r, const char *lower_name)
@@ -299,7 +307,7 @@ static void give_body(struct http_req *r, int rc)
 	r->body_done = NULL;
 	if (rc < 0) {
 		r->discard = true;
-		buf_finish(&r->body);
+		drop_body(r);
 	}
 	done(r->body_arg, r, rc, rc < 0 ? NULL : r->body.p ? r->body.p : "", rc < 0 ? 0 : r->body.len);
 }
@@ -313,6 +321,8 @@ static int body_state(const struct http_req *r, bool *ret_over)
 	if (r->body.len > r->body_max ||
 	    (r->content_length >= 0 && (uint64_t)r->content_length > r->body_max))
 		return -ERR_SIZE;
+	if (r->c->s->body_bytes > HTTP_BODIES_MAX && r->body.len > HTTP_BODY_SMALL)
+		return -ERR_FULL;
 	*ret_over = r->received;
 	return 0;
 }
@@ -345,8 +355,19 @@ void http_req_body(struct http_req *r, const void *p, size_t n)
 	if (!r->body.p && r->content_length > 0 && r->body_done &&
 	    (uint64_t)r->content_length <= r->body_max)
 		buf_reserve(&r->body, (size_t)r->content_length);
+	r->c->s->body_bytes -= r->body.len;
 	buf_add(&r->body, p, n);
+	r->c->s->body_bytes += r->body.len;
 	look_at_body(r);
+}
+
+bool http_req_body_late(struct http_req *r)
+{
+	if (!r->body_done || r->late)
+		return false;
+	r->late = true;
+	give_body(r, -ERR_DEADLINE);
+	return true;
 }
 
 void http_req_body_end(struct http_req *r)

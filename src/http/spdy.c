@@ -640,7 +640,7 @@ void spdy_stream_write(struct spdy_stream *st, const void *p, size_t n)
 	if (st->dead || st->fin || st->fin_sent || st->s->failed || !n)
 		return;
 	b = st->q.bytes > HTTP_STREAM_PENDING_MAX ? NULL : blob_new(p, n);
-	if (!b || !http_q_push(&st->q, b)) {
+	if (!b || !http_q_push(&st->q, b, 0)) {
 		blob_unref(b);
 		spdy_stream_reset(st);
 		return;

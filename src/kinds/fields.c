@@ -66,9 +66,20 @@ static const struct row *find(const struct kinds_kind *k, const char *field)
 	return NULL;
 }
 
+bool kinds_field_any(const struct kinds_kind *k)
+{
+	for (size_t i = 0; !k->custom && i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!strcmp(rows[i].type, k->type->name))
+			return true;
+	return false;
+}
+
+/* Kinds with fields of their own name all that there are; the others take a namespace
+ * even where objects have none. */
 static bool is_common(const struct kinds_kind *k, const char *field)
 {
-	return !strcmp(field, "metadata.name") || (k->namespaced && !strcmp(field, "metadata.namespace"));
+	return !strcmp(field, "metadata.name") || ((k->namespaced || (!k->custom && !kinds_field_any(k))) &&
+		!strcmp(field, "metadata.namespace"));
 }
 
 /* The path of a custom kind's selectable field, without its dot; NULL: not selectable. */

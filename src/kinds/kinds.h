@@ -201,6 +201,7 @@ int kinds_cells(struct buf *out, const struct kinds_kind *k, yyjson_val *v, int6
  * kind does not know the label (400 `field label not supported: x`). */
 const char *kinds_field_value(const struct kinds_kind *k, yyjson_val *v, const char *field);
 bool kinds_field_known(const struct kinds_kind *k, const char *field);
+bool kinds_field_any(const struct kinds_kind *k);  /* others than name and namespace? */
 /* OpenAPI v3 of one group-version ("apis/apps/v1", "api/v1", "version" ...), or
  * -ERR_NOT_FOUND; the index's paths; v2 of everything. JSON. A stamp changes with what
  * the document is made of; it is that of the document until the program is another. */

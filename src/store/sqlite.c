@@ -36,7 +36,7 @@
 enum {
 	GROUP_MAX = 512, GROUP_BYTES_MAX = 8 << 20,
 	QUEUE_BYTES_MAX = 256 << 20,
-	COMPLETE_MAX = 256,            /* writes completed in one turn of the loop */
+	COMPLETE_MAX = 64,             /* writes completed in one turn of the loop */
 	RANGES_MAX = 256,
 	SWEEP_BUDGET_US = 4000,        /* its fsync comes on top */
 	SHRINK_PAGES = 64,
@@ -188,6 +188,8 @@ static bool upkeep(struct sqlite *s, int64_t compact_rev, bool idle)
 
 	if (s->wal_pages >= (idle ? WAL_IDLE_PAGES : WAL_MAX_PAGES)) {
 		checkpoint(s);
+		if (idle)              /* the burst is over; so is the use of its pages */
+			sqlite3_db_release_memory(s->writer.db);
 	} else if (s->forgotten_rev < compact_rev && compact_rev != s->failed_rev) {
 		r = sqlite_log_forget(&s->writer, compact_rev, &e);
 		if (r == 0)

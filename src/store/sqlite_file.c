@@ -165,7 +165,7 @@ int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_me
 	if ((r = run(db, path, "PRAGMA auto_vacuum=INCREMENTAL;", "open", reterr)) < 0 ||
 	    (r = run(db, path, "PRAGMA journal_mode=WAL;", "open", reterr)) < 0 ||
 	    (r = run(db, path, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-			"PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-16384;"
+			"PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-2048;"
 			"PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;", "open", reterr)) < 0)
 		goto fail;
 	if (!objects && (r = run(db, path, schema, "create", reterr)) < 0)
@@ -191,7 +191,7 @@ int sqlite_file_open_reader(sqlite3 **ret, const char *path, struct err *reterr)
 
 	if (r < 0)
 		return r;
-	r = run(*ret, path, "PRAGMA query_only=ON; PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=0;"
+	r = run(*ret, path, "PRAGMA query_only=ON; PRAGMA cache_size=-1024; PRAGMA wal_autocheckpoint=0;"
 		"PRAGMA trusted_schema=OFF;", "open", reterr);
 	if (r < 0)
 		sqlite3_close(*ret);

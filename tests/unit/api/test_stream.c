@@ -102,7 +102,11 @@ static void a_forgotten_revision_is_told(void **state)
 {
 	struct conn c;
 
+	/* What is to come is waited for; to be shown at least that is not possible. */
 	ask(&c, "GET", CM "?watch=1&resourceVersion=99999999", ROOT);
+	wait_for(&c, "HTTP/1.1 200");
+	hang_up(&c);
+	ask(&c, "GET", CM "?watch=1&resourceVersion=99999999&sendInitialEvents=true&resourceVersionMatch=NotOlderThan", ROOT);
 	wait_for(&c, "Too large resource version");
 	hang_up(&c);
 	ask(&c, "GET", CM "?watch=1&resourceVersion=5&resourceVersionMatch=Exact", ROOT);

@@ -250,7 +250,7 @@ static void test_trees_stay_within_a_turn_and_are_trimmed_after(void **state)
 		snprintf(name, sizeof(name), "%d", i);
 		parsed += cache_get(f->cache, "core/pods", "n", name)->tree != NULL;
 	}
-	assert_int_equal(parsed, 2048);
+	assert_int_equal(parsed, 512);
 }
 
 static void test_damaged_objects_are_left_out(void **state)

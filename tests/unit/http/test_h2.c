@@ -2,6 +2,8 @@
 /* test_h2 - HTTP/2 frames by hand: limits, floods, windows, breaches. */
 #include "server_fixture.h"
 
+#include <netinet/tcp.h>
+
 enum { DATA, HEADERS, RST = 3, SETTINGS, PING = 6, GOAWAY, WINDOW, CONTINUATION };
 enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4 };
 
@@ -46,8 +48,10 @@ static void add_request(struct buf *b, uint32_t id, const char *method, const ch
 static void open_peer(struct peer *p)
 {
 	BUF_AUTO struct buf b = { 0 };
+	int one = 1;
 
 	*p = (struct peer){ .fd = dial() };
+	setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	buf_adds(&b, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 	add_frame(&b, SETTINGS, 0, 0, NULL, 0);
 	add_frame(&b, SETTINGS, ACK, 0, NULL, 0);
@@ -309,15 +313,67 @@ static void a_slow_body_is_cut_off_alone(void **state)
 	assert_int_equal(frames(&p, RST, 3, &code), 0);
 	advance_ms(HTTP_IDLE_MS);
 	listen_some(&p, 3);
+	assert_int_equal(frames(&p, HEADERS, 3, NULL), 1);   /* it is told first */
+	assert_int_equal(fix.body_rc, -ERR_DEADLINE);
+	advance_ms(5000);
+	listen_some(&p, 3);
 	assert_int_equal(frames(&p, RST, 3, &code), 1);
 	assert_int_equal(code, 8);   /* CANCEL */
-	assert_int_equal(fix.body_rc, -ERR_CANCELED);
 	advance_ms(3600000);         /* a watch without events is no reason to close */
 	listen_some(&p, 3);
 	assert_false(p.gone);
 	assert_non_null(fix.held);
 	close_peer(&p);
 	assert_int_equal(fix.closed, 2);
+}
+
+static void a_body_has_its_time(void **state)
+{
+	BUF_AUTO struct buf b = { 0 };
+	struct peer p;
+
+	own_clock();
+	open_peer(&p);
+	add_request(&b, 1, "POST", "/echo", false);
+	for (int64_t t = 0; t < HTTP_BODY_MS; t += 10000) {
+		add_frame(&b, DATA, 0, 1, "a", 1);
+		send_buf(&p, &b);
+		listen_some(&p, 3);
+		assert_int_equal(fix.bodies, 0);
+		advance_ms(10000);
+	}
+	listen_some(&p, 5);
+	assert_int_equal(fix.body_rc, -ERR_DEADLINE);
+	close_peer(&p);
+}
+
+/* A window that stays shut holds an answer for a minute, not for ever. */
+static void who_takes_nothing_is_cut_off_alone(void **state)
+{
+	static const uint8_t no_window[6] = { 0, 4 };
+	BUF_AUTO struct buf b = { 0 };
+	struct peer p;
+	uint32_t code = 0;
+
+	own_clock();
+	open_peer(&p);
+	add_frame(&b, SETTINGS, 0, 0, no_window, sizeof(no_window));
+	add_request(&b, 1, "GET", "/hello", true);
+	add_request(&b, 3, "GET", "/hold", true);
+	send_buf(&p, &b);
+	listen_some(&p, 5);
+	assert_int_equal(frames(&p, HEADERS, 1, NULL), 1);
+	assert_int_equal(frames(&p, DATA, 1, NULL), 0);
+	advance_ms(HTTP_STALL_MS - 1000);
+	listen_some(&p, 3);
+	assert_int_equal(frames(&p, RST, 1, NULL), 0);
+	advance_ms(2000);
+	listen_some(&p, 3);
+	assert_int_equal(frames(&p, RST, 1, &code), 1);
+	assert_int_equal(code, 8);   /* CANCEL */
+	assert_non_null(fix.held);
+	assert_false(p.gone);
+	close_peer(&p);
 }
 
 static void an_idle_connection_gets_goaway(void **state)
@@ -353,6 +409,8 @@ int main(void)
 		CASE(breaches_are_answered),
 		CASE(endless_continuations_end_the_connection),
 		CASE(a_slow_body_is_cut_off_alone),
+		CASE(a_body_has_its_time),
+		CASE(who_takes_nothing_is_cut_off_alone),
 		CASE(an_idle_connection_gets_goaway),
 	};
 

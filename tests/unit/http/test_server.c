@@ -159,7 +159,7 @@ static void slow_senders_are_cut_off(void **state)
 	static const struct { const char *name, *bytes, *want; } cases[] = {
 		{ "nothing", "", "" },
 		{ "half a head", "GET /hello HTTP/1.1\r\nHo", "HTTP/1.1 408 " },
-		{ "half a body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", "" },
+		{ "half a body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", "HTTP/1.1 504 " },
 	};
 	int bodies = 0;
 
@@ -181,8 +181,25 @@ static void slow_senders_are_cut_off(void **state)
 		bodies += i == 2;
 		assert_int_equal(fix.bodies, bodies);
 	}
-	assert_int_equal(fix.body_rc, -ERR_CANCELED);
+	assert_int_equal(fix.body_rc, -ERR_DEADLINE);
 	assert_int_equal(fix.closed, 1);
+}
+
+static void a_reader_of_nothing_is_cut_off(void **state)
+{
+	BUF_AUTO struct buf out = { 0 };
+	int fd = dial();
+
+	own_clock();
+	says(fd, "GET /big?30000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+	turn(20);
+	advance_ms(HTTP_STALL_MS - 1000);
+	turn(3);
+	assert_int_equal(fix.closed, 0);
+	advance_ms(2000);
+	turn(3);
+	assert_int_equal(fix.closed, 1);
+	close(fd);
 }
 
 static void a_kept_connection_waits_longer_than_a_new_one(void **state)
@@ -724,6 +741,7 @@ int main(void)
 		PLAIN(headers_over_the_limit_get_431),
 		PLAIN(a_body_without_a_length_is_limited_too),
 		PLAIN(slow_senders_are_cut_off),
+		PLAIN(a_reader_of_nothing_is_cut_off),
 		PLAIN(a_kept_connection_waits_longer_than_a_new_one),
 		PLAIN(a_client_that_leaves_ends_its_request_once),
 		PLAIN(a_late_answer_and_an_abort),
