@@ -102,6 +102,8 @@ static double percentile(double part)
 
 	for (unsigned i = 0; i < 64 * 16; i++)
 		all += latency[i];
+	if (!all)
+		return 0;
 	for (; b < 64 * 16 - 1; b++)
 		if ((seen += latency[b]) >= (uint64_t)((double)all * part) && seen)
 			break;

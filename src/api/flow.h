@@ -26,8 +26,8 @@
 #define FLOW_QUANTUM_US   200
 #define FLOW_TURN_US      700      /* of one turn of the loop */
 #define FLOW_BYTES_US     400      /* bytes encrypted and sent in a microsecond */
-#define FLOW_USER_MAX     8192u
-#define FLOW_ALL_MAX      16384u
+#define FLOW_USER_MAX     12288u
+#define FLOW_ALL_MAX      24576u
 #define FLOW_SURE_MAX     64u
 #define FLOW_LIST_SEATS   32u
 #define FLOW_WATCHES_MAX  20000u

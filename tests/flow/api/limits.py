@@ -123,7 +123,7 @@ def watchers():
     load = Load("-c", "50", "--watch", "10000", "-t", "60", path=CM + "?watch=1&resourceVersion=" +
                 api.obj("GET", CM + "?limit=1")[1]["metadata"]["resourceVersion"])
     api.check("10,000 watchers", load.until("opened"))
-    api.obj("POST", CM, {"metadata": {"name": "news"}})
+    api.obj("POST", CM, {"metadata": {"generateName": "news-"}})
     api.check("and one event for all of them", load.until("delivered"))
     metrics = api.call("GET", "/metrics")[2].decode()
     memory = re.search(r"^process_resident_memory_bytes (\S+)", metrics, re.M)

@@ -9,8 +9,8 @@ static int64_t clock_us;
 static char order[4096];
 static unsigned ran;
 
-static int64_t clock_now(void) { return clock_us; }
-static void clock_random(void *p, size_t n) { memset(p, 7, n); }
+static int64_t clock_now(void *arg) { return clock_us; }
+static void clock_random(void *arg, void *p, size_t n) { memset(p, 7, n); }
 
 static int open_fixture(void **state)
 {
@@ -56,6 +56,23 @@ static void note(struct call *c)
 	call_drop(c);
 }
 
+/* As many calls as users has letters, all seated before the first stands in line. */
+static void line_up(const char *users, void (*fn)(struct call *c))
+{
+	static const char *const names[] = { "a", "b", "c" };
+	struct call *v[64];
+	size_t n = strlen(users);
+
+	for (size_t i = 0; i < n; i++) {
+		v[i] = seat(names[users[i] - 'a']);
+		assert_non_null(v[i]);
+	}
+	*order = 0;
+	ran = 0;
+	for (size_t i = 0; i < n; i++)
+		flow_later(v[i], fn);
+}
+
 static void run_all(unsigned n)
 {
 	for (int i = 0; i < 1000 && ran < n; i++)
@@ -65,33 +82,23 @@ static void run_all(unsigned n)
 
 static void users_take_turns(void **state)
 {
-	*order = 0;
-	ran = 0;
-	for (int i = 0; i < 20; i++)
-		flow_later(seat("a"), note);
-	for (int i = 0; i < 3; i++)
-		flow_later(seat("b"), note);
-	flow_later(seat("c"), note);
+	line_up("aaaaaaaaaaaaaaaaaaaabbbc", note);
 	run_all(24);
 	/* A unit costs more than a quantum: one each. */
 	assert_memory_equal(order, "abcabab", 7);
 	assert_string_equal(order + 7, "aaaaaaaaaaaaaaaaa");
 }
 
-static void bytes_cost_what_they_take_to_send(struct call *c)
+static void large_for_a(struct call *c)
 {
-	flow_charge(c, 4 * FLOW_QUANTUM_US * FLOW_BYTES_US);
+	if (*c->user.name == 'a')
+		flow_charge(c, 10 * FLOW_QUANTUM_US * FLOW_BYTES_US);
 	note(c);
 }
 
 static void large_pieces_are_paid_for(void **state)
 {
-	*order = 0;
-	ran = 0;
-	for (int i = 0; i < 3; i++)
-		flow_later(seat("a"), bytes_cost_what_they_take_to_send);
-	for (int i = 0; i < 12; i++)
-		flow_later(seat("b"), note);
+	line_up("aaabbbbbbbbbbbb", large_for_a);
 	run_all(15);
 	assert_int_equal(order[0], 'a');
 	/* b has several turns for one large piece of a's. */
@@ -102,10 +109,7 @@ static void a_turn_of_the_loop_ends(void **state)
 {
 	unsigned turns = 0;
 
-	*order = 0;
-	ran = 0;
-	for (int i = 0; i < 30; i++)
-		flow_later(seat("a"), note);
+	line_up("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", note);
 	for (; ran < 30; turns++) {
 		unsigned before = ran;
 
