@@ -36,7 +36,7 @@
 #define HISTORY_REVS 200000        /* but no more revisions than these; */
 #define CROWDED_MS 1000            /* looked at this often when there are more */
 #define BURST_EVENTS 2000          /* so many events leave free memory behind, */
-#define BURST_OVER_MS 3000         /* given back this much later */
+#define BURST_OVER_MS 3000         /* given back when nothing came for this long */
 
 struct server {
 	struct loop *loop;
@@ -142,6 +142,11 @@ static void burst_over(void *arg)
 {
 	struct server *s = arg;
 
+	if (s->burst_events > BURST_EVENTS) {      /* it goes on */
+		s->burst_events = BURST_EVENTS;
+		loop_timer_set(&s->burst_timer, BURST_OVER_MS);
+		return;
+	}
 	s->burst_events = 0;
 	cache_rest(s->cache);
 	malloc_trim(0);
@@ -151,9 +156,8 @@ static void on_event(void *arg, const struct cache_event *ev)
 {
 	struct server *s = arg;
 
-	if (++s->burst_events == BURST_EVENTS)
+	if (++s->burst_events >= BURST_EVENTS && !loop_timer_is_set(&s->burst_timer))
 		loop_timer_set(&s->burst_timer, BURST_OVER_MS);
-
 	if (!loop_timer_is_set(&s->history_timer))
 		loop_timer_set(&s->history_timer, HISTORY_MS);
 	if (!loop_timer_is_set(&s->crowded_timer) && ev->rev - HISTORY_REVS > store_compacted_rev(s->store))

@@ -151,6 +151,7 @@ def owners():
     api.run([("a replicaset", "POST", "/apis/apps/v1/namespaces/evict/replicasets", rs, {}, 201, None),
              ("half may be away", "POST", BUDGETS, budget("r", "r", maxUnavailable="50%"), {}, 201, None)])
     tells("r", expectedPods=4, desiredHealthy=2, currentHealthy=0, disruptionsAllowed=0)
+    api.eventually("four pods", lambda: len(api.obj("GET", PODS + "?labelSelector=app=r")[1]["items"]) == 4)
     names = [p["metadata"]["name"] for p in api.obj("GET", PODS + "?labelSelector=app=r")[1]["items"]]
     for name in names:
         api.obj("PATCH", f"{PODS}/{name}/status", status("Running", True), headers=MERGE_PATCH)
