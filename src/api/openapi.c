@@ -15,8 +15,8 @@
 #include "base/text.h"
 #include "http/http.h"
 
-#define V2_PROTO "v2 as protobuf"
-#define V2_PROTO_TYPE "application/com.github.proto-openapi.spec.v2"
+#define PROTO_TYPE "application/com.github.proto-openapi.spec."
+#define PATH_SIZE 320
 
 static void doc_free(struct openapi_doc *d)
 {
@@ -36,9 +36,10 @@ void openapi_forget(struct openapi *o)
 	o->docs = (struct map){ 0 };
 }
 
+/* Keys of the kept documents: "j apis/apps/v1", "p apis/apps/v1" as protobuf; "j v2". */
 static bool is_v2(const char *path)
 {
-	return !strcmp(path, "v2") || !strcmp(path, V2_PROTO);
+	return !strcmp(path, "v2");
 }
 
 /* Documents of versions that are no longer served are not kept. */
@@ -52,16 +53,24 @@ static void forget_gone(struct openapi *o)
 		return;
 	o->generation = kinds_generation();
 	for (size_t it = 0; map_next(&o->docs, &it, &key, &v);)
-		if (!is_v2(key) && kinds_openapi_v3_stamp(key, &stamp)) {
+		if (!is_v2(key + 2) && kinds_openapi_v3_stamp(key + 2, &stamp)) {
 			map_del(&o->docs, key);
 			doc_free(v);
 		}
 }
 
-static struct openapi_doc *load(struct call *c, const char *path)
+static int make(struct buf *out, const char *path, bool proto)
+{
+	if (is_v2(path))
+		return proto ? kinds_openapi_v2_proto(out) : kinds_openapi_v2(out);
+	return proto ? kinds_openapi_v3_proto(out, path) : kinds_openapi_v3(out, path);
+}
+
+static struct openapi_doc *load(struct call *c, const char *path, bool proto)
 {
 	struct openapi *o = &c->api->openapi;
 	struct openapi_doc *d;
+	char key[PATH_SIZE];
 	BUF_AUTO struct buf b = { 0 };
 	uint64_t stamp = kinds_generation();
 	uint8_t sum[32];
@@ -70,13 +79,15 @@ static struct openapi_doc *load(struct call *c, const char *path)
 	forget_gone(o);
 	if (!is_v2(path) && kinds_openapi_v3_stamp(path, &stamp))
 		return NULL;
-	d = map_get(&o->docs, path);
+	if ((size_t)snprintf(key, sizeof(key), "%c %s", proto ? 'p' : 'j', path) >= sizeof(key))
+		return NULL;
+	d = map_get(&o->docs, key);
 	if (d && d->stamp == stamp)
 		return d;
-	if (!strcmp(path, "v2") ? kinds_openapi_v2(&b) : is_v2(path) ? kinds_openapi_v2_proto(&b) : kinds_openapi_v3(&b, path))
+	if (make(&b, path, proto))
 		return NULL;
 	d = calloc(1, sizeof(*d));
-	if (!d || b.failed || !(d->body = blob_new(b.p, b.len)) || map_put(&o->docs, path, d, &old)) {
+	if (!d || b.failed || !(d->body = blob_new(b.p, b.len)) || map_put(&o->docs, key, d, &old)) {
 		doc_free(d);
 		return NULL;
 	}
@@ -91,7 +102,7 @@ static struct openapi_doc *load(struct call *c, const char *path)
  * documents: those would all have to be made to tell them. */
 static void index_hash(char out[33], const char *path, uint64_t stamp)
 {
-	char text[320];
+	char text[PATH_SIZE + 64];
 	uint8_t sum[32];
 
 	snprintf(text, sizeof(text), "%s %s %llx", path, kinds_openapi_seed, (unsigned long long)stamp);
@@ -154,7 +165,7 @@ static void expires(struct call *c)
 		http_set_header(c->http, "expires", text);
 }
 
-static enum step send_doc(struct call *c, const char *path)
+static enum step send_doc(struct call *c, const char *path, bool proto)
 {
 	const char *asked = param(c, "hash");
 	struct openapi_doc *d;
@@ -173,25 +184,25 @@ static enum step send_doc(struct call *c, const char *path)
 		c->cache_control = "public, immutable";
 		expires(c);
 	}
-	d = load(c, path);
+	d = load(c, path, proto);
 	if (!d)
 		return fail_text(c, 404, "404 page not found\n");
-	return send(c, blob_ref(d->body), d->hash, strcmp(path, V2_PROTO) ? "application/json" : V2_PROTO_TYPE ".v1.0+protobuf");
+	return send(c, blob_ref(d->body), d->hash, !proto ? "application/json" :
+		is_v2(path) ? PROTO_TYPE "v2.v1.0+protobuf" : PROTO_TYPE "v3.v1.0+protobuf");
 }
 
 enum step openapi_serve(struct call *c, const char *path)
 {
-	int form;
+	bool v2 = !strncmp(path, "/openapi/v2", 11);
+	/* kubectl before 1.28 asks for this form alone, by its older name with '@'. */
+	int proto = accept_json_or(c, v2 ? PROTO_TYPE "v2" : PROTO_TYPE "v3", "v1.0+protobuf");
 
-	if (!strncmp(path, "/openapi/v2", 11)) {
-		/* kubectl before 1.28 asks for this form alone, by its older name with '@'. */
-		form = accept_json_or(c, V2_PROTO_TYPE, "v1.0+protobuf");
-		return form < 0 ? fail_text(c, 406, "406 not acceptable\n") : send_doc(c, form ? V2_PROTO : "v2");
-	}
-	if (accept_json_or(c, NULL, NULL) < 0)
+	if (proto < 0)
 		return fail_text(c, 406, "406 not acceptable\n");
+	if (v2)
+		return send_doc(c, "v2", proto);
 	path += strlen("/openapi/v3");
 	while (*path == '/')
 		path++;
-	return *path ? send_doc(c, path) : serve_index(c);
+	return *path ? send_doc(c, path, proto) : serve_index(c);
 }

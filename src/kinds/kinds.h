@@ -210,7 +210,8 @@ int kinds_openapi_v3(struct buf *out, const char *path);
 bool kinds_openapi_v3_next(size_t *it, const char **ret_path, uint64_t *ret_stamp);
 int kinds_openapi_v3_stamp(const char *path, uint64_t *ret);
 int kinds_openapi_v2(struct buf *out);
-/* The same document as protobuf, gnostic's OpenAPIv2 message. */
+/* The same documents as protobuf, gnostic's messages. */
 int kinds_openapi_v2_proto(struct buf *out);
+int kinds_openapi_v3_proto(struct buf *out, const char *path);
 
 #endif

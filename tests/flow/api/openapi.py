@@ -137,8 +137,6 @@ def forms():
         api.check(f"JSON for {accept}", status == 200 and body == data, (status, h))
     status, _, body = api.call("GET", "/openapi/v2", headers={"Accept": "image/png"})
     api.check("nothing else", status == 406, (status, body[:200]))
-    status, _, body = api.call("GET", "/openapi/v3/apis/apps/v1", headers={"Accept": "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"})
-    api.check("the third version is JSON only", status == 406, (status, body[:200]))
 
 
 def third():
@@ -172,6 +170,92 @@ def third():
     api.check("reference with a description", "$ref" in sel or sel["allOf"][0]["$ref"].startswith("#/components/schemas/"), sel)
     api.check("int or string", doc["components"]["schemas"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]["oneOf"] ==
               [{"type": "integer"}, {"type": "string"}], doc["components"]["schemas"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"])
+
+
+def wire(data):
+    """A protobuf message: number -> values, as they lie there."""
+    def varint(i):
+        value = shift = 0
+        while True:
+            value |= (data[i] & 127) << shift
+            shift, i = shift + 7, i + 1
+            if data[i - 1] < 128:
+                return value, i
+    out, i = {}, 0
+    while i < len(data):
+        key, i = varint(i)
+        if key & 7 == 0:
+            value, i = varint(i)
+        elif key & 7 == 1:
+            value, i = data[i:i + 8], i + 8
+        else:
+            size, i = varint(i)
+            value, i = data[i:i + size], i + size
+        out.setdefault(key >> 3, []).append(value)
+    return out
+
+
+def message_schema(data):
+    """gnostic's SchemaOrReference as the JSON schema's shape."""
+    w = wire(data)
+    if 2 in w:
+        return {"$ref": wire(w[2][0])[1][0].decode()}
+    w = wire(w[1][0])
+    o = {name: w[n][0].decode() for n, name in ((25, "type"), (34, "description"), (35, "format"), (17, "pattern")) if n in w}
+    o.update({name: [message_schema(s) for s in w[n]] for n, name in ((26, "allOf"), (27, "oneOf"), (28, "anyOf")) if n in w})
+    if 23 in w:
+        o["required"] = [r.decode() for r in w[23]]
+    if 30 in w:
+        o["items"] = message_schema(wire(w[30][0])[1][0])
+    if 31 in w:
+        o["properties"] = message_named(w[31][0])
+    if 32 in w:
+        a = wire(w[32][0])
+        o["additionalProperties"] = message_schema(a[1][0]) if 1 in a else bool(a[2][0])
+    for x in w.get(36, []):
+        pair = wire(x)
+        o[pair[1][0].decode()] = json.loads(wire(pair[2][0])[2][0])
+    return o
+
+
+def message_named(data):
+    return {p[1][0].decode(): message_schema(p[2][0]) for p in map(wire, wire(data).get(1, []))}
+
+
+def shape(s):
+    if "$ref" in s:
+        return {"$ref": s["$ref"]}
+    o = {k: v for k, v in s.items() if k in ("type", "description", "format", "pattern", "required") or k.startswith("x-")}
+    o.update({k: [shape(x) for x in s[k]] for k in ("allOf", "oneOf", "anyOf") if k in s})
+    if "items" in s:
+        o["items"] = shape(s["items"])
+    if "properties" in s:
+        o["properties"] = {k: shape(v) for k, v in s["properties"].items()}
+    if "additionalProperties" in s:
+        a = s["additionalProperties"]
+        o["additionalProperties"] = shape(a) if isinstance(a, dict) else a
+    return o
+
+
+def third_as_protobuf():
+    made(crd("foo", "proto.publish.example.com", {"v1": FOO}))
+    for path in ("apis/apps/v1", "apis/proto.publish.example.com/v1"):
+        doc = api.obj("GET", f"/openapi/v3/{path}")[1]
+        for accept in (PROTO.replace(".v2@", ".v3@"), PROTO.replace(".v2@", ".v3.") + ",application/json"):
+            status, h, data = api.call("GET", f"/openapi/v3/{path}", headers={"Accept": accept})
+            api.check(f"{path} for {accept}", status == 200 and h["content-type"] == "application/com.github.proto-openapi.spec.v3.v1.0+protobuf", h)
+        m = wire(data)
+        api.check(f"{path}: header", m[1] == [doc["openapi"].encode()] and wire(m[2][0])[6] == [doc["info"]["version"].encode()], m[1])
+        schemas, want = message_named(wire(m[5][0])[1][0]), {k: shape(v) for k, v in doc["components"]["schemas"].items()}
+        api.check(f"{path}: schemas are those of JSON", schemas == want, [k for k in want if schemas.get(k) != want[k]])
+        paths = {p[1][0].decode(): wire(p[2][0]) for p in map(wire, wire(m[4][0])[1])}
+        api.check(f"{path}: paths are those of JSON", list(paths) == list(doc["paths"]), list(paths))
+        name = next(p for p in paths if "post" in doc["paths"][p])
+        post, op = wire(paths[name][6][0]), doc["paths"][name]["post"]
+        api.check(f"{path}: an operation", post[5][0].decode() == op["operationId"] and len(post[6]) == len(op["parameters"]) and 7 in post and
+                  {wire(x)[1][0].decode() for x in post[13]} == {k for k in op if k.startswith("x-")}, post.keys())
+    api.obj("DELETE", f"{CRDS}/foos.proto.publish.example.com")
+    api.eventually("it goes again", lambda: "apis/proto.publish.example.com/v1" not in api.obj("GET", "/openapi/v3")[1]["paths"])
 
 
 def publish():
@@ -282,4 +366,4 @@ def extensions():
     api.obj("DELETE", f"{CRDS}/exts.{group}")
 
 
-api.finish(builtin, forms, third, publish, several, versions, extensions)
+api.finish(builtin, forms, third, third_as_protobuf, publish, several, versions, extensions)

@@ -156,6 +156,24 @@ static unsigned next_field(const uint8_t **p, const uint8_t *end, const uint8_t 
 	return (unsigned)(tag >> 3);
 }
 
+static void protobuf_of_one_version(void **state)
+{
+	BUF_AUTO struct buf b = {0};
+	const uint8_t *p, *end, *at = NULL;
+	size_t len = 0;
+	unsigned number, seen = 0;
+
+	assert_int_equal(kinds_openapi_v3_proto(&b, "apis/none/v1"), -ERR_NOT_FOUND);
+	b.len = 0;
+	assert_int_equal(kinds_openapi_v3_proto(&b, "apis/apps/v1"), 0);
+	for (p = (const uint8_t *)b.p, end = p + b.len; p < end; seen |= 1u << number) {
+		number = next_field(&p, end, &at, &len);
+		if (number == 1)
+			assert_memory_equal(at, "3.0.0", len);
+	}
+	assert_int_equal(seen, 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5);
+}
+
 static void protobuf_has_every_path_and_definition(void **state)
 {
 	BUF_AUTO struct buf b = {0};
@@ -192,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(references_resolve),
+		cmocka_unit_test(protobuf_of_one_version),
 		cmocka_unit_test(protobuf_has_every_path_and_definition),
 		cmocka_unit_test(kubectl_finds_each_kind_and_its_parameters),
 		cmocka_unit_test(schemas_say_how_lists_merge),
