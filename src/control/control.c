@@ -25,6 +25,7 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_job, NULL },
 	{ &ctl_endpointslice, NULL },
 	{ &ctl_endpoints, NULL },
+	{ &ctl_endpoint_mirror, NULL },
 	{ &ctl_node_lifecycle, NULL },
 	{ &ctl_pod_gc, NULL },
 	{ &ctl_ttl, NULL },

@@ -212,6 +212,58 @@ static void foreground_waits_for_its_dependents(void **state)
 	world_close(&w);
 }
 
+/* The one slice of a Service; NULL: none or several. */
+static yyjson_val *only_slice(struct world *w, const char *service)
+{
+	struct found slices = all(w, "discovery.k8s.io/endpointslices");
+	struct cache_obj *mine = NULL;
+
+	for (size_t i = 0; i < slices.n; i++) {
+		if (strcmp(labels_get(&slices.v[i]->labels, "kubernetes.io/service-name"), service))
+			continue;
+		if (mine)
+			return NULL;
+		mine = slices.v[i];
+	}
+	return mine ? cache_tree(mine) : NULL;
+}
+
+static void endpoints_that_people_write_are_mirrored(void **state)
+{
+	struct world w;
+	char uid[40];
+
+	(void)state;
+	world_open(&w);
+	must(&w, "POST", CORE "services", "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"db\"},\"spec\":{\"ports\":[{\"port\":5432}]}}");
+	must(&w, "POST", CORE "endpoints", "{\"kind\":\"Endpoints\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"db\",\"labels\":{\"a\":\"b\"}},"
+		"\"subsets\":[{\"addresses\":[{\"ip\":\"10.9.9.1\"}],\"notReadyAddresses\":[{\"ip\":\"10.9.9.2\"}],\"ports\":[{\"port\":5432}]}]}");
+	settle(&w);
+	yyjson_val *s = only_slice(&w, "db");
+	assert_non_null(s);
+	assert_string_equal(doc_str(s, "metadata.labels.a"), "b");
+	assert_int_equal(doc_len(s, "endpoints"), 2);
+	assert_true(doc_bool(s, "endpoints.0.conditions.ready", false));
+	assert_false(doc_bool(s, "endpoints.1.conditions.ready", true));
+	assert_int_equal(doc_int(s, "ports.0.port", 0), 5432);
+	snprintf(uid, sizeof(uid), "%s", doc_str(s, "metadata.uid"));
+	must(&w, "PATCH", CORE "endpoints/db", "{\"subsets\":[{\"addresses\":[{\"ip\":\"10.9.9.3\"}],\"ports\":[{\"port\":5432}]}]}");
+	settle(&w);
+	s = only_slice(&w, "db");
+	assert_string_equal(doc_str(s, "endpoints.0.addresses.0"), "10.9.9.3");
+	assert_string_equal(doc_str(s, "metadata.uid"), uid);
+	must(&w, "PATCH", CORE "endpoints/db", "{\"metadata\":{\"labels\":{\"endpointslice.kubernetes.io/skip-mirror\":\"true\"}}}");
+	settle(&w);
+	assert_null(only_slice(&w, "db"));
+	must(&w, "PATCH", CORE "endpoints/db", "{\"metadata\":{\"labels\":null}}");
+	settle(&w);
+	assert_non_null(only_slice(&w, "db"));
+	must(&w, "DELETE", CORE "services/db", NULL);
+	settle(&w);
+	assert_null(only_slice(&w, "db"));
+	world_close(&w);
+}
+
 static void own(struct world *w, const char *what, const char *owner)
 {
 	char path[64], body[400], uid[40];
@@ -429,14 +481,10 @@ static void services_know_their_pods(void **state)
 		"\"ports\":[{\"name\":\"http\",\"port\":80,\"targetPort\":8080}]}}");
 	must(&w, "POST", APPS "replicasets", WORKLOAD("ReplicaSet", "\"replicas\":3,"));
 	settle(&w);
-	struct found slices = all(&w, "discovery.k8s.io/endpointslices");
-	struct cache_obj *mine = NULL;
-	for (size_t i = 0; i < slices.n; i++)
-		if (!strcmp(labels_get(&slices.v[i]->labels, "kubernetes.io/service-name"), "s"))
-			mine = slices.v[i];
+	yyjson_val *mine = only_slice(&w, "s");
 	assert_non_null(mine);
-	assert_int_equal(doc_len(cache_tree(mine), "endpoints"), 3);
-	assert_int_equal(doc_int(cache_tree(mine), "ports.0.port", 0), 8080);
+	assert_int_equal(doc_len(mine, "endpoints"), 3);
+	assert_int_equal(doc_int(mine, "ports.0.port", 0), 8080);
 	yyjson_val *e = get(&w, "core/endpoints", "s");
 	assert_int_equal(doc_len(e, "subsets.0.addresses"), 3);
 	must(&w, "PATCH", APPS "replicasets/x", "{\"spec\":{\"replicas\":1}}");
@@ -513,6 +561,7 @@ int main(void)
 		cmocka_unit_test(a_replicaset_adopts_and_releases),
 		cmocka_unit_test(deletion_cascades_as_asked),
 		cmocka_unit_test(foreground_waits_for_its_dependents),
+		cmocka_unit_test(endpoints_that_people_write_are_mirrored),
 		cmocka_unit_test(a_circle_of_owners_does_not_wait_for_itself),
 		cmocka_unit_test(who_lets_go_of_its_owner_is_waited_for_no_more),
 		cmocka_unit_test(what_names_a_missing_owner_goes),
