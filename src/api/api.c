@@ -128,6 +128,8 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	if (!rc)
 		rc = crds_open(&a->crds, a);
 	if (!rc)
+		rc = flow_classes_open(&a->flow_classes, a);
+	if (!rc)
 		rc = usage_open(&a->usage, a->cache);
 	if (rc) {
 		err_set(reterr, -rc, "opening the API: %s", err_text(rc));
@@ -162,6 +164,7 @@ void api_close(struct api *a)
 	tokens_close(a->tokens);
 	alloc_close(a->alloc);
 	usage_close(a->usage);
+	flow_classes_close(a->flow_classes);
 	crds_close(a->crds);
 	expire_close(a->expirer);
 	discovery_close(a->discovery);

@@ -35,6 +35,7 @@ struct metrics;
 struct flow;
 struct discovery;
 struct tunnel_tls;
+struct flow_classes;
 struct expirer;
 struct crds;
 
@@ -70,6 +71,7 @@ struct api {
 	struct tunnel_tls *tunnel;
 	struct expirer *expirer;
 	struct crds *crds;
+	struct flow_classes *flow_classes;    /* by which requests are classed */
 	struct list calls;                    /* all live calls */
 	struct arena *idle[API_IDLE_ARENAS];  /* of finished calls, for reuse */
 	unsigned idle_count;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bootstrap - what every cloud starts with, written when it is missing: first the
- * namespaces, classes, roles and bindings, all in one group; then what lives in those
- * namespaces. What exists is not changed, but for the roles and bindings, which get what
- * they lack (bootstrap_rbac.c), and the endpoints of the API itself, which follow its
- * address.
+ * namespaces, classes, roles, bindings and what describes the API, all in one group; then
+ * what lives in those namespaces. What exists is not changed, but for the roles and
+ * bindings, which get what they lack (bootstrap_rbac.c), and the endpoints of the API
+ * itself, which follow its address.
  */
 #define LOG_MODULE "api"
 #include <stdlib.h>
@@ -48,7 +48,7 @@ int bootstrap_call(struct bootstrap *b, const char *method, const char *path, co
 	return rc;
 }
 
-static int create_missing(struct bootstrap *b, const struct kinds_kind *k, const char *ns, const char *name,
+int bootstrap_create(struct bootstrap *b, const struct kinds_kind *k, const char *ns, const char *name,
 	const char *json)
 {
 	BUF_AUTO struct buf path = { 0 };
@@ -71,18 +71,18 @@ static int write_namespaces(struct bootstrap *b)
 		BUF_AUTO struct buf json = { 0 };
 
 		buf_printf(&json, "{\"metadata\":{\"name\":\"%s\"}}", names[i]);
-		rc = json.failed ? -ERR_NOMEM : create_missing(b, b->api->k.ns, "", names[i], json.p);
+		rc = json.failed ? -ERR_NOMEM : bootstrap_create(b, b->api->k.ns, "", names[i], json.p);
 	}
 	return rc;
 }
 
 static int write_classes(struct bootstrap *b)
 {
-	int rc = create_missing(b, b->api->k.priority_class, "", "system-cluster-critical",
+	int rc = bootstrap_create(b, b->api->k.priority_class, "", "system-cluster-critical",
 		"{\"metadata\":{\"name\":\"system-cluster-critical\"},\"value\":2000000000,\"description\":"
 		"\"Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.\"}");
 
-	return rc ? rc : create_missing(b, b->api->k.priority_class, "", "system-node-critical",
+	return rc ? rc : bootstrap_create(b, b->api->k.priority_class, "", "system-node-critical",
 		"{\"metadata\":{\"name\":\"system-node-critical\"},\"value\":2000001000,\"description\":"
 		"\"Used for system critical pods that must not be moved from their current node.\"}");
 }
@@ -135,7 +135,7 @@ static int write_api_service(struct bootstrap *b)
 		"\"port\":%u,\"protocol\":\"TCP\"}]}", strchr(host, ':') ? "IPv6" : "IPv4", host, port);
 	if (service.failed || endpoints.failed || slice.failed)
 		return -ERR_NOMEM;
-	rc = create_missing(b, b->api->k.service, "default", "kubernetes", service.p);
+	rc = bootstrap_create(b, b->api->k.service, "default", "kubernetes", service.p);
 	if (!strncmp(host, "127.", 4) || !strcmp(host, "::1")) {
 		log_warn("bootstrap: pods cannot reach the API at %s: the kubernetes Service has no endpoints", host);
 		return rc;
@@ -159,7 +159,7 @@ static int write_dns_service(struct bootstrap *b)
 		"\"kubernetes.io/cluster-service\":\"true\",\"kubernetes.io/name\":\"CoreDNS\"}},\"spec\":{\"clusterIP\":\"%s\","
 		"\"ports\":[{\"name\":\"dns\",\"protocol\":\"UDP\",\"port\":53,\"targetPort\":53},{\"name\":\"dns-tcp\","
 		"\"protocol\":\"TCP\",\"port\":53,\"targetPort\":53}]}}", ip);
-	return json.failed ? -ERR_NOMEM : create_missing(b, b->api->k.service, "kube-system", "kube-dns", json.p);
+	return json.failed ? -ERR_NOMEM : bootstrap_create(b, b->api->k.service, "kube-system", "kube-dns", json.p);
 }
 
 static int write_range(struct bootstrap *b)
@@ -167,7 +167,7 @@ static int write_range(struct bootstrap *b)
 	BUF_AUTO struct buf json = { 0 };
 
 	buf_printf(&json, "{\"metadata\":{\"name\":\"kubernetes\"},\"spec\":{\"cidrs\":[\"%s\"]}}", b->api->service_cidr);
-	return json.failed ? -ERR_NOMEM : create_missing(b, b->api->k.service_cidr, "", "kubernetes", json.p);
+	return json.failed ? -ERR_NOMEM : bootstrap_create(b, b->api->k.service_cidr, "", "kubernetes", json.p);
 }
 
 /* ---- the waves ---- */
@@ -198,6 +198,8 @@ static void next_wave(void *arg)
 			rc = write_classes(b);
 		if (!rc)
 			rc = write_range(b);
+		if (!rc)
+			rc = bootstrap_objects(b);
 	} else if (!rc && b->wave == 1) {
 		rc = bootstrap_rbac(b);
 		if (!rc)

@@ -91,6 +91,7 @@ struct call {
 	/* authn */
 	struct user user;
 	const char *audit_id;
+	const char *flow_schema, *flow_level;  /* their uids; NULL: none matches */
 	bool trusted;                  /* the server's own bookkeeping: authz and RBAC rules not asked */
 
 	/* what the answer may look like */
@@ -271,11 +272,20 @@ const char *shape_skip_type(const char *json, size_t n);
 /* A member value copied out of an immutable tree, or NULL. */
 yyjson_mut_val *shape_copy(struct call *c, yyjson_val *v);
 
+/* ---- flow_class.c ---- */
+struct flow_classes;
+int flow_classes_open(struct flow_classes **ret, struct api *a);
+void flow_classes_close(struct flow_classes *f);
+void flow_classify(struct call *c);
+
 /* ---- convert.c: two versions of one stored object ---- */
 bool convert_needed(const struct call *c);
 /* obj from the version of `from` to that of `to`; in place, *obj may be replaced. */
 int convert(struct call *c, const struct kinds_kind *from, const struct kinds_kind *to,
 	yyjson_mut_val **obj);
+/* convert_hpa.c; false: no memory */
+bool convert_hpa_to_v1(struct call *c, yyjson_mut_val *v);
+bool convert_hpa_to_v2(struct call *c, yyjson_mut_val *v);
 
 /* A copy of a stored object in the version of the request. NULL over the cap. */
 yyjson_mut_val *convert_stored(struct call *c, struct cache_obj *o);
@@ -336,6 +346,7 @@ enum step reply_buf(struct call *c, int status, struct buf *b, const char *type)
 /* pretty.c: b, or a copy laid out for people; referenced. */
 struct blob *pretty(struct call *c, const char *type, struct blob *b);
 /* Headers that every answer has; before http_stream_begin too. */
+void flow_headers(struct call *c);
 void reply_headers(struct call *c, const char *content_type);
 enum step reply_deleted(struct call *c, const char *name, const char *uid);
 

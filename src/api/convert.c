@@ -2,11 +2,11 @@
 /*
  * convert - objects that two versions share: stored once, in the version that
  * kinds_by_store() names, shown in either. These are Events (core and events.k8s.io),
- * HorizontalPodAutoscalers (v1 and v2) and custom objects.
+ * HorizontalPodAutoscalers (v1 and v2, convert_hpa.c) and custom objects.
  *
  * Versions of a custom kind differ in their name only, but an object that is older than
  * the schema it was stored by is pruned and has its defaults when it is read.
- * Source: kubernetes pkg/apis/events/v1/conversion.go, pkg/apis/autoscaling/v1/conversion.go,
+ * Source: kubernetes pkg/apis/events/v1/conversion.go,
  * apiextensions pkg/apiserver/customresource_handler.go (schemaCoercingDecoder).
  */
 #include <string.h>
@@ -58,126 +58,6 @@ static bool events(struct call *c, yyjson_mut_val *v, bool to_core)
 	return true;
 }
 
-#define METRICS_NOTE "autoscaling.alpha.kubernetes.io/metrics"
-#define BEHAVIOR_NOTE "autoscaling.alpha.kubernetes.io/behavior"
-
-/* v1 has one number; whatever else v2 can say travels in annotations. */
-static bool hpa_to_v2(struct call *c, yyjson_mut_val *v)
-{
-	yyjson_mut_val *spec = yyjson_mut_obj_get(v, "spec"), *cpu, *list, *m, *notes;
-	yyjson_mut_val *status = yyjson_mut_obj_get(v, "status");
-	const char *kept;
-	int64_t n = doc_mint(spec, "targetCPUUtilizationPercentage", -1);
-
-	notes = doc_mget(v, "metadata.annotations");
-	kept = notes ? yyjson_mut_get_str(yyjson_mut_obj_get(notes, METRICS_NOTE)) : NULL;
-	list = yyjson_mut_arr(c->doc);
-	if (!list)
-		return false;
-	if (kept) {
-		yyjson_doc *d;
-
-		if (!doc_parse(c->arena, kept, strlen(kept), &d, NULL) && yyjson_is_arr(yyjson_doc_get_root(d)))
-			list = shape_copy(c, yyjson_doc_get_root(d));
-		yyjson_mut_obj_remove_key(notes, METRICS_NOTE);
-		if (!yyjson_mut_obj_size(notes))
-			doc_mdel(v, "metadata.annotations");
-	}
-	if (spec)
-		yyjson_mut_obj_remove_key(spec, "targetCPUUtilizationPercentage");
-	if (n >= 0 && list) {
-		m = yyjson_mut_arr_add_obj(c->doc, list);
-		if (!m || !doc_mset_str(c->doc, m, "type", "Resource") ||
-		    !doc_mset_str(c->doc, m, "resource.name", "cpu") ||
-		    !doc_mset_str(c->doc, m, "resource.target.type", "Utilization") ||
-		    !doc_mset_int(c->doc, m, "resource.target.averageUtilization", n))
-			return false;
-	}
-	if (list && yyjson_mut_arr_size(list) && spec && !doc_mset(c->doc, spec, "metrics", list))
-		return false;
-	cpu = yyjson_mut_obj_get(status, "currentCPUUtilizationPercentage");
-	if (cpu) {
-		n = yyjson_mut_get_sint(cpu);
-		yyjson_mut_obj_remove_key(status, "currentCPUUtilizationPercentage");
-		list = yyjson_mut_arr(c->doc);
-		m = list ? yyjson_mut_arr_add_obj(c->doc, list) : NULL;
-		if (!m || !doc_mset_str(c->doc, m, "type", "Resource") ||
-		    !doc_mset_str(c->doc, m, "resource.name", "cpu") ||
-		    !doc_mset_int(c->doc, m, "resource.current.averageUtilization", n) ||
-		    !doc_mset(c->doc, status, "currentMetrics", list))
-			return false;
-	}
-	return true;
-}
-
-static bool hpa_to_v1(struct call *c, yyjson_mut_val *v)
-{
-	yyjson_mut_val *spec = yyjson_mut_obj_get(v, "spec"), *list, *m, *rest;
-	yyjson_mut_val *status = yyjson_mut_obj_get(v, "status");
-	yyjson_mut_arr_iter it;
-	BUF_AUTO struct buf b = { 0 };
-
-	list = spec ? yyjson_mut_obj_remove_key(spec, "metrics") : NULL;
-	rest = yyjson_mut_arr(c->doc);
-	if (!rest)
-		return false;
-	yyjson_mut_arr_iter_init(list, &it);
-	while ((m = yyjson_mut_arr_iter_next(&it))) {
-		const char *name = doc_mstr(m, "resource.name");
-		int64_t n = doc_mint(m, "resource.target.averageUtilization", -1);
-
-		if (name && !strcmp(name, "cpu") && n >= 0 &&
-		    !yyjson_mut_obj_get(spec, "targetCPUUtilizationPercentage")) {
-			if (!doc_mset_int(c->doc, spec, "targetCPUUtilizationPercentage", n))
-				return false;
-		} else if (!yyjson_mut_arr_append(rest, yyjson_mut_val_mut_copy(c->doc, m))) {
-			return false;
-		}
-	}
-	if (yyjson_mut_arr_size(rest)) {
-		if (doc_mwrite(&b, rest) || b.failed ||
-		    !doc_mset_key(c->doc, v, "metadata.annotations", METRICS_NOTE, b.p))
-			return false;
-	}
-	list = spec ? yyjson_mut_obj_remove_key(spec, "behavior") : NULL;
-	if (list) {
-		buf_clear(&b);
-		if (doc_mwrite(&b, list) || b.failed ||
-		    !doc_mset_key(c->doc, v, "metadata.annotations", BEHAVIOR_NOTE, b.p))
-			return false;
-	}
-	list = status ? yyjson_mut_obj_remove_key(status, "currentMetrics") : NULL;
-	yyjson_mut_arr_iter_init(list, &it);
-	while ((m = yyjson_mut_arr_iter_next(&it))) {
-		const char *name = doc_mstr(m, "resource.name");
-		int64_t n = doc_mint(m, "resource.current.averageUtilization", -1);
-
-		if (name && !strcmp(name, "cpu") && n >= 0 &&
-		    !doc_mset_int(c->doc, status, "currentCPUUtilizationPercentage", n))
-			return false;
-	}
-	if (status)
-		yyjson_mut_obj_remove_key(status, "conditions");
-	return true;
-}
-
-static bool hpa_behavior(struct call *c, yyjson_mut_val *v)
-{
-	yyjson_mut_val *notes = doc_mget(v, "metadata.annotations");
-	const char *kept = notes ? yyjson_mut_get_str(yyjson_mut_obj_get(notes, BEHAVIOR_NOTE)) : NULL;
-	yyjson_doc *d;
-
-	if (!kept)
-		return true;
-	if (!doc_parse(c->arena, kept, strlen(kept), &d, NULL) &&
-	    !doc_mset(c->doc, v, "spec.behavior", shape_copy(c, yyjson_doc_get_root(d))))
-		return false;
-	yyjson_mut_obj_remove_key(notes, BEHAVIOR_NOTE);
-	if (!yyjson_mut_obj_size(notes))
-		doc_mdel(v, "metadata.annotations");
-	return true;
-}
-
 /* A custom object pruned, and with its defaults, by the schema of k. */
 static bool fit_schema(struct call *c, const struct kinds_kind *k, yyjson_val *in, yyjson_mut_val **ret)
 {
@@ -196,9 +76,9 @@ int convert(struct call *c, const struct kinds_kind *from, const struct kinds_ki
 	if (to == k->event || to == k->events_event)
 		ok = events(c, *obj, to == k->event);
 	else if (to == k->hpa2)
-		ok = hpa_behavior(c, *obj) && hpa_to_v2(c, *obj);
+		ok = convert_hpa_to_v2(c, *obj);
 	else if (to == k->hpa1)
-		ok = hpa_to_v1(c, *obj);
+		ok = convert_hpa_to_v1(c, *obj);
 	ok = ok && doc_mset_str(c->doc, *obj, "apiVersion", to->api_version) &&
 		doc_mset_str(c->doc, *obj, "kind", to->kind);
 	if (ok && to->custom && to != c->kind)     /* to be stored: as it will be read again */

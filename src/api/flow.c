@@ -7,6 +7,9 @@
  *          lanes: connection -> ...       the same within a user
  *                   |
  *                 calls: call -> ...      in the order they came
+ *
+ * Answers say of which flow schema and priority level a request is (flow_class.c); all
+ * levels share the one line.
  */
 #include "api/flow.h"
 
@@ -316,6 +319,8 @@ enum step stage_flow(struct call *c)
 {
 	struct flow *f = c->api->flow;
 
+	if (c->http)
+		flow_classify(c);
 	if (c->api->draining && c->is_resource && c->verb != VERB_GET && c->verb != VERB_LIST)
 		return fail_busy(c, 503, 1, "the server is shutting down");
 	if (c->done || is_health(c))

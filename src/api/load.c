@@ -146,7 +146,7 @@ static enum step check_versions(struct call *c)
 
 		field_error_add(c->arena, &e, "FieldValueInvalid", "metadata.resourceVersion",
 			"Invalid value: 0: must be specified for an update");
-		return fail_invalid(c, c->kind->kind, c->group, c->name, e);
+		return fail_invalid(c, c->resource, c->group, c->name, e);    /* as upstream: the resource for the kind */
 	}
 	return STEP_NEXT;
 }

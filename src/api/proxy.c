@@ -264,6 +264,7 @@ static int on_head(http_parser *p)
 	metrics_count(c->api->metrics, c);
 	if (c->audit_id)
 		http_set_header(c->http, "audit-id", c->audit_id);
+	flow_headers(c);
 	http_set_header(c->http, "cache-control", "no-cache, private");
 	http_stream_begin(c->http, p->status_code);
 	return 0;

@@ -10,6 +10,14 @@
 #include "base/env.h"
 #include "http/http.h"
 
+void flow_headers(struct call *c)
+{
+	if (!c->flow_schema || !c->flow_level)
+		return;
+	http_set_header(c->http, "x-kubernetes-pf-flowschema-uid", c->flow_schema);
+	http_set_header(c->http, "x-kubernetes-pf-prioritylevel-uid", c->flow_level);
+}
+
 void reply_headers(struct call *c, const char *content_type)
 {
 	struct http_req *r = c->http;
@@ -18,6 +26,7 @@ void reply_headers(struct call *c, const char *content_type)
 	http_set_header(r, "cache-control", c->cache_control ? c->cache_control : "no-cache, private");
 	if (c->audit_id)
 		http_set_header(r, "audit-id", c->audit_id);
+	flow_headers(c);
 	warn_headers(c);
 }
 
@@ -95,12 +104,13 @@ static struct blob *as_table(struct call *c, const char *json, size_t n, yyjson_
 	BUF_AUTO struct buf b = { 0 };
 	BUF_AUTO struct buf meta = { 0 };
 	const char *rv = doc_str(tree, "metadata.resourceVersion");
+	const struct kinds_kind *k = c->scale ? kinds_scale_view() : c->kind;
 
 	buf_adds(&meta, "{\"resourceVersion\":");
 	buf_add_json(&meta, rv ? rv : "", rv ? strlen(rv) : 0);
 	buf_addc(&meta, '}');
-	table_begin(c, &b, c->kind, meta.failed ? "{}" : meta.p, true);
-	if (table_row(c, &b, c->kind, json, n, tree))
+	table_begin(c, &b, k, meta.failed ? "{}" : meta.p, true);
+	if (table_row(c, &b, k, json, n, tree))
 		return NULL;
 	buf_adds(&b, "]}");
 	return b.failed ? NULL : blob_new(b.p, b.len);

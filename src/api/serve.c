@@ -82,7 +82,7 @@ enum step stage_serve(struct call *c)
 	t = k->type;
 	if (c->subdef && c->subdef->kind)
 		t = kinds_type_by_gvk(c->subdef->group ? c->subdef->group : "", c->subdef->version, c->subdef->kind);
-	if (accept_pick(c, t, k->store && (!c->subdef || !c->subdef->kind)))
+	if (accept_pick(c, t, k->store && (!c->subdef || !c->subdef->kind || c->scale)))
 		return fail_not_acceptable(c);
 	switch (c->verb) {
 	case VERB_GET:

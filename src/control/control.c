@@ -12,6 +12,7 @@
 #include "control/controllers.h"
 
 #define CERTIFICATES "system:serviceaccount:kube-system:certificate-controller"
+#define APISERVER    "system:apiserver"    /* who does what upstream's API server does itself */
 
 /* user: whom the controller acts as, when that is not the service account of its name. */
 static const struct { const struct ctl_def *def; const char *user; } all[] = {
@@ -41,6 +42,11 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_csr_approving, CERTIFICATES },
 	{ &ctl_csr_signing, CERTIFICATES },
 	{ &ctl_csr_cleaner, CERTIFICATES },
+	{ &ctl_service_cidrs, NULL },
+	{ &ctl_api_services, APISERVER },
+	{ &ctl_flow_schemas, APISERVER },
+	{ &ctl_service_addresses, APISERVER },
+	{ &ctl_identity, APISERVER },
 	{ &ctl_scheduler, "system:kube-scheduler" },
 };
 #define ALL (sizeof(all) / sizeof(*all))
@@ -60,12 +66,14 @@ static int open_one(struct ctl **ret, size_t i, struct loop *l, struct cache *ca
 	static const char *const account_groups[] = { "system:serviceaccounts", "system:serviceaccounts:kube-system",
 		"system:authenticated", NULL };
 	static const char *const user_groups[] = { "system:authenticated", NULL };
+	static const char *const own_groups[] = { "system:masters", "system:authenticated", NULL };
+	const char *name = all[i].user;
 	struct client *client;
 	char user[200];
 
 	snprintf(user, sizeof(user), "system:serviceaccount:kube-system:%s", all[i].def->name);
-	int rc = cfg->client_as(cfg->arg, all[i].user ? all[i].user : user,
-		all[i].user ? user_groups : account_groups, &client);
+	int rc = cfg->client_as(cfg->arg, name ? name : user,
+		!name ? account_groups : strcmp(name, APISERVER) ? user_groups : own_groups, &client);
 	return rc ? rc : ctl_open(ret, all[i].def, l, cache, client);
 }
 

@@ -9,6 +9,8 @@ extern const struct ctl_def ctl_gc, ctl_namespace, ctl_serviceaccount, ctl_root_
 	ctl_daemonset, ctl_job, ctl_endpointslice, ctl_endpoints, ctl_endpoint_mirror, ctl_node_lifecycle, ctl_scheduler, ctl_pod_gc, ctl_ttl,
 	ctl_aggregation, ctl_token_cleaner, ctl_account_token, ctl_csr_approving, ctl_csr_signing, ctl_csr_cleaner,
 	ctl_resourcequota, ctl_disruption, ctl_disruption_target, ctl_claim_in_use, ctl_volume_in_use, ctl_class_in_use;
+/* Those that are the API server itself to upstream. */
+extern const struct ctl_def ctl_api_services, ctl_flow_schemas, ctl_service_addresses, ctl_service_cidrs, ctl_identity;
 
 struct control_certs;
 /* Borrowed for the process's life; NULL: none. */

@@ -309,6 +309,21 @@ static cells_fn *find(const char *type)
 	return NULL;
 }
 
+const struct kinds_kind *kinds_scale_view(void)
+{
+	static const struct kinds_column columns[] = {
+		{ "Name", "string", "", "Name must be unique within a namespace." },
+		{ "Desired", "integer", "", "How many pods are asked for." },
+		{ "Available", "integer", "", "How many pods there are." },
+		{ "Age", "string", "", "How long ago the object was created." },
+	};
+	static struct kinds_kind view = { .group = "autoscaling", .version = "v1", .kind = "Scale", .columns = columns,
+		.column_count = sizeof(columns) / sizeof(columns[0]), .api_version = "autoscaling/v1" };
+
+	view.type = kinds_type_by_gvk("autoscaling", "v1", "Scale");
+	return &view;
+}
+
 int kinds_cells(struct buf *out, const struct kinds_kind *k, yyjson_val *v, int64_t now_us)
 {
 	struct cells c = { .out = out, .v = v, .now_us = now_us };

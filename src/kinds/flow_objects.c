@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kinds/flow_objects.h"
 
+#include "base/buf.h"
+
 #define LEVEL "PriorityLevelConfiguration"
 #define FLOW "FlowSchema"
 #define EVERYTHING "\"resourceRules\":[{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]," \
@@ -130,3 +132,9 @@ const struct kinds_flow_object kinds_flow_objects[] = {
 	  "}]}" },
 };
 const size_t kinds_flow_object_count = sizeof(kinds_flow_objects) / sizeof(kinds_flow_objects[0]);
+
+void kinds_flow_object_json(struct buf *out, const struct kinds_flow_object *o)
+{
+	buf_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"flowcontrol.apiserver.k8s.io/v1\",\"metadata\":{\"name\":\"%s\","
+		"\"annotations\":{\"apf.kubernetes.io/autoupdate-spec\":\"true\"}},\"spec\":%s}", o->kind, o->name, o->spec);
+}

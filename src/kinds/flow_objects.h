@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct buf;
+
 struct kinds_flow_object {
 	const char *kind, *name;   /* kind of flowcontrol.apiserver.k8s.io/v1 */
 	bool mandatory;
@@ -17,5 +19,8 @@ struct kinds_flow_object {
 };
 extern const struct kinds_flow_object kinds_flow_objects[];
 extern const size_t kinds_flow_object_count;
+
+/* The whole object, as it is created. */
+void kinds_flow_object_json(struct buf *out, const struct kinds_flow_object *o);
 
 #endif

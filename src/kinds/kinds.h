@@ -197,6 +197,8 @@ int kinds_settle(yyjson_mut_doc *d, yyjson_mut_val *v, yyjson_mut_val *old);
 /* ---- views (columns.c, fields.c, openapi*.c) ---- */
 /* The Table cells of one object, appended as a JSON array. now_us: for ages. */
 int kinds_cells(struct buf *out, const struct kinds_kind *k, yyjson_val *v, int64_t now_us);
+/* What a Scale is shown as: it is no kind of its own, but has columns and cells. */
+const struct kinds_kind *kinds_scale_view(void);
 /* Value of a field selector's field ("status.phase"), "" when empty; NULL: the
  * kind does not know the label (400 `field label not supported: x`). */
 const char *kinds_field_value(const struct kinds_kind *k, yyjson_val *v, const char *field);

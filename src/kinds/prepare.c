@@ -21,6 +21,7 @@ enum generation {
 	GEN_SPEC_NOTES,  /* rises with spec or annotations */
 	GEN_BODY,        /* rises with anything but metadata and status */
 	GEN_ALL,         /* rises with anything but metadata; a status subresource keeps its own apart */
+	GEN_BODY_LABELS, /* rises with that or labels */
 	GEN_FIXED,       /* 1 for good: nothing that counts may change */
 };
 enum status_meta {       /* metadata of a status write */
@@ -50,15 +51,15 @@ static const struct strategy {
 	{ "admissionregistration/v1.ValidatingAdmissionPolicyBinding", GEN_SPEC, META_FREE, NEEDS_VERSION },
 	{ "admissionregistration/v1.ValidatingWebhookConfiguration", GEN_BODY, META_FREE, NEEDS_VERSION },
 	{ "apiextensions/v1.CustomResourceDefinition", GEN_SPEC, META_RESET, NEEDS_VERSION },
-	{ "apiregistration/v1.APIService", GEN_NONE, META_RESET, NEEDS_VERSION },
+	{ "apiregistration/v1.APIService", GEN_NONE, META_RESET, NEEDS_VERSION, NULL, prepare_api_service },
 	{ "apps/v1.DaemonSet", GEN_SPEC, META_FREE, 0, NULL, prepare_daemon_set },
 	{ "apps/v1.Deployment", GEN_SPEC_NOTES, META_LABELS },
 	{ "apps/v1.ReplicaSet", GEN_SPEC },
-	{ "apps/v1.StatefulSet", GEN_SPEC },
+	{ "apps/v1.StatefulSet", GEN_SPEC, META_FREE, 0, NULL, prepare_stateful_set },
 	{ "batch/v1.CronJob", GEN_SPEC },
 	{ "batch/v1.Job", GEN_SPEC, META_FREE, 0, NULL, prepare_job },
-	{ "certificates/v1.CertificateSigningRequest", GEN_NONE, META_FREE, 0, NULL, keep_spec },
-	{ "coordination/v1.Lease", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
+	{ "certificates/v1.CertificateSigningRequest", GEN_NONE, META_FREE, 0, NULL, keep_spec, prepare_csr_status },
+	{ "coordination/v1.Lease", GEN_NONE, META_FREE, CREATE_BY_UPDATE | NEEDS_VERSION },
 	{ "core/v1.Endpoints", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
 	{ "core/v1.Event", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
 	{ "core/v1.LimitRange", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
@@ -72,13 +73,14 @@ static const struct strategy {
 	{ "core/v1.Secret", GEN_NONE, META_FREE, 0, NULL, merge_string_data },
 	{ "core/v1.Service", GEN_NONE, META_FREE, CREATE_BY_UPDATE, NULL, prepare_service },
 	{ "core/v1.ServiceAccount", GEN_NONE, META_FREE, 0, NULL, prepare_service_account },
-	{ "discovery/v1.EndpointSlice", GEN_BODY },
+	{ "discovery/v1.EndpointSlice", GEN_BODY_LABELS, META_FREE, 0, NULL, prepare_endpoint_slice },
 	{ "events/v1.Event", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
 	{ "flowcontrol/v1.FlowSchema", GEN_SPEC, META_RESET },
 	{ "flowcontrol/v1.PriorityLevelConfiguration", GEN_SPEC, META_RESET },
 	{ "networking/v1.Ingress", GEN_SPEC },
 	{ "networking/v1.IngressClass", GEN_SPEC },
 	{ "networking/v1.NetworkPolicy", GEN_SPEC },
+	{ "networking/v1.ServiceCIDR", GEN_NONE, META_RESET },
 	{ "node/v1.RuntimeClass", GEN_NONE, META_FREE, NEEDS_VERSION },
 	{ "policy/v1.PodDisruptionBudget", GEN_SPEC, META_FREE, NEEDS_VERSION },
 	{ "rbac/v1.ClusterRole", GEN_NONE, META_FREE, CREATE_BY_UPDATE },
@@ -185,6 +187,8 @@ static bool counts_as_new(const struct strategy *s, yyjson_mut_val *v, yyjson_mu
 	case GEN_BODY:
 	case GEN_ALL:
 		return !same_body(v, old, s->generation == GEN_ALL);
+	case GEN_BODY_LABELS:
+		return !same_body(v, old, false) || !same(doc_mget(v, "metadata.labels"), doc_mget(old, "metadata.labels"));
 	default:
 		return false;
 	}

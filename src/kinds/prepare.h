@@ -20,7 +20,9 @@ bool prepare_keep_all_but(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_
 
 /* On create (old NULL) and on updates of the object itself. */
 prepare_fn prepare_claim, prepare_daemon_set, prepare_job, prepare_node, prepare_pod, prepare_service,
-	prepare_service_account;
+	prepare_service_account, prepare_api_service, prepare_endpoint_slice, prepare_stateful_set;
+/* On updates of status. */
+prepare_fn prepare_csr_status;
 /* On updates of a pod's subresource. */
 prepare_fn prepare_debuggers, prepare_pod_status, prepare_resize;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What jobs, claims, nodes, accounts, daemon sets and services add to a write:
- * members that follow from others or are kept from the stored object.
+ * What jobs, claims, nodes, accounts, daemon sets, services, slices of endpoints,
+ * APIServices and certificate requests add to a write: members that follow from others or are kept from the stored object.
  *
  * Source: kubernetes pkg/registry/{batch/job,apps/daemonset,core/node,core/persistentvolumeclaim,
  * core/service,core/serviceaccount}/strategy.go.
@@ -10,9 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/env.h"
+#include "base/text.h"
 #include "doc/doc.h"
 #include "kinds/normal.h"
 #include "kinds/prepare.h"
+
+static bool is(yyjson_mut_val *spec, const char *member, const char *value)
+{
+	const char *s = doc_mstr(spec, member);
+	return s && !strcmp(s, value);
+}
 
 /* A job without a selector of its own selects by its uid. */
 bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
@@ -28,9 +36,10 @@ bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *
 	if (!yyjson_mut_is_obj(doc_mget(v, "spec.template.metadata.labels")) &&
 	    !normal_set(d, k->type, v, "spec.template.metadata.labels", yyjson_mut_obj(d)))
 		return false;
+	/* What is there already stays: validation says so when it is something else. */
 	yyjson_mut_val *map = doc_mget(v, "spec.template.metadata.labels");
 	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
-		if (!normal_put_str(d, NULL, map, labels[i].key, labels[i].value))
+		if (!yyjson_mut_obj_get(map, labels[i].key) && !normal_put_str(d, NULL, map, labels[i].key, labels[i].value))
 			return false;
 	if (!yyjson_mut_is_obj(doc_mget(v, "spec.selector")) &&
 	    !normal_set(d, k->type, v, "spec.selector", yyjson_mut_obj(d)))
@@ -38,7 +47,98 @@ bool prepare_job(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *
 	if (!yyjson_mut_is_obj(doc_mget(v, "spec.selector.matchLabels")) &&
 	    !normal_set(d, k->type, v, "spec.selector.matchLabels", yyjson_mut_obj(d)))
 		return false;
-	return normal_put_str(d, NULL, doc_mget(v, "spec.selector.matchLabels"), labels[0].key, uid);
+	map = doc_mget(v, "spec.selector.matchLabels");
+	return yyjson_mut_obj_get(map, labels[0].key) || normal_put_str(d, NULL, map, labels[0].key, uid);
+}
+
+/* Claims of a template say what they are. Source: pkg/apis/apps/v1/conversion.go */
+bool prepare_stateful_set(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	const struct kinds_kind *claim = kinds_by_kind("", "v1", "PersistentVolumeClaim");
+	yyjson_mut_val *it;
+	yyjson_mut_arr_iter iter;
+
+	(void)k, (void)old;
+	yyjson_mut_arr_iter_init(doc_mget(v, "spec.volumeClaimTemplates"), &iter);
+	while ((it = yyjson_mut_arr_iter_next(&iter))) {
+		const char *kind = doc_mstr(it, "kind"), *version = doc_mstr(it, "apiVersion");
+		if ((!kind || !*kind) && !normal_put_str(d, claim->type, it, "kind", claim->kind))
+			return false;
+		if ((!version || !*version) && !normal_put_str(d, claim->type, it, "apiVersion", "v1"))
+			return false;
+	}
+	return true;
+}
+
+/* One without a Service of its own is there from the start. */
+bool prepare_api_service(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	char now[TEXT_TIME_MAX];
+
+	if (old || doc_mget(v, "spec.service"))
+		return true;
+	text_time(now, env_wall_us());
+	yyjson_mut_val *status = yyjson_mut_obj(d), *list = status ? yyjson_mut_obj_add_arr(d, status, "conditions") : NULL;
+	yyjson_mut_val *condition = list ? yyjson_mut_arr_add_obj(d, list) : NULL;
+
+	return condition && doc_mset_str(d, condition, "type", "Available") && doc_mset_str(d, condition, "status", "True") &&
+		doc_mset_str(d, condition, "lastTransitionTime", now) && doc_mset_str(d, condition, "reason", "Local") &&
+		doc_mset_str(d, condition, "message", "Local APIServices are always available") &&
+		normal_set(d, k->type, v, "status", status);
+}
+
+/* A member of old that version 1 no longer takes, unless nothing changed. */
+bool prepare_endpoint_slice(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_get(v, "endpoints"), *it, *was = yyjson_mut_obj_get(old, "endpoints");
+	yyjson_mut_arr_iter iter;
+
+	(void)d, (void)k;
+	if (old && list && was && doc_mequal(list, was))
+		return true;
+	yyjson_mut_arr_iter_init(list, &iter);
+	while ((it = yyjson_mut_arr_iter_next(&iter)))
+		doc_mdel(it, "deprecatedTopology");
+	return true;
+}
+
+/* The place of the next condition of that type from place i on; past the end: none. */
+static size_t next_condition(yyjson_mut_val *list, size_t i, const char *type)
+{
+	while (i < yyjson_mut_arr_size(list) && !is(yyjson_mut_arr_get(list, i), "type", type))
+		i++;
+	return i;
+}
+
+static size_t count_conditions(yyjson_mut_val *list, const char *type)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; (i = next_condition(list, i, type)) < yyjson_mut_arr_size(list); i++)
+		n++;
+	return n;
+}
+
+/* Who signs does not approve: approvals stay as they were. When some came or went, validation
+ * says so. */
+bool prepare_csr_status(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
+{
+	static const char *const kept[] = { "Approved", "Denied" };
+	yyjson_mut_val *list = doc_mget(v, "status.conditions"), *was = doc_mget(old, "status.conditions"), *copy;
+
+	(void)k;
+	for (int n = 0; n < 2; n++) {
+		size_t i = next_condition(list, 0, kept[n]), j = next_condition(was, 0, kept[n]);
+		if (count_conditions(list, kept[n]) != count_conditions(was, kept[n]))
+			continue;
+		for (; i < yyjson_mut_arr_size(list); i = next_condition(list, i + 1, kept[n])) {
+			copy = yyjson_mut_val_mut_copy(d, yyjson_mut_arr_get(was, j));
+			if (!copy || !yyjson_mut_arr_replace(list, i, copy))
+				return false;
+			j = next_condition(was, j + 1, kept[n]);
+		}
+	}
+	return true;
 }
 
 /* dataSource is the old name of dataSourceRef. */
@@ -100,12 +200,6 @@ bool prepare_daemon_set(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mu
 	    !normal_set(d, k->type, v, "metadata.annotations", yyjson_mut_obj(d)))
 		return false;
 	return normal_put_str(d, NULL, doc_mget(v, "metadata.annotations"), TEMPLATE_GENERATION, text);
-}
-
-static bool is(yyjson_mut_val *spec, const char *member, const char *value)
-{
-	const char *s = doc_mstr(spec, member);
-	return s && !strcmp(s, value);
 }
 
 static bool needs_ip(yyjson_mut_val *spec)

@@ -211,8 +211,10 @@ int kinds_warnings(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *
 	struct warnings w = { .a = a };
 
 	w.tail = &w.first;
-	if (!k->custom)
+	if (!k->custom) {
 		warn_core(&w, k, v);
+		warn_groups(&w, k, v, old);
+	}
 	if (!k->custom && !strcmp(k->type->name, "apiextensions/v1.CustomResourceDefinition"))
 		definition(&w, v, old);
 	for (size_t i = 0; !k->custom && i < sizeof(pods) / sizeof(pods[0]); i++)

@@ -30,7 +30,11 @@ void warn_volume_source(struct warnings *w, const char *path, yyjson_mut_val *v)
 /* The kinds of the core group that hold no pod. warnings_core.c */
 void warn_core(struct warnings *w, const struct kinds_kind *k, yyjson_mut_val *v);
 
+/* The kinds of other groups. warnings_groups.c */
+void warn_groups(struct warnings *w, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old);
+
 void warn_ip(struct warnings *w, const char *path, const char *ip);
+void warn_cidr(struct warnings *w, const char *path, const char *cidr);
 /* What is to be said of a label of nodes that was renamed, NULL of any other. */
 const char *warn_node_label(const char *label);
 void warn_node_term(struct warnings *w, const char *path, yyjson_mut_val *term, bool check_values);

@@ -40,7 +40,7 @@ static void mask(uint8_t addr[16], int prefix, int bits)
 	}
 }
 
-static void warn_cidr(struct warnings *w, const char *path, const char *cidr)
+void warn_cidr(struct warnings *w, const char *path, const char *cidr)
 {
 	char range[46], host[46], head[64];
 	uint8_t addr[16], masked[16], strict[16];

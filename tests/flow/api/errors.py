@@ -184,7 +184,7 @@ def updates():
     driver = {"metadata": {"name": "errors.e"}, "spec": {"attachRequired": False}}
     api.run([("a driver", "POST", "/apis/storage.k8s.io/v1/csidrivers", driver, {}, 201, None),
              ("some are updated by revision only", "PUT", "/apis/storage.k8s.io/v1/csidrivers/errors.e", driver, {}, 422, message("Invalid",
-              'CSIDriver.storage.k8s.io "errors.e" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update')),
+              'csidrivers.storage.k8s.io "errors.e" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update')),
              ("a patch may not take it away", "PATCH", "/apis/storage.k8s.io/v1/csidrivers/errors.e", {"metadata": {"resourceVersion": None}},
               {"headers": MERGE_PATCH}, 422, {"reason": "Invalid"}),
              ("a patch that leaves it", "PATCH", "/apis/storage.k8s.io/v1/csidrivers/errors.e", {"metadata": {"labels": {"a": "b"}}},
