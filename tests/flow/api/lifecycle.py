@@ -24,7 +24,8 @@ CONDITION = {"type": "StatusPatched", "status": "True", "reason": "E2E", "messag
 CONDITIONS = {"conditions": [CONDITION]}
 LB = {"loadBalancer": {"ingress": [{"ip": "169.1.1.1"}]}}
 # kinds whose status takes no labels and annotations along; source: their strategies, pkg/registry
-APART = ("volumeattachments", "validatingadmissionpolicies", "flowschemas", "prioritylevelconfigurations", "apiservices")
+APART = ("volumeattachments", "validatingadmissionpolicies", "flowschemas", "prioritylevelconfigurations", "apiservices",
+         "servicecidrs")
 DEVICE = {"driver": "d.example.com", "nodeName": "n", "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1}}
 # group/version, resource, is in a namespace, what the object says, what its status is patched with
 KINDS = [
