@@ -155,6 +155,7 @@ void api_close(struct api *a)
 {
 	if (!a)
 		return;
+	bootstrap_keep_close(a->bootstrap_keep);
 	if (a->bootstrap)
 		bootstrap_cancel(a->bootstrap);
 	if (a->calls.next)

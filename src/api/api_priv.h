@@ -80,6 +80,7 @@ struct api {
 	int64_t started_us;                   /* wall clock */
 	struct blob *frame_begin[3], *frame_end, *list_next;  /* around objects that are shared */
 	struct bootstrap *bootstrap;          /* while it runs */
+	struct bootstrap_keep *bootstrap_keep; /* once it ran */
 };
 
 /* The kind in whose version k's objects are stored; k itself for most. */

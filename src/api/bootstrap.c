@@ -137,7 +137,8 @@ static int write_api_service(struct bootstrap *b)
 		return -ERR_NOMEM;
 	rc = bootstrap_create(b, b->api->k.service, "default", "kubernetes", service.p);
 	if (!strncmp(host, "127.", 4) || !strcmp(host, "::1")) {
-		log_warn("bootstrap: pods cannot reach the API at %s: the kubernetes Service has no endpoints", host);
+		if (!b->api->ready)
+			log_warn("bootstrap: pods cannot reach the API at %s: the kubernetes Service has no endpoints", host);
 		return rc;
 	}
 	if (!rc)
@@ -181,7 +182,9 @@ static void finish(struct bootstrap *b)
 
 	a->bootstrap = NULL;
 	free(b);
-	a->ready = rc == 0;
+	if (!rc && !a->bootstrap_keep)
+		rc = bootstrap_keep_open(a);
+	a->ready |= rc == 0;
 	done(arg, rc);
 }
 

@@ -26,6 +26,7 @@ struct pki_csr_info;
 struct reservation;
 struct quota_hold;
 struct bootstrap;
+struct bootstrap_keep;
 struct lane;
 
 enum step {
@@ -510,6 +511,9 @@ const char *user_node(const struct user *u);
 
 /* ---- bootstrap.c ---- */
 void bootstrap_cancel(struct bootstrap *b);    /* done never runs */
+/* bootstrap_keep.c: from now on it runs again when something it made is deleted. */
+int bootstrap_keep_open(struct api *a);
+void bootstrap_keep_close(struct bootstrap_keep *k);
 
 /* ---- tunnel.c ---- */
 int tunnel_open(struct tunnel_tls **ret, const struct api_config *cfg, struct err *reterr);

@@ -229,6 +229,9 @@ static enum step finish_list(struct call *c, struct list_options *o, const char 
 	step = revision(c, o, false);
 	if (step != STEP_NEXT)
 		return step;
+	/* Whatever the cache has is given whole. Source: apiserver cacher.go (computeListLimit). */
+	if (o->given_rv && !o->rv)
+		o->limit = 0;
 	/* A limit with a revision always meant that very revision. */
 	o->exact = o->rv > 0 && (match ? !strcmp(match, "Exact") : o->limit > 0);
 	return o->rv > cache_rev(c->api->cache) ? fail_too_large_rv(c, o->rv) : STEP_NEXT;

@@ -148,4 +148,16 @@ def kept():
     ])
 
 
-api.finish(creation, node_ports, types, immutables, status_writes, kept)
+def what_no_cloud_can_do_without():
+    service = "/api/v1/namespaces/default/services/kubernetes"
+    before = api.obj("GET", service)[1]
+    api.run([("the API's own Service may be deleted", "DELETE", service, None, {}, 200, None)])
+    api.eventually("it comes back, with its address", lambda: get(api.obj("GET", service)[1], "spec.clusterIP") ==
+                   before["spec"]["clusterIP"])
+    leases = "/api/v1/namespaces/kube-node-lease"
+    uid = api.obj("GET", leases)[1]["metadata"]["uid"]
+    api.run([("the namespace of nodes' leases too", "DELETE", leases, None, {}, 200, None)])
+    api.eventually("it comes back", lambda: get(api.obj("GET", leases)[1], "metadata.uid") not in (uid, None))
+
+
+api.finish(creation, node_ports, types, immutables, status_writes, kept, what_no_cloud_can_do_without)

@@ -124,6 +124,9 @@ def resumed_where_it_was():
 
 
 def the_older_way():
+    status, page = api.obj("GET", CMS + query(limit="3", resourceVersion="0"))
+    api.check("a list from the cache is whole", status == 200 and len(page["items"]) == 6 and
+              not page["metadata"].get("continue"), page["metadata"])
     status, page = api.obj("GET", CMS + query(limit="4"))
     rest = api.obj("GET", CMS + query(limit="4", **{"continue": page["metadata"]["continue"]}))[1]
     api.check("pages are of one revision", rest["metadata"]["resourceVersion"] == page["metadata"]["resourceVersion"] and
