@@ -87,6 +87,15 @@ class Api:
         except ValueError:
             return status, data
 
+    def warned(self, path, body):
+        """All warnings about a POST."""
+        conn = self.connect()
+        try:
+            conn.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            return conn.getresponse().getheader("Warning", "")
+        finally:
+            conn.close()
+
     def run(self, rows):
         """Rows of name, method, path, body, options, status, {dotted path: value} or a function of the object."""
         for name, method, path, body, options, want, expect in rows:

@@ -4,38 +4,23 @@
  * one; or a whole query. Whatever is asked, a list is answered or refused in words; one
  * that is answered keeps to its limit, is in order, and its next page follows it.
  */
-#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yyjson.h>
 
-#include "api/entry.h"
 #include "base/buf.h"
-#include "base/log.h"
-#include "base/loop.h"
 #include "base/text.h"
-#include "cache/cache.h"
-#include "store/store.h"
+#include "served.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 #define PATH  "/api/v1/namespaces/default/configmaps"
 #define LIMIT 3
 
-static struct loop *loop;
-static struct api *api;
-static struct store *store;
-static struct cache *cache;
-static bool booted, answered;
+static bool answered;
 static int status;
 static struct buf answer;
-
-static void on_boot(void *arg, int rc)
-{
-	assert(!rc);
-	booted = true;
-}
 
 static void on_answer(void *arg, int s, const struct blob *body)
 {
@@ -65,19 +50,9 @@ static void call(const char *method, const char *query, const char *body)
 
 static void start(void)
 {
-	static const struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443" };
 	int rc;
 
-	log_init("fuzz", 0);
-	log_set_level(LOG_ERROR);
-	rc = loop_open(&loop);
-	rc = rc ? rc : store_open(&store, loop, "mem:", NULL);
-	rc = rc ? rc : cache_open(&cache, store, NULL);
-	rc = rc ? rc : api_open(&api, loop, store, cache, &cfg, NULL);
-	assert(!rc);
-	api_bootstrap(api, on_boot, NULL);
-	while (!booted)
-		loop_turn(loop, 10);
+	served_start(NULL);
 	for (char c = 'a'; c < 'k'; c++) {
 		char body[] = "{\"metadata\":{\"name\":\"x\",\"labels\":{\"l\":\"x\"}}}";
 

@@ -3,52 +3,20 @@
  * fuzz_request - whole requests: "METHOD path?query", a line with the content type, then
  * the body. Each runs through all stages over a store in memory.
  */
-#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/entry.h"
-#include "base/log.h"
-#include "base/loop.h"
-#include "cache/cache.h"
-#include "store/store.h"
+#include "served.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-static struct loop *loop;
-static struct api *api;
-static bool booted, answered;
-
-static void on_boot(void *arg, int rc)
-{
-	assert(!rc);
-	booted = true;
-}
+static bool answered;
 
 static void on_answer(void *arg, int status, const struct blob *body)
 {
 	assert(status >= 200 && status < 600);
 	answered = true;
-}
-
-static void start(void)
-{
-	static const struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443" };
-	struct store *store;
-	struct cache *cache;
-	int rc;
-
-	log_init("fuzz", 0);
-	log_set_level(LOG_ERROR);
-	rc = loop_open(&loop);
-	rc = rc ? rc : store_open(&store, loop, "mem:", NULL);
-	rc = rc ? rc : cache_open(&cache, store, NULL);
-	rc = rc ? rc : api_open(&api, loop, store, cache, &cfg, NULL);
-	assert(!rc);
-	api_bootstrap(api, on_boot, NULL);
-	while (!booted)
-		loop_turn(loop, 10);
 }
 
 /* The next line of p, without its end; NULL when there is none. */
@@ -70,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct api_call q = { .user = &user };
 
 	if (!api)
-		start();
+		served_start(NULL);
 	memcpy(copy, p, n);
 	copy[n] = 0;
 	request = line(&rest);

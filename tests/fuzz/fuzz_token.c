@@ -3,49 +3,23 @@
  * fuzz_token - bearer tokens. The first byte says what the rest is: a token as a client
  * sends it, or the claims of one whose signature was right.
  */
-#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/call.h"
-#include "base/log.h"
-#include "base/loop.h"
 #include "http/pki.h"
-#include "store/store.h"
+#include "served.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
-
-static struct loop *loop;
-static struct api *api;
-static bool booted;
-
-static void on_boot(void *arg, int rc)
-{
-	assert(!rc);
-	booted = true;
-}
 
 static void start(void)
 {
 	static struct buf key;
-	struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443" };
-	struct store *store;
-	struct cache *cache;
-	int rc;
+	int rc = pki_rsa_key(&key, NULL);
 
-	log_init("fuzz", 0);
-	log_set_level(LOG_ERROR);
-	rc = loop_open(&loop);
-	rc = rc ? rc : store_open(&store, loop, "mem:", NULL);
-	rc = rc ? rc : cache_open(&cache, store, NULL);
-	rc = rc ? rc : pki_rsa_key(&key, NULL);
-	cfg.sa_key_pem = key.p;
-	rc = rc ? rc : api_open(&api, loop, store, cache, &cfg, NULL);
 	assert(!rc);
-	api_bootstrap(api, on_boot, NULL);
-	while (!booted)
-		loop_turn(loop, 10);
+	served_start(key.p);
 }
 
 static void claims(struct arena *a, const char *json, size_t n)

@@ -4,7 +4,6 @@
 usage: batch.py KUBECONFIG
 """
 import copy
-import json
 import sys
 
 from cases import JSON_PATCH, MERGE_PATCH, Api, get, message
@@ -25,16 +24,6 @@ def job(name, labels=None, **spec):
 def invalid(kind, name, *errors):
     text = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
     return message("Invalid", f'{kind} "{name}" is invalid: {text}')
-
-
-def warned(path, body):
-    """All warnings about a POST."""
-    conn = api.connect()
-    try:
-        conn.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        return conn.getresponse().getheader("Warning", "")
-    finally:
-        conn.close()
 
 
 def selectors():
@@ -142,11 +131,11 @@ def sets():
 
 def told():
     dns = "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended"
-    api.check("a name that is no label", dns in warned(JOBS + "?dryRun=All", job("a.b")))
+    api.check("a name that is no label", dns in api.warned(JOBS + "?dryRun=All", job("a.b")))
     many = job("many", completions=100001, parallelism=10001, completionMode="Indexed")
     api.check("too many indexes", "In Indexed Jobs with a number of completions higher than 10^5" in
-              warned(JOBS + "?dryRun=All", many))
-    api.check("nothing of a plain one", not warned(JOBS + "?dryRun=All", job("fine")))
+              api.warned(JOBS + "?dryRun=All", many))
+    api.check("nothing of a plain one", not api.warned(JOBS + "?dryRun=All", job("fine")))
 
 
 api.finish(selectors, changes, status, scheduled, sets, told)

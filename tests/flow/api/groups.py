@@ -5,7 +5,6 @@ what it describes, approvals, claims, generations, tables, warnings.
 usage: groups.py KUBECONFIG
 """
 import base64
-import json
 import os
 import subprocess
 import sys
@@ -32,16 +31,6 @@ def cells(path):
 
 def condition(o, kind):
     return next((c for c in get(o, "status.conditions") or [] if c["type"] == kind), {})
-
-
-def warned(path, body):
-    """All warnings about a POST."""
-    conn = api.connect()
-    try:
-        conn.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        return conn.getresponse().getheader("Warning", "")
-    finally:
-        conn.close()
 
 
 def api_services():
@@ -235,14 +224,14 @@ def ingresses():
     api.check("as a table", {k: got.get(k) for k in ("Class", "Hosts", "Ports")} ==
               {"Class": "<none>", "Hosts": "a.example.com,*.b.example.com", "Ports": "80, 443"}, got)
     text = "annotation \\\"kubernetes.io/ingress.class\\\" is deprecated, please use 'spec.ingressClassName' instead"
-    got = warned(path + "?dryRun=All", note)
+    got = api.warned(path + "?dryRun=All", note)
     api.check("told of the old way", text in got, got)
     policy = {"metadata": {"name": "p"}, "spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.1/8"}}]}]}}
-    got = warned(f"{NET}/namespaces/{NS}/networkpolicies?dryRun=All", policy)
+    got = api.warned(f"{NET}/namespaces/{NS}/networkpolicies?dryRun=All", policy)
     api.check("told of a block's odd bits", "spec.ingress[0].from[0].ipBlock.cidr: CIDR value \\\"10.0.0.1/8\\\" is ambiguous in this context" in got, got)
     classes = {"metadata": {"name": "groups"}, "provisioner": "example.com/p", "allowedTopologies": [{"matchLabelExpressions": [
         {"key": "failure-domain.beta.kubernetes.io/zone", "values": ["z"]}]}]}
-    got = warned("/apis/storage.k8s.io/v1/storageclasses?dryRun=All", classes)
+    got = api.warned("/apis/storage.k8s.io/v1/storageclasses?dryRun=All", classes)
     api.check("told of a label's new name", "allowedTopologies[0].matchLabelExpressions[0].key: deprecated since v1.17" in got, got)
 
 
