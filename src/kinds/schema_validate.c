@@ -184,13 +184,13 @@ static bool same(yyjson_mut_val *v, yyjson_val *allowed)
 }
 
 /* Enums of lists and objects are rare; they are compared as text. */
-static bool allowed_by(struct vcheck *c, yyjson_mut_val *v, yyjson_val *allowed)
+static bool allowed_by(yyjson_mut_val *v, yyjson_val *allowed)
 {
-	BUF_AUTO struct buf b = {0};
+	BUF_AUTO struct buf a = {0}, b = {0};
 
 	if (!yyjson_is_ctn(allowed))
 		return same(v, allowed);
-	return !doc_write(&b, allowed) && !strcmp(b.p, json_of(c, v));
+	return yyjson_mut_is_ctn(v) && !doc_write(&a, allowed) && !doc_mwrite(&b, v) && !strcmp(a.p, b.p);
 }
 
 static void check_enum(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v)
@@ -202,7 +202,7 @@ static void check_enum(struct run *r, const struct kinds_schema *s, const struct
 	if (yyjson_mut_is_null(v) && s->nullable)
 		return;
 	yyjson_arr_foreach(s->rules->enum_values, i, n, allowed)
-		if (allowed_by(r->c, v, allowed))
+		if (allowed_by(v, allowed))
 			return;
 	buf_printf(&b, "Unsupported value: %s: supported values: ", json_of(r->c, v));
 	yyjson_arr_foreach(s->rules->enum_values, i, n, allowed) {
