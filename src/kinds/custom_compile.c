@@ -113,8 +113,10 @@ static void schema_of(struct arena *a, yyjson_val *version, struct custom_kind *
 static uint64_t stamp_of(const struct custom_kind *c)
 {
 	const char *const names[] = { c->kind.plural, c->kind.kind, c->kind.list_kind };
-	uint64_t parts[5] = { hash_fnv64(c->schema, c->schema ? c->schema_len : 0), c->kind.namespaced | c->kind.sub_count << 1U };
+	uint64_t parts[5] = { hash_fnv64(c->schema, c->schema ? c->schema_len : 0), c->kind.namespaced };
 
+	for (unsigned i = 0; i < c->kind.sub_count; i++)   /* status and scale */
+		parts[1] |= c->kind.subs[i].kind ? 2 : 4;
 	for (int i = 0; i < 3; i++)
 		parts[i + 2] = names[i] ? hash_fnv64(names[i], strlen(names[i])) : 0;
 	return hash_fnv64(parts, sizeof(parts));
