@@ -43,11 +43,11 @@ struct search { const char *group, *version; size_t version_len; bool served; };
 static bool serves(void *arg, struct cache_obj *crd)
 {
 	struct search *s = arg;
-	const char *group = doc_str(cache_tree(crd), "spec.group");
+	const char *dot = strchr(crd->name, '.');
 	yyjson_val *v;
 	size_t i, max;
 
-	if (!group || strcmp(group, s->group))
+	if (!dot || strcmp(dot + 1, s->group))     /* named PLURAL.GROUP: others are not parsed */
 		return true;
 	yyjson_arr_foreach(doc_get(cache_tree(crd), "spec.versions"), i, max, v) {
 		const char *name = doc_str(v, "name");
