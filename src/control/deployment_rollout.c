@@ -45,6 +45,20 @@ static bool scale(struct deployment *d, struct deployment_rs *rs, int64_t to)
 	return true;
 }
 
+/* A ReplicaSet that keeps its size is told all the same what it is a part of: else it would
+ * be taken for one that the Deployment's new size did not reach yet. */
+static bool note_size(struct deployment *d, struct deployment_rs *rs)
+{
+	const char *s = yyjson_get_str(yyjson_obj_get(doc_get(rs->tree, "metadata.annotations"), DEPLOYMENT_DESIRED));
+
+	if (!s || strtoll(s, NULL, 10) == d->replicas)
+		return false;
+	yyjson_mut_val *p = yyjson_mut_obj(ctl_doc(d->c));
+	annotate_size(d, p);
+	ctl_patch(d->c, d->rs_kind, d->obj->ns, rs->obj->name, NULL, p);
+	return true;
+}
+
 /* The Deployment's annotations that a ReplicaSet shares; kubectl's own are not. */
 static void copy_annotations(struct deployment *d, yyjson_mut_val *rs)
 {
@@ -220,7 +234,7 @@ bool deployment_resize(struct deployment *d)
 	if (!asked)
 		return false;
 	if (n == 1)
-		return scale(d, by_size[0], d->replicas);
+		return scale(d, by_size[0], d->replicas) || note_size(d, by_size[0]);
 	int64_t left = (d->replicas ? d->replicas + d->surge : 0) - d->total;
 	qsort(by_size, n, sizeof(*by_size), left > 0 ? larger_newer : larger_older);
 	int64_t *to = arena_alloc(ctl_arena(d->c), n * sizeof(*to));
@@ -230,7 +244,7 @@ bool deployment_resize(struct deployment *d)
 		left -= part;
 	}
 	for (size_t i = 0; i < n && to; i++)
-		wrote |= scale(d, by_size[i], max64(to[i] + (i ? 0 : left), 0));
+		wrote |= scale(d, by_size[i], max64(to[i] + (i ? 0 : left), 0)) || note_size(d, by_size[i]);
 	return wrote;
 }
 
