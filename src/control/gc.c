@@ -132,7 +132,7 @@ static bool wait_for_dependent(void *arg, struct cache_obj *o)
 
 	if (ref) {
 		enqueue(x->ctl, o);
-		x->left += doc_bool(ref, "blockOwnerDeletion", false);
+		x->left += (*o->ns || !*x->owner->ns) && doc_bool(ref, "blockOwnerDeletion", false);
 	}
 	return true;
 }
@@ -166,13 +166,19 @@ static enum owner_state owner_state(struct ctl *c, const struct cache_obj *o, yy
 	const char *uid = doc_str(ref, "uid"), *api = doc_str(ref, "apiVersion"), *kind = doc_str(ref, "kind");
 	char group[254], version[64];
 	struct cache_obj *owner = uid ? cache_by_uid(ctl_cache(c), uid) : NULL;
+	const struct kinds_kind *k;
 
 	if (!uid || !api || !kind || strlen(api) > 316)
 		return OWNER_SOLID;    /* nothing to decide on */
 	kinds_split_api_version(api, group, version);
+	k = owner ? NULL : kinds_by_kind(group, version, kind);
+	/* What is in no namespace cannot be owned by what is in one: nothing is decided by
+	 * that. Source: pkg/controller/garbagecollector (namespacedOwnerOfClusterScopedObjectErr). */
+	if (!*o->ns && (owner ? *owner->ns != 0 : k && k->namespaced))
+		return OWNER_SOLID;
 	if (!owner)
 		/* Of a kind nobody serves (any more): its objects cannot be looked for. */
-		return kinds_by_kind(group, version, kind) ? OWNER_GONE : OWNER_SOLID;
+		return k ? OWNER_GONE : OWNER_SOLID;
 	if (*owner->ns && strcmp(owner->ns, o->ns))
 		return OWNER_GONE;     /* owners live in the same namespace, or in none */
 	if (owner->deleting && ctl_has_finalizer(cache_tree(owner), FOREGROUND) && doc_bool(ref, "blockOwnerDeletion", false))
