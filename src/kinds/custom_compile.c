@@ -129,11 +129,12 @@ static void compile_version(struct definition *d, yyjson_val *spec, yyjson_val *
 	struct arena *a = d->a;
 	struct kinds_kind *k = &c->kind;
 	const char *warning = doc_str(version, "deprecationWarning"), *strategy = doc_str(spec, "conversion.strategy");
+	const char *scope = doc_str(spec, "scope");
 
 	*k = *names;
 	k->group = d->group;
 	k->version = text(a, version, "name");
-	k->namespaced = !strcmp(text(a, spec, "scope"), "Namespaced");
+	k->namespaced = scope && !strcmp(scope, "Namespaced");
 	k->ga = true;
 	k->verbs = 0xff;
 	k->custom = true;
