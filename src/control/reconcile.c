@@ -224,6 +224,10 @@ static void run_key(struct ctl *c, struct key *k)
 	c->running = k;
 	int rc = run_begin(c) ? c->def->reconcile(c, k->ns, k->name) : -ERR_NOMEM;
 	c->running = NULL;
+	if (arena_over(c->arena)) {
+		log_warn("%s %s: needs too much memory", c->def->name, k->text);
+		rc = -ERR_NOMEM;
+	}
 	if (rc) {
 		k->failed = true;
 		log_debug("%s %s: %s", c->def->name, k->text, err_text(rc));
@@ -297,7 +301,8 @@ static struct write *send(struct ctl *c, struct key *k, const char *method, cons
 	size_t n = strlen(method) + strlen(path) + 2;
 	struct write *w = calloc(1, sizeof(*w) + n);
 
-	if (body && doc_mwrite(&text, body)) {
+	/* Over the cap parts of a run's body may be missing: it is not sent. */
+	if (body && ((k && arena_over(c->arena)) || doc_mwrite(&text, body))) {
 		free(w);
 		w = NULL;
 	}
