@@ -119,10 +119,10 @@ static void lacks(struct cover *c, const struct part *p)
 		}
 	}
 	buf_adds(&key, ", Verbs:[");
-	verbs = key.failed ? NULL : map_get(&c->missing, key.p);
 	/* Only rules of resources are put together; a path's stand alone. */
 	if (p->path && !key.failed)
 		buf_add_json(&key, p->verb, strlen(p->verb));
+	verbs = key.failed ? NULL : map_get(&c->missing, key.p);
 	if (!verbs) {
 		verbs = key.failed ? NULL : calloc(1, sizeof(*verbs));
 		if (!verbs || map_put(&c->missing, key.p, verbs, NULL)) {
