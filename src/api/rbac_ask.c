@@ -9,6 +9,8 @@
 
 #include "api/rbac_priv.h"
 
+#define MISSING_MAX 8192u      /* bytes of names of roles that are missing, in one reason */
+
 /* ---- one rule ---- */
 
 static bool has(const char *const *v, const char *s)
@@ -74,6 +76,8 @@ static void missing_role(struct buf *errors, const struct rbac_binding *b)
 {
 	BUF_AUTO struct buf one = { 0 };
 
+	if (errors->len >= MISSING_MAX)
+		return;
 	buf_printf(&one, "%s.rbac.authorization.k8s.io \"%s\" not found", b->cluster_role ? "clusterrole" : "role", b->role);
 	if (one.failed || (errors->len && strstr(errors->p, one.p)))
 		return;
