@@ -18,6 +18,7 @@
 
 #define TOKEN_MAX     (32u << 10)
 #define VERIFIED_MAX  8192u    /* tokens remembered; over it all are forgotten */
+#define VERIFIED_BYTES_MAX (16u << 20)  /* and over these, as tokens: claims take a few times as much */
 #define FILE_MAX      (1u << 20)
 
 struct tokens {
@@ -26,6 +27,7 @@ struct tokens {
 	struct arena *arena;           /* of the static ones */
 	struct map fixed;              /* token -> struct user */
 	struct map verified;           /* sha256 of a token, hex -> yyjson_doc of its claims */
+	size_t verified_bytes;
 };
 
 /* ---- the file: token,user,uid,"group1,group2" ---- */
@@ -140,6 +142,7 @@ static void forget(struct tokens *t)
 		yyjson_doc_free(v);
 	map_finish(&t->verified);
 	t->verified = (struct map){ 0 };
+	t->verified_bytes = 0;
 }
 
 void tokens_close(struct tokens *t)
@@ -229,12 +232,13 @@ static int find_claims(struct tokens *t, const char *token, yyjson_val **ret, st
 		rc = check_signature(t, token, &d, reterr);
 		if (rc)
 			return rc;
-		if (t->verified.len >= VERIFIED_MAX)
+		if (t->verified.len >= VERIFIED_MAX || t->verified_bytes >= VERIFIED_BYTES_MAX)
 			forget(t);
 		if (map_put(&t->verified, key, d, NULL)) {
 			yyjson_doc_free(d);
 			return err_set(reterr, ERR_NOMEM, "out of memory");
 		}
+		t->verified_bytes += strlen(token);
 	}
 	*ret = yyjson_doc_get_root(d);
 	return 0;
