@@ -13,7 +13,7 @@
 #include "base/workers.h"
 #include "http/pki.h"
 
-#define AGAIN_S      60                /* after a failure */
+#define AGAIN_S      60                /* after a failure, and when the authority has ended */
 #define CA_WARN_S    (365LL * 86400)   /* the authority's last year is told of */
 
 struct server_certs {
@@ -71,8 +71,13 @@ static void wait(struct server_certs *s)
 		log_warn("the cloud's certificate authority ends at %s; a new one (without %s/pki/ca.crt and ca.key at a "
 			"start) must be given to everybody who has a kubeconfig", until, s->cfg.dir);
 	}
-	/* Set in any case: that the clock was set is worth a look, too. */
-	wall_timer_set(s->timer, (at_s ? at_s : s->pki->ca_end_s) * 1000000);
+	if (!at_s)
+		at_s = s->pki->ca_end_s;
+	/* Set in any case: that the clock was set is worth a look, too. What is over already, as
+	 * an authority may be, would be due at once for ever. */
+	if (at_s <= now_s)
+		at_s = now_s + (now_s < s->pki->ca_end_s ? 1 : AGAIN_S);
+	wall_timer_set(s->timer, at_s * 1000000);
 }
 
 static void open_again(void *arg)
