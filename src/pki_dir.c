@@ -135,6 +135,7 @@ static void note_end(struct pki_dir *d, const struct pki_dir_config *cfg, const 
 static int cert(struct place *p, struct pki_dir *d, const struct pki_dir_config *cfg, const struct cert_row *row,
 	const char *const *dns, const char *const *ips, struct buf *out, struct buf *out_key, struct err *reterr)
 {
+	size_t made = p->count;
 	char file[80];
 
 	snprintf(file, sizeof(file), "%s.key", row->name);
@@ -143,7 +144,8 @@ static int cert(struct place *p, struct pki_dir *d, const struct pki_dir_config 
 		return rc;
 	snprintf(file, sizeof(file), "%s.crt", row->name);
 	rc = file_read(at(p, file), PEM_MAX, out, reterr);
-	if (!rc && still_good(out->p, d, cfg) && (!dns || pki_names_all(out->p, dns, ips))) {
+	/* One that lies there does not belong to a key that was just made. */
+	if (!rc && p->count == made && still_good(out->p, d, cfg) && (!dns || pki_names_all(out->p, dns, ips))) {
 		note_end(d, cfg, out->p);
 		return 0;
 	}
