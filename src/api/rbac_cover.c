@@ -153,8 +153,8 @@ static void break_down(struct cover *c, const struct rbac_rule *r)
 	static const char *const any[] = { NULL };
 	const char *const *group, *const *resource, *const *verb, *const *path;
 
-	for (group = r->groups; *group; group++)
-		for (resource = r->resources; *resource; resource++)
+	for (group = r->groups; *group && *r->verbs && c->asked <= PARTS_MAX; group++)
+		for (resource = r->resources; *resource && c->asked <= PARTS_MAX; resource++)
 			for (verb = r->verbs; *verb && c->asked <= PARTS_MAX; verb++) {
 				const char *const *name = *r->names ? r->names : any;
 
@@ -163,7 +163,7 @@ static void break_down(struct cover *c, const struct rbac_rule *r)
 						.name = *name });
 				while (*name && *++name && c->asked <= PARTS_MAX);
 			}
-	for (path = r->paths; *path; path++)
+	for (path = r->paths; *path && c->asked <= PARTS_MAX; path++)
 		for (verb = r->verbs; *verb && c->asked <= PARTS_MAX; verb++)
 			ask(c, &(struct part){ .verb = *verb, .path = *path });
 }
@@ -216,7 +216,7 @@ int rbac_covers(struct rbac *rb, const struct user *u, const char *ns, yyjson_va
 	if (!a || rbac_compile(a, rules, &r, &n))
 		return -ERR_NOMEM;
 	rbac_each_rule(rb, u, ns, own_fn, &c, NULL);
-	for (size_t i = 0; i < n && !c.failed; i++)
+	for (size_t i = 0; i < n && !c.failed && c.asked <= PARTS_MAX; i++)
 		break_down(&c, &r[i]);
 	if (c.missing.len && !c.failed)
 		tell(&c, missing);
