@@ -12,6 +12,7 @@
 #include "api/rbac_priv.h"
 
 #define PARTS_MAX 20000u       /* single permissions asked for in one write */
+#define WORK_MAX  100000000u   /* words of his rules that all of them are compared with */
 
 /* One permission; name NULL: of any name. path NULL: of a resource. */
 struct part { const char *verb, *group, *resource, *name, *path; };
@@ -20,12 +21,23 @@ struct cover {
 	struct arena *arena;
 	const struct rbac_rule **owned;
 	size_t owned_count, owned_cap;
-	size_t asked;
+	size_t asked, words, work;     /* words: of all that is owned */
 	bool failed;                   /* out of memory */
 	struct map missing;            /* "{APIGroups:..., " -> struct buf of verbs */
 };
 
 /* ---- what the user holds ---- */
+
+static size_t count_words(const struct rbac_rule *r)
+{
+	const char *const *const lists[] = { r->verbs, r->groups, r->resources, r->names, r->paths };
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const char *const *v = lists[i]; *v; v++)
+			n++;
+	return n;
+}
 
 static bool own_fn(void *arg, const struct rbac_rule *r, const struct rbac_link *by)
 {
@@ -43,6 +55,7 @@ static bool own_fn(void *arg, const struct rbac_rule *r, const struct rbac_link 
 		c->owned_cap = cap;
 	}
 	c->owned[c->owned_count++] = r;
+	c->words += count_words(r);
 	return false;
 }
 
@@ -142,6 +155,11 @@ static void ask(struct cover *c, const struct part *p)
 {
 	if (++c->asked > PARTS_MAX)
 		return;
+	c->work += c->words;
+	if (c->work > WORK_MAX) {
+		c->asked = PARTS_MAX + 1;
+		return;
+	}
 	for (size_t i = 0; i < c->owned_count; i++)
 		if (covers(c->owned[i], p))
 			return;
