@@ -27,8 +27,12 @@ struct state { struct map got; };      /* uid of a Secret -> its token */
 
 static bool is_ours(struct cache_obj *o)
 {
-	const char *type = doc_str(cache_tree(o), "type");
+	const char *type;
 
+	/* Most are others', and may be large: all of a namespace are not parsed in one turn. */
+	if (!memmem(o->json->p, o->json->len, TYPE, strlen(TYPE)))
+		return false;
+	type = doc_str(cache_tree(o), "type");
 	return type && !strcmp(type, TYPE);
 }
 
