@@ -169,6 +169,9 @@ static int authority(struct place *p, struct pki_dir *d, struct err *reterr)
 	if (rc)
 		return rc;
 	rc = file_read(at(p, "ca.crt"), PEM_MAX, &d->ca_cert, reterr);
+	/* A new key would sign nothing in that authority's name. */
+	if (!rc && p->count)
+		return err_set(reterr, ERR_CORRUPT, "%s is missing, but ca.crt is not; put a copy of it back", at(p, "ca.key"));
 	if (rc == -ERR_NOT_FOUND) {
 		struct pki_request q = { .cn = "sampan-ca", .ca = true, .now_s = now_s(), .valid_s = CA_VALID_S };
 
