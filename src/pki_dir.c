@@ -108,14 +108,14 @@ static int64_t renew_at(int64_t until_s, const struct pki_dir_config *cfg)
 	return until_s - cfg->valid_s / 4;
 }
 
-/* Good now and for a while. One that ends with the authority cannot be made better; one
+/* Of this authority, good now and for a while. One that ends with the authority cannot be made better; one
  * that is not good yet was made while the clock was ahead. */
 static bool still_good(const char *pem, const struct pki_dir *d, const struct pki_dir_config *cfg)
 {
 	int64_t from, until;
 
 	return !pki_not_before(pem, &from) && !pki_not_after(pem, &until) && now_s() >= from && now_s() < until &&
-		(now_s() < renew_at(until, cfg) || until >= d->ca_end_s);
+		pki_issued_by(pem, d->ca_cert.p) && (now_s() < renew_at(until, cfg) || until >= d->ca_end_s);
 }
 
 /* The soonest of all that are to be made again. */

@@ -355,6 +355,16 @@ int pki_not_before(const char *cert_pem, int64_t *ret_s)
 	return cert_time(cert_pem, X509_get0_notBefore, ret_s);
 }
 
+bool pki_issued_by(const char *cert_pem, const char *ca_cert_pem)
+{
+	AUTO(X509_freep) X509 *cert = pki_read_cert(cert_pem);
+	AUTO(X509_freep) X509 *ca = pki_read_cert(ca_cert_pem);
+	bool ret = cert && ca && X509_verify(cert, X509_get0_pubkey(ca)) == 1;
+
+	ERR_clear_error();
+	return ret;
+}
+
 static bool has_name(const GENERAL_NAMES *have, int type, const void *p, size_t n)
 {
 	for (int i = 0; have && i < sk_GENERAL_NAME_num(have); i++) {

@@ -45,6 +45,7 @@ int pki_sign_csr(struct buf *ret_cert_pem, const char *csr_pem, const struct pki
 /* When a certificate ends, and begins; and whether it names all of dns and ips. */
 int pki_not_after(const char *cert_pem, int64_t *ret_s);
 int pki_not_before(const char *cert_pem, int64_t *ret_s);
+bool pki_issued_by(const char *cert_pem, const char *ca_cert_pem);    /* does that key's signature stand on it? */
 bool pki_names_all(const char *cert_pem, const char *const *dns, const char *const *ips);
 /* sha256 of the certificate's public key, "sha256:<hex>". */
 int pki_pin(const char *cert_pem, char ret[80]);
