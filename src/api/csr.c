@@ -43,7 +43,13 @@ bool csr_read(struct call *c, const char *request, struct pki_csr_info *ret, str
 		err_set(reterr, ERR_BAD_REQUEST, "PEM block type must be CERTIFICATE REQUEST");
 		return false;
 	}
-	return !pki_csr_read(c->arena, pem.p, ret, reterr);
+	if (pki_csr_read(c->arena, pem.p, ret, reterr))
+		return false;
+	if (!pki_csr_signed(pem.p)) {
+		err_set(reterr, ERR_BAD_REQUEST, "the certificate request is not signed by its own key");
+		return false;
+	}
+	return true;
 }
 
 /* The condition of that type and status as it was, or NULL. */

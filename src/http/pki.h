@@ -40,6 +40,7 @@ int pki_csr(struct buf *ret_csr_pem, const struct pki_request *q, const char *ke
 enum pki_san { PKI_SAN_DNS, PKI_SAN_EMAIL, PKI_SAN_URI, PKI_SAN_IP, PKI_SAN_COUNT };
 struct pki_csr_info { const char *cn, *const *orgs; unsigned sans[PKI_SAN_COUNT]; };
 int pki_csr_read(struct arena *a, const char *pem, struct pki_csr_info *ret, struct err *reterr);
+bool pki_csr_signed(const char *pem);      /* by its own key */
 int pki_sign_csr(struct buf *ret_cert_pem, const char *csr_pem, const struct pki_request *usages,
 	const char *ca_cert_pem, const char *ca_key_pem, struct err *reterr);
 /* When a certificate ends, and begins; and whether it names all of dns and ips. */

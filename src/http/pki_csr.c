@@ -115,22 +115,34 @@ int pki_csr_read(struct arena *a, const char *pem, struct pki_csr_info *ret, str
 	return read_subject(a, X509_REQ_get_subject_name(req), ret, reterr);
 }
 
+static bool signs_itself(X509_REQ *req)
+{
+	EVP_PKEY *pub = X509_REQ_get0_pubkey(req);
+	bool ret = pub && X509_REQ_verify(req, pub) == 1;
+
+	ERR_clear_error();
+	return ret;
+}
+
+bool pki_csr_signed(const char *pem)
+{
+	AUTO(X509_REQ_freep) X509_REQ *req = read_request(pem, NULL);
+
+	return req && signs_itself(req);
+}
+
 int pki_sign_csr(struct buf *ret_cert_pem, const char *csr_pem, const struct pki_request *usages,
 	const char *ca_cert_pem, const char *ca_key_pem, struct err *reterr)
 {
 	AUTO(X509_REQ_freep) X509_REQ *req = read_request(csr_pem, reterr);
 	AUTO(EVP_PKEY_freep) EVP_PKEY *ca_key = pki_read_key(ca_key_pem);
 	AUTO(GENERAL_NAMES_freep) GENERAL_NAMES *names = NULL;
-	EVP_PKEY *pub = req ? X509_REQ_get0_pubkey(req) : NULL;
 
-	if (!pub || X509_REQ_verify(req, pub) != 1) {
-		ERR_clear_error();
-		return err_set(reterr, ERR_BAD_REQUEST,
-			"not a certificate request, or not signed by its own key");
-	}
+	if (!req || !signs_itself(req))
+		return err_set(reterr, ERR_BAD_REQUEST, "not a certificate request, or not signed by its own key");
 	if (!ca_key)
 		return pki_err(reterr, "cannot read the CA's key");
 	names = request_names(req);
-	return pki_make_cert(ret_cert_pem, usages, X509_REQ_get_subject_name(req), names, pub,
+	return pki_make_cert(ret_cert_pem, usages, X509_REQ_get_subject_name(req), names, X509_REQ_get0_pubkey(req),
 		ca_cert_pem, ca_key, reterr);
 }
