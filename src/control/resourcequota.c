@@ -56,7 +56,7 @@ static void write_status(struct ctl *c, const struct usage_quota *q)
 		put(d, status, "hard", q->lines[i].name, &q->lines[i].hard);
 		put(d, status, "used", q->lines[i].name, &q->lines[i].used);
 	}
-	if (!q->n || doc_equal(doc_freeze(ctl_arena(c), status), was))
+	if ((!q->n && !doc_len(was, "hard") && !doc_len(was, "used")) || doc_equal(doc_freeze(ctl_arena(c), status), was))
 		return;
 	doc_mset(d, obj, "status", status);
 	ctl_update(c, ctl_kind("", "resourcequotas"), q->obj->ns, q->obj->name, "status", obj);
