@@ -107,7 +107,8 @@ int64_t quota_free_at_us(yyjson_val *pod)
 	const char *when = doc_str(pod, "metadata.deletionTimestamp");
 	int64_t at_us, grace_s = doc_int(pod, "metadata.deletionGracePeriodSeconds", -1);
 
-	if (!when || grace_s < 0 || text_parse_time(when, &at_us))
+	/* Who asks for more than the clock can count never ends. */
+	if (!when || grace_s < 0 || grace_s > INT64_MAX / 4000000 || text_parse_time(when, &at_us))
 		return INT64_MAX;
 	return at_us + grace_s * 1000000;
 }
