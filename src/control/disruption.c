@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "control/controllers.h"
 #include "control/reconcile.h"
+#include "kinds/kinds_custom.h"
 
 #define BUDGETS "policy/poddisruptionbudgets"
 #define DISRUPTED_MS 120000
@@ -85,19 +86,27 @@ static bool seen(const struct tally *t, const char *uid)
 	return false;
 }
 
+static const char *replicas_path(const struct kinds_kind *k)
+{
+	const struct kinds_custom *more = kinds_custom_of(k);
+
+	return more && more->spec_replicas && *more->spec_replicas == '.' ? more->spec_replicas + 1 : "spec.replicas";
+}
+
 /* The scale of the one who made a pod; a ReplicaSet's is its Deployment's. -1: none is known. */
 static int64_t scale_of(struct ctl *c, const char *uid)
 {
 	static const char *const scaled[] = { "apps/replicasets", "apps/deployments", "apps/statefulsets",
 		"core/replicationcontrollers", NULL };
 	struct cache_obj *o = cache_by_uid(ctl_cache(c), uid);
+	const struct kinds_kind *k = o ? kinds_by_store(o->store) : NULL;
 
 	for (size_t i = 0; o && scaled[i]; i++)
 		if (!strcmp(o->store, scaled[i]))
 			return doc_int(cache_tree(o), "spec.replicas", 1);
 	/* A custom kind tells its scale by its subresource's path. */
-	if (o && kinds_by_store(o->store) && kinds_sub(kinds_by_store(o->store), "scale"))
-		return doc_int(cache_tree(o), "spec.replicas", 0);
+	if (k && kinds_sub(k, "scale"))
+		return doc_int(cache_tree(o), replicas_path(k), 0);
 	return -1;
 }
 
@@ -119,7 +128,8 @@ static void count_owner(struct tally *t, struct cache_obj *o)
 	const char *uid = owner_of(t, cache_tree(o));
 	int64_t n;
 
-	if (!uid || seen(t, uid))
+	/* One without a scale spoils them all: no other is looked for. */
+	if (!uid || t->unscaled || seen(t, uid))
 		return;
 	if (t->owner_count == t->owner_cap) {
 		size_t cap = t->owner_cap ? t->owner_cap * 2 : 8;
