@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/env.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "kinds/quota.h"
@@ -106,35 +105,37 @@ static void quota_apply(struct usage_quota *q, const struct kinds_kind *k, struc
 	}
 }
 
-/* Pods that go stop to count at a time of their own, which no event tells. True: o is past it. */
-static bool past(struct usage_quota *q, struct cache_obj *o, int64_t now_us)
+/* Pods that go stop to count at a time of their own, which no event tells. True: o was past
+ * it when q was counted, so that it is in no sum. */
+static bool past(struct usage_quota *q, struct cache_obj *o)
 {
 	int64_t at = o->deleting && !strcmp(o->store, PODS) ? quota_free_at_us(cache_tree(o)) : INT64_MAX;
 
-	if (at > now_us && at < q->stale_us)
+	if (at > q->as_of_us && at < q->stale_us)
 		q->stale_us = at;
-	return at <= now_us;
+	return at <= q->as_of_us;
 }
 
-struct counting { struct usage_quota *q; const struct kinds_kind *kind; int64_t now_us; };
+struct counting { struct usage_quota *q; const struct kinds_kind *kind; };
 
 static bool count_one(void *arg, struct cache_obj *o)
 {
 	struct counting *x = arg;
 
-	if (!past(x->q, o, x->now_us))
+	if (!past(x->q, o))
 		quota_apply(x->q, x->kind, o, 1);
 	return true;
 }
 
 static void quota_count(struct cache *c, struct usage_quota *q, int64_t now_us)
 {
-	struct counting x = { .q = q, .now_us = now_us };
+	struct counting x = { .q = q };
 	const char *store;
 
 	for (size_t i = 0; i < q->n; i++)
 		q->lines[i].used = (struct quantity){ 0 };
 	q->counted = true;
+	q->as_of_us = now_us;
 	q->stale_us = INT64_MAX;
 	for (size_t it = 0; cache_next_store(c, &it, &store);) {
 		bool wanted = false;
@@ -259,7 +260,6 @@ static void on_event(void *arg, const struct cache_event *ev)
 	struct cache_obj *o = ev->obj;
 	const struct kinds_kind *k;
 	struct space *s;
-	int64_t now;
 
 	if (!*o->ns)
 		return;
@@ -269,18 +269,14 @@ static void on_event(void *arg, const struct cache_event *ev)
 	k = s ? kinds_by_store(o->store) : NULL;
 	if (!k)
 		return;
-	now = env_wall_us();
 	for (size_t i = 0; i < s->n; i++) {
 		struct usage_quota *q = s->v[i];
 
 		if (!q->counted)
 			continue;
-		if (past(q, o, now) || (ev->old && past(q, ev->old, now))) {
-			q->counted = false;
-			continue;
-		}
-		quota_apply(q, k, o, ev->type == CACHE_DELETED ? -1 : 1);
-		if (ev->old)
+		if (!past(q, o))
+			quota_apply(q, k, o, ev->type == CACHE_DELETED ? -1 : 1);
+		if (ev->old && !past(q, ev->old))
 			quota_apply(q, k, ev->old, -1);
 	}
 }

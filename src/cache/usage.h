@@ -25,6 +25,7 @@ struct usage_quota {
 	struct usage_line *lines;       /* in the order of spec.hard */
 	size_t n;
 	bool counted;                   /* lines[].used is true; else counted when asked for */
+	int64_t as_of_us;               /* wall clock at which it was counted */
 	int64_t stale_us;               /* wall clock at which a pod stops to count without an event */
 };
 
