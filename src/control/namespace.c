@@ -12,13 +12,14 @@
 #include "control/reconcile.h"
 
 #define DELETES_PER_RUN 500u
+#define FINALIZERS_TOLD_MAX 100u  /* names in one condition; who makes objects picks them */
 
 struct finalizing { struct finalizing *next; const char *name; unsigned n; };
 /* What still is in the namespace. */
 struct content {
 	struct ctl *ctl;
 	size_t left;
-	unsigned sent;
+	unsigned sent, told;
 	const struct kinds_kind *kind; /* walked now */
 	struct finalizing *finalizers; /* that hold objects here, by name */
 	struct text_list *kinds;       /* "pods. has 3 resource instances", sorted */
@@ -32,6 +33,8 @@ static void note_finalizer(struct content *x, const char *name)
 	while (*at && strcmp((*at)->name, name) < 0)
 		at = &(*at)->next;
 	if (!*at || strcmp((*at)->name, name)) {
+		if (x->told == FINALIZERS_TOLD_MAX)
+			return;
 		struct finalizing *f = arena_zalloc(ctl_arena(x->ctl), sizeof(*f));
 		if (!f)
 			return;
@@ -39,6 +42,7 @@ static void note_finalizer(struct content *x, const char *name)
 		if (!f->name)
 			return;
 		*at = f;
+		x->told++;
 	}
 	(*at)->n++;
 }
