@@ -191,7 +191,7 @@ static enum step check(struct asking *q, const struct usage_quota *quota)
 	for (size_t i = 0; i < quota->n; i++) {
 		const struct usage_line *l = &quota->lines[i];
 		struct quota_hold *h = arena_zalloc(q->c->arena, sizeof(*h));
-		struct quantity by;
+		struct quantity by, all;
 
 		if (!over || !h)
 			return fail_err(q->c, -ERR_SIZE, NULL);
@@ -200,7 +200,11 @@ static enum step check(struct asking *q, const struct usage_quota *quota)
 		by = more(q, l, was_in);
 		if (!by.nano)
 			continue;
-		if (l->used.nano + l->held.nano + by.nano > l->hard.nano)
+		/* These sums stop at the largest there is: what is asked for has no bound. */
+		all = l->used;
+		quantity_add(&all, &l->held);
+		quantity_add(&all, &by);
+		if (quantity_cmp(&all, &l->hard) > 0)
 			over[n++] = l;
 		/* Copies: the quota may change while the write is under way. */
 		*h = (struct quota_hold){ q->holds, arena_strdup(q->c->arena, quota->obj->name),
