@@ -105,7 +105,9 @@ static void pods_past_their_grace_stop_to_count(void **state)
 	assert_int_equal(used(u, "n", "pods"), 0);
 	put_pod(f, "n", "b", 0, "", "");
 	assert_int_equal(used(u, "n", "pods"), 1);
+	v = usage_of(u, "n", env_wall_us(), &n);
 	del(f, "core/pods/n/a", a);
+	assert_true(v[0]->counted);
 	assert_int_equal(used(u, "n", "pods"), 1);
 	usage_close(u);
 	test_now_us = 1000000;
