@@ -152,9 +152,10 @@ static bool sift_some(struct listing *l, int64_t until_us)
 	size_t i;
 
 	while (l->sifted < l->n && !full) {
-		struct list_item it = l->items[l->sifted++];
+		struct list_item it = l->items[l->sifted];
 		bool match;
 
+		l->items[l->sifted++].o = NULL;   /* moved or dropped: a client that goes away frees the rest */
 		view_reset(l->c);
 		match = filter_match(l->c, &l->f, it.o);
 		if (match)
