@@ -141,6 +141,9 @@ static void give_window_back(struct http_req *r)
 		return;
 	nghttp2_session_consume(session, r->stream_id, r->unconsumed);
 	r->unconsumed = 0;
+	/* It may send again, and be too slow; not for the time it had to wait. */
+	r->last_ms = loop_now_ms(r->c->s->loop);
+	state(r->c)->watched = true;
 }
 
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *p,
