@@ -385,6 +385,10 @@ enum step list_send(struct listing *l)
 {
 	struct buf none = { 0 };
 
+	if (!l->c->http && !l->c->done) {   /* the client went away: nobody reads it */
+		list_free(l);
+		return STEP_END;
+	}
 	if (l->failed)
 		return fail_here(l, &none, -ERR_NOMEM);
 	return l->c->media == MEDIA_PROTO ? send_proto(l) : send_json(l);

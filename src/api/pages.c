@@ -134,7 +134,7 @@ static void on_range(void *arg, int rc, const struct store_item *items, size_t n
 		while (i < n && !p->full)
 			keep(p, &items[i++]);
 		remaining += (int64_t)(n - i);
-		if (remaining > 0 && !p->full && n) {
+		if (remaining > 0 && !p->full && n && (c->http || c->done)) {
 			size_t len = strlen(items[n - 1].key);
 
 			/* The key after the last one: nothing sorts between x and x\1 that we use. */
