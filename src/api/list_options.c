@@ -183,6 +183,8 @@ static enum step read_token(struct call *c, struct list_options *o, const char *
 			"this encoded version %s", version ? version : "");
 	o->token_rev = doc_int(v, "rv", 0);
 	o->seen = doc_int(v, "seen", 0);
+	if (o->seen < 0 || o->seen > INT32_MAX)   /* no token of ours */
+		o->seen = 0;
 	if (!o->token_rev)
 		return bad_token(c, "incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
 	if (!start || !*start)
