@@ -60,7 +60,7 @@ static int item_json(struct listing *l, size_t i, struct buf *b)
 	json = item_text(l, i, &n);
 	if (!json)
 		return -ERR_NOMEM;
-	rest = shape_skip_type(json, n);
+	rest = l->c->kind->custom ? NULL : shape_skip_type(json, n);   /* custom objects name their kind everywhere */
 	if (rest) {
 		buf_addc(b, '{');
 		buf_add(b, rest, (size_t)(json + n - rest));
@@ -246,7 +246,7 @@ static enum step send_json(struct listing *l)
 	}
 	if (!flow_widen(c))
 		return fail_here(l, &b, -ERR_FULL);
-	l->shared = c->view == VIEW_OBJECT && !convert_needed(c) && l->items[0].o;
+	l->shared = c->view == VIEW_OBJECT && !c->kind->custom && !convert_needed(c) && l->items[0].o;
 	begin_stream(l, json_drained);
 	flow_charge(c, b.len);
 	http_stream_writec(c->http, b.p, b.len);
