@@ -68,7 +68,7 @@ int store_del(struct store *s, const char *key, int64_t expect_rev,
 	store_done_fn *done, void *arg);
 
 struct store_item { const char *key; int64_t rev, create_rev; struct blob *value; };
-/* items are valid during the call; more: keys after the last one remain. */
+/* items are valid during the call; remaining: how many keys lie after the last one. */
 typedef void store_range_fn(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining);
 /* The live keys >= start with this prefix as they were at rev (0: now), at most
  * limit, on a worker. done gets -ERR_EXPIRED below the compacted revision,
