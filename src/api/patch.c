@@ -15,17 +15,22 @@
 #include "doc/print.h"
 #include "doc/syntax.h"
 
+#define PROBLEMS_MAX (2 * SYNTAX_REPEATS_MAX)   /* of the patch and of its result; more are not reported */
+
 /* What field validation found, said once each. */
 struct problems {
 	struct call *c;
 	struct problem { struct problem *next; const char *text; } *first, **tail;
 	const char *prefix;
+	unsigned count;
 };
 
 static void problem(struct problems *p, const char *text)
 {
 	struct problem *x;
 
+	if (!text || p->count >= PROBLEMS_MAX)
+		return;
 	for (x = p->first; x; x = x->next)
 		if (!strcmp(x->text, text))
 			return;
@@ -34,6 +39,7 @@ static void problem(struct problems *p, const char *text)
 		return;        /* the arena is over its cap: the request ends for that */
 	*p->tail = x;
 	p->tail = &x->next;
+	p->count++;
 }
 
 static void repeated(void *arg, const char *path)
@@ -146,7 +152,7 @@ static enum step read_operations(struct call *c, yyjson_val *patch, struct probl
 			if (i < 3 && !yyjson_is_str(v) && !yyjson_is_null(v))
 				return unreadable(c, arena_printf(c->arena, "json: cannot unmarshal %s into Go struct field "
 					"jsonPatchOp.%s of type string", doc_word(v), members[i]));
-			if (i == 4 && at < SYNTAX_REPEATS_MAX)
+			if (i == 4 && p->count < SYNTAX_REPEATS_MAX)
 				problem(p, arena_printf(c->arena, "json patch unknown field \"[%zu].%s\"", at, yyjson_get_str(k)));
 		}
 	}
