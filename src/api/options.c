@@ -86,7 +86,8 @@ static void check_manager(struct call *c, const char *name, struct field_error *
 	if (strlen(name) > MANAGER_MAX)
 		field_error_add(c->arena, errors, "FieldValueTooLong", "fieldManager",
 			"Too long: may not be more than %u bytes", MANAGER_MAX);
-	for (const char *p = name, *next; *p; p = next) {
+	/* Each complaint repeats the whole name: what is too long anyway is not looked at further. */
+	for (const char *p = name, *next; *p && p < name + MANAGER_MAX; p = next) {
 		BUF_AUTO struct buf b = { 0 };
 		unsigned code;
 
