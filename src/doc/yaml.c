@@ -15,6 +15,8 @@
 
 #include "doc/members.h"
 
+#define REPEATS_BYTES_MAX (64u << 10)   /* an alias makes a long key out of two bytes */
+
 struct conv {
 	yaml_document_t *y;
 	yyjson_mut_doc *d;
@@ -105,7 +107,7 @@ static yyjson_mut_val *fail(struct conv *c, const yaml_node_t *n, const char *wh
 /* A key that came before: what go-yaml says of it. */
 static void note_repeat(struct conv *c, const yaml_node_t *k)
 {
-	if (!c->repeated || c->repeats++ >= YAML_REPEATS_MAX)
+	if (!c->repeated || c->repeats++ >= YAML_REPEATS_MAX || c->repeated->len > REPEATS_BYTES_MAX)
 		return;
 	buf_printf(c->repeated, "%sline %zu: key ", c->repeated->len ? "\n" : "", k->start_mark.line + 1);
 	buf_add_json(c->repeated, (const char *)k->data.scalar.value, k->data.scalar.length);
