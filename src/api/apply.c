@@ -69,10 +69,12 @@ static enum step read_configuration(struct call *c, yyjson_mut_val **ret, struct
 	/* kubectl sends JSON: that is read a thousand times faster. */
 	if (c->body_len && *c->body == '{')
 		rc = doc_parse(c->arena, c->body, c->body_len, &d, &e);
-	if (!rc && !syntax_repeats(yyjson_doc_get_root(d)))
+	if (!rc && !syntax_repeats(yyjson_doc_get_root(d))) {
 		*ret = yyjson_val_mut_copy(c->doc, yyjson_doc_get_root(d));
-	else if (!rc || rc == -ERR_BAD_REQUEST)
+		rc = *ret ? 0 : -ERR_SIZE;
+	} else if (!rc || rc == -ERR_BAD_REQUEST) {
 		rc = yaml_parse_noting(c->doc, c->body, c->body_len, ret, repeated, &e);
+	}
 	if (rc == -ERR_BAD_REQUEST)
 		return fail_bad_request(c, "error decoding YAML: error converting YAML to JSON: %s", e.msg);
 	if (!rc && *ret && !yyjson_mut_is_obj(*ret))
