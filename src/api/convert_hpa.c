@@ -223,6 +223,22 @@ static bool add_cpu(struct call *c, yyjson_mut_val *list, const char *path, yyjs
 		doc_mset_int(c->doc, m, path, yyjson_mut_get_sint(share)));
 }
 
+/* What a note came to, as version 2 holds it at path. NULL: it does not, and the note is no note;
+ * whoever lists autoscalers could not read it. */
+static yyjson_mut_val *fitting(struct call *c, const char *path, yyjson_mut_val *value)
+{
+	yyjson_mut_val *v = yyjson_mut_obj(c->doc), *out;
+	yyjson_val *in;
+
+	if (!value || !v || !doc_mset(c->doc, v, path, value))
+		return NULL;
+	in = doc_freeze(c->arena, v);
+	if (!in || kinds_decode(c->doc, c->arena, c->api->k.hpa2->type, in, KS_IGNORE, &out, NULL, NULL))
+		return NULL;
+	v = doc_mget(out, path);
+	return v ? yyjson_mut_val_mut_copy(c->doc, v) : NULL;
+}
+
 bool convert_hpa_to_v2(struct call *c, yyjson_mut_val *v)
 {
 	yyjson_mut_val *spec = doc_mget(v, "spec"), *status = doc_mget(v, "status"), *noted, *list, *share;
@@ -230,21 +246,24 @@ bool convert_hpa_to_v2(struct call *c, yyjson_mut_val *v)
 
 	share = spec ? yyjson_mut_obj_remove_key(spec, CPU_TARGET) : NULL;
 	noted = read_note(c, v, SPECS, false);
-	list = noted ? metrics(c, noted, specs, true) : yyjson_mut_arr(c->doc);
+	noted = noted ? fitting(c, "spec.metrics", metrics(c, noted, specs, true)) : NULL;
+	list = noted ? noted : yyjson_mut_arr(c->doc);
 	ok = list && add_cpu(c, list, "resource.target.averageUtilization", share);
 	if (ok && spec && yyjson_mut_arr_size(list))
 		ok = doc_mset(c->doc, spec, "metrics", list);
 	noted = read_note(c, v, BEHAVIOR, true);
+	noted = noted ? fitting(c, "spec.behavior", renamed(c, noted, sides, true)) : NULL;
 	if (ok && spec && yyjson_mut_obj_size(noted))
-		ok = doc_mset(c->doc, spec, "behavior", renamed(c, noted, sides, true));
+		ok = doc_mset(c->doc, spec, "behavior", noted);
 
 	share = status ? yyjson_mut_obj_remove_key(status, CPU_CURRENT) : NULL;
 	noted = read_note(c, v, STATUSES, false);
-	list = noted ? metrics(c, noted, statuses, true) : yyjson_mut_arr(c->doc);
+	noted = noted ? fitting(c, "status.currentMetrics", metrics(c, noted, statuses, true)) : NULL;
+	list = noted ? noted : yyjson_mut_arr(c->doc);
 	ok = ok && list && (noted || add_cpu(c, list, "resource.current.averageUtilization", share));
 	if (ok && yyjson_mut_arr_size(list))
 		ok = doc_mset(c->doc, v, "status.currentMetrics", list);
-	noted = read_note(c, v, CONDITIONS, false);
+	noted = fitting(c, "status.conditions", read_note(c, v, CONDITIONS, false));
 	if (ok && yyjson_mut_arr_size(noted))
 		ok = doc_mset(c->doc, v, "status.conditions", noted);
 	drop_notes(v);
