@@ -239,6 +239,16 @@ static yyjson_mut_val *fitting(struct call *c, const char *path, yyjson_mut_val 
 	return v ? yyjson_mut_val_mut_copy(c->doc, v) : NULL;
 }
 
+/* Upstream takes over what a write may not touch after it has converted, so that no note
+ * touches it: the stored status stays in a write of the rest, the stored spec in one of the status. */
+static bool keep_other(struct call *c, yyjson_mut_val *v)
+{
+	const char *kept = *c->sub ? "spec" : "status";
+	yyjson_val *was = c->cur ? doc_get(cache_tree(c->cur), kept) : NULL;
+
+	return !was || doc_mset(c->doc, v, kept, shape_copy(c, was));
+}
+
 bool convert_hpa_to_v2(struct call *c, yyjson_mut_val *v)
 {
 	yyjson_mut_val *spec = doc_mget(v, "spec"), *status = doc_mget(v, "status"), *noted, *list, *share;
@@ -257,17 +267,17 @@ bool convert_hpa_to_v2(struct call *c, yyjson_mut_val *v)
 		ok = doc_mset(c->doc, spec, "behavior", noted);
 
 	share = status ? yyjson_mut_obj_remove_key(status, CPU_CURRENT) : NULL;
-	noted = read_note(c, v, STATUSES, false);
+	noted = *c->sub ? read_note(c, v, STATUSES, false) : NULL;
 	noted = noted ? fitting(c, "status.currentMetrics", metrics(c, noted, statuses, true)) : NULL;
 	list = noted ? noted : yyjson_mut_arr(c->doc);
 	ok = ok && list && (noted || add_cpu(c, list, "resource.current.averageUtilization", share));
 	if (ok && yyjson_mut_arr_size(list))
 		ok = doc_mset(c->doc, v, "status.currentMetrics", list);
-	noted = fitting(c, "status.conditions", read_note(c, v, CONDITIONS, false));
+	noted = *c->sub ? fitting(c, "status.conditions", read_note(c, v, CONDITIONS, false)) : NULL;
 	if (ok && yyjson_mut_arr_size(noted))
 		ok = doc_mset(c->doc, v, "status.conditions", noted);
 	drop_notes(v);
-	return ok;
+	return ok && keep_other(c, v);
 }
 
 bool convert_hpa_to_v1(struct call *c, yyjson_mut_val *v)
