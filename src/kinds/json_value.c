@@ -6,6 +6,7 @@
  * MicroTime, Duration and Quantity.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -192,14 +193,21 @@ static uint64_t int_max(enum kinds_value v)
 	return v == KV_INT32 ? INT32_MAX : v == KV_UINT32 ? UINT32_MAX : INT64_MAX;
 }
 
+/* As short as it reads back: 0.1 is a quantity of 100m, 0.10000000000000001 of more, as quantities are
+ * rounded up. */
 static void number_text(yyjson_val *v, char out[32])
 {
+	double r = yyjson_get_real(v);
+	int digits = 15;
+
 	if (yyjson_is_uint(v))
 		snprintf(out, 32, "%llu", (unsigned long long)yyjson_get_uint(v));
 	else if (yyjson_is_sint(v))
 		snprintf(out, 32, "%lld", (long long)yyjson_get_sint(v));
 	else
-		snprintf(out, 32, "%.17g", yyjson_get_real(v));
+		do
+			snprintf(out, 32, "%.*g", digits, r);
+		while (strtod(out, NULL) != r && digits++ < 17);
 }
 
 yyjson_mut_val *json_int(struct json_decoder *c, enum kinds_value kind, const char *type,
