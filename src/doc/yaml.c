@@ -15,6 +15,7 @@
 
 #include "doc/members.h"
 
+#define NAMES_MAX DOC_DEPTH_MAX          /* anchors and %TAGs of one document */
 #define REPEATS_BYTES_MAX (64u << 10)   /* an alias makes a long key out of two bytes */
 
 struct conv {
@@ -169,30 +170,41 @@ static yyjson_mut_val *node(struct conv *c, int index, int depth)
 	}
 }
 
-/* libyaml's scanner looks at every open bracket for each token: nesting is bounded before
- * it is let at the whole. Block nesting has no such cost. */
-static bool too_deep(const char *p, size_t n)
+/* libyaml's scanner looks at every open bracket for each token, its loader at every anchor for each
+ * further one and each alias, its parser at every %TAG: their number is bounded before it is let
+ * at the whole. Block nesting has no such cost. */
+static int check_cost(const char *p, size_t n, struct err *reterr)
 {
 	yaml_parser_t parser;
-	yaml_event_t event;
-	unsigned depth = 0, brackets = 0;
+	yaml_token_t token;
+	unsigned depth = 0, names = 0, marks = 0;
 	bool done = false;
 
-	for (size_t i = 0; i < n && brackets <= DOC_DEPTH_MAX; i++)
-		brackets += p[i] == '[' || p[i] == '{';
-	if (brackets <= DOC_DEPTH_MAX || !yaml_parser_initialize(&parser))
-		return false;
+	for (size_t i = 0; i < n && marks <= NAMES_MAX; i++)
+		marks += p[i] == '[' || p[i] == '{' || p[i] == '&' || p[i] == '%';
+	if (marks <= NAMES_MAX || !yaml_parser_initialize(&parser))
+		return 0;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)p, n);
-	while (!done && depth <= DOC_DEPTH_MAX && yaml_parser_parse(&parser, &event)) {
-		if (event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT)
+	while (!done && depth <= DOC_DEPTH_MAX && names <= NAMES_MAX && yaml_parser_scan(&parser, &token)) {
+		switch (token.type) {
+		case YAML_FLOW_SEQUENCE_START_TOKEN: case YAML_FLOW_MAPPING_START_TOKEN:
 			depth++;
-		else if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
-			depth--;
-		done = event.type == YAML_DOCUMENT_END_EVENT || event.type == YAML_STREAM_END_EVENT;
-		yaml_event_delete(&event);
+			break;
+		case YAML_FLOW_SEQUENCE_END_TOKEN: case YAML_FLOW_MAPPING_END_TOKEN:
+			depth -= depth > 0;
+			break;
+		case YAML_ANCHOR_TOKEN: case YAML_TAG_DIRECTIVE_TOKEN:
+			names++;
+			break;
+		default:
+			done = token.type == YAML_STREAM_END_TOKEN;
+		}
+		yaml_token_delete(&token);
 	}
 	yaml_parser_delete(&parser);
-	return depth > DOC_DEPTH_MAX;
+	if (depth > DOC_DEPTH_MAX)
+		return err_set(reterr, ERR_BAD_REQUEST, "yaml: exceeded max depth of %d", DOC_DEPTH_MAX);
+	return names > NAMES_MAX ? err_set(reterr, ERR_BAD_REQUEST, "yaml: more than %d anchors and tags", NAMES_MAX) : 0;
 }
 
 int yaml_parse(yyjson_mut_doc *d, const char *p, size_t n, yyjson_mut_val **ret, struct err *reterr)
@@ -206,15 +218,17 @@ int yaml_parse_noting(yyjson_mut_doc *d, const char *p, size_t n, yyjson_mut_val
 	yaml_parser_t parser;
 	yaml_document_t y;
 	struct conv c = { .y = &y, .d = d, .err = reterr, .repeated = repeated };
+	int rc;
 
 	*ret = NULL;
-	if (too_deep(p, n))
-		return err_set(reterr, ERR_BAD_REQUEST, "yaml: exceeded max depth of %d", DOC_DEPTH_MAX);
+	rc = check_cost(p, n, reterr);
+	if (rc)
+		return rc;
 	if (!yaml_parser_initialize(&parser))
 		return err_set(reterr, ERR_NOMEM, "yaml: out of memory");
 	yaml_parser_set_input_string(&parser, (const unsigned char *)p, n);
 	if (!yaml_parser_load(&parser, &y)) {
-		int rc = err_set(reterr, ERR_BAD_REQUEST, "yaml: line %zu, column %zu: %s",
+		rc = err_set(reterr, ERR_BAD_REQUEST, "yaml: line %zu, column %zu: %s",
 			parser.problem_mark.line + 1, parser.problem_mark.column + 1,
 			parser.problem ? parser.problem : "cannot be read");
 		yaml_parser_delete(&parser);

@@ -3,7 +3,7 @@
  * yaml - YAML documents read as JSON (libyaml), with the scalar rules that
  * Kubernetes' tools have: YAML 1.1 booleans, numbers, null; keys are strings.
  *
- * Limits: DOC_DEPTH_MAX levels, YAML_NODES_MAX nodes after aliases are expanded.
+ * Limits: DOC_DEPTH_MAX levels, as many anchors, YAML_NODES_MAX nodes after aliases are expanded.
  * Tests: tests/unit/doc/test_yaml.c
  */
 #ifndef DOC_YAML_H
