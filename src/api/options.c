@@ -38,21 +38,6 @@ static const char *part_of(const char *user)
 	return !strcmp(user, "system:apiserver") ? "kube-apiserver" : user;
 }
 
-static const char *default_manager(struct call *c)
-{
-	const char *agent = c->http ? http_header(c->http, "user-agent") : NULL;
-	size_t n;
-
-	if (!agent)
-		return c->done ? part_of(c->user.name) : "unknown";
-	n = strcspn(agent, "/");
-	if (!n)
-		return "unknown";
-	if (n > MANAGER_MAX)
-		n = MANAGER_MAX;
-	return arena_strndup(c->arena, agent, n);
-}
-
 /* A character that people can see: where it begins and its code point; at the end
  * *ret_code is 0. Bytes that are no UTF-8 count as U+FFFD, one each. */
 static const char *next_rune(const char *p, unsigned *ret_code)
@@ -68,7 +53,12 @@ static const char *next_rune(const char *p, unsigned *ret_code)
 		}
 		code = code << 6 | (u[i] & 0x3fu);
 	}
-	*ret_code = !more && *u >= 0x80 ? 0xfffd : code;
+	/* Longer than it need be is no UTF-8 either. */
+	if ((!more && *u >= 0x80) || (more && code < (more == 1 ? 0x80u : more == 2 ? 0x800u : 0x10000u))) {
+		*ret_code = 0xfffd;
+		return p + 1;
+	}
+	*ret_code = code;
 	return p + 1 + more;
 }
 
@@ -79,6 +69,41 @@ static bool printable(unsigned c)
 	return !(c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || (c >= 0x2000 && c <= 0x200f) ||
 		(c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f) || c == 0x3000 || c == 0xfeff ||
 		(c >= 0xd800 && c <= 0xf8ff) || c >= 0xf0000);
+}
+
+/* The characters of s up to `end` that can be seen, as many as a manager's name may have: all
+ * that is stored is UTF-8. */
+static const char *visible(struct call *c, const char *s, char end)
+{
+	char *out = arena_alloc(c->arena, MANAGER_MAX + 1);
+	size_t len = 0;
+
+	for (const char *p = s, *next; out && *p && *p != end; p = next) {
+		unsigned code;
+		bool whole = (next = next_rune(p, &code)) > p + 1 || code < 0x80;
+		const char *from = whole ? p : "\xef\xbf\xbd";
+		size_t n = whole ? (size_t)(next - p) : 3;
+
+		if (!printable(code))
+			continue;
+		if (len + n > MANAGER_MAX)
+			break;
+		memcpy(out + len, from, n);
+		len += n;
+	}
+	if (out)
+		out[len] = '\0';
+	return out;
+}
+
+static const char *default_manager(struct call *c)
+{
+	const char *agent = c->http ? http_header(c->http, "user-agent") : NULL, *name;
+
+	if (!agent)
+		return c->done ? part_of(c->user.name) : "unknown";
+	name = visible(c, agent, '/');
+	return name && *name ? name : "unknown";
 }
 
 static void check_manager(struct call *c, const char *name, struct field_error **errors)
@@ -160,7 +185,9 @@ enum step options_write(struct call *c)
 	const char *manager = param(c, "fieldManager");
 	struct field_error *errors = NULL;
 
-	c->manager = manager && *manager ? manager : default_manager(c);
+	c->manager = manager && *manager ? visible(c, manager, '\0') : default_manager(c);
+	if (!c->manager)
+		return fail_err(c, -ERR_SIZE, NULL);
 	c->force = param_bool(c, "force");
 	if (c->verb == VERB_PATCH && c->patch != PATCH_APPLY && param(c, "force"))
 		field_error_add(c->arena, &errors, "FieldValueForbidden", "force",
