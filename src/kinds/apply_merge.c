@@ -68,7 +68,7 @@ static void merge_struct(struct apply *c, struct shape s, yyjson_mut_val *l, yyj
 /* ---- lists ---- */
 struct lists {
 	struct items l, r;
-	struct map lat, rat;           /* path element to place plus one; of l only what is there once */
+	struct map lat, rat;           /* path element to place plus one; of equals the first */
 	bool *merged;                  /* of r, by place */
 	size_t *shared, nshared, next; /* places in r of what both have, in r's order */
 };
