@@ -90,6 +90,15 @@ static void bombs_are_bounded(void **state)
 	for (int i = 0; i < 200000; i++)
 		buf_adds(&b, "- ");
 	assert_int_equal(yaml_parse(d, b.p, b.len, &v, NULL), -ERR_BAD_REQUEST);
+	/* Each anchor and each %TAG is compared with all others. */
+	buf_clear(&b);
+	for (int i = 0; i < 200000; i++)
+		buf_printf(&b, "- &a%d x\n", i);
+	assert_int_equal(yaml_parse(d, b.p, b.len, &v, NULL), -ERR_BAD_REQUEST);
+	buf_clear(&b);
+	for (int i = 0; i < 200000; i++)
+		buf_printf(&b, "%%TAG !a%d! x\n", i);
+	assert_int_equal(yaml_parse(d, b.p, b.len, &v, NULL), -ERR_BAD_REQUEST);
 	/* Many brackets are not deep. */
 	buf_clear(&b);
 	for (int i = 0; i < 1000; i++)
