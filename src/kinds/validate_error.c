@@ -28,17 +28,24 @@ void v_path(struct buf *b, const struct vpath *p)
 	}
 }
 
+/* What is told from here on is not listed: nothing is printed for it. A value may be as long as
+ * the request, and wrong as often. */
+static bool enough(const struct vcheck *c)
+{
+	return c->count >= VALIDATE_ERRORS_MAX || arena_over(c->a);
+}
+
 static void add(struct vcheck *c, const char *type, const struct vpath *p, const char *text)
 {
 	BUF_AUTO struct buf b = { 0 };
 
-	if (c->count >= VALIDATE_ERRORS_MAX)
-		return;
+	if (enough(c))
+		return;    /* over the cap: kinds_validate says so */
 	struct field_error *e = arena_zalloc(c->a, sizeof(*e));
 	v_path(&b, p);
 	const char *field = arena_strndup(c->a, b.p ? b.p : "", b.len);
 	if (!e || !field || !text)
-		return;    /* over the cap: kinds_validate says so */
+		return;
 	e->type = type;
 	e->field = field;
 	e->detail = text;
@@ -51,6 +58,8 @@ const char *v_text(struct vcheck *c, const char *fmt, ...)
 {
 	va_list ap;
 
+	if (arena_over(c->a))
+		return NULL;
 	va_start(ap, fmt);
 	char *s = arena_vprintf(c->a, fmt, ap);
 	va_end(ap);
@@ -66,6 +75,8 @@ static const char *quoted(struct vcheck *c, const char *s)
 {
 	BUF_AUTO struct buf b = { 0 };
 
+	if (enough(c))
+		return "";
 	buf_add_json(&b, s, strlen(s));
 	return b.failed ? "" : arena_strndup(c->a, b.p, b.len);
 }
@@ -99,6 +110,8 @@ static const char *value_text(struct vcheck *c, yyjson_mut_val *v)
 {
 	BUF_AUTO struct buf b = { 0 };
 
+	if (enough(c))
+		return "";
 	if (!v)
 		return "\"null\"";    /* as upstream prints a nil pointer */
 	return doc_mwrite(&b, v) ? NULL : arena_strndup(c->a, b.p, b.len);
