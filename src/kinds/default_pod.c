@@ -11,6 +11,8 @@
 #include "kinds/normal.h"
 #include "kinds/pod_sum.h"
 
+#define HUGE_PAGES_MAX 16       /* sizes that are summed up; machines have three or four */
+
 /* The tag of an image reference, "" when there is none; *ret_digest: named by digest. */
 static size_t image_tag(const char *image, const char **ret_tag, bool *ret_digest)
 {
@@ -105,6 +107,7 @@ static void pod_huge_pages(struct default_run *r, const struct kinds_type *t, yy
 	yyjson_mut_val *resources = yyjson_mut_obj_get(spec, "resources"), *c, *key;
 	yyjson_mut_arr_iter it;
 	yyjson_mut_obj_iter members;
+	int sums = 0;
 
 	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "containers"), &it);
 	while ((c = yyjson_mut_arr_iter_next(&it)) && !r->full) {
@@ -115,7 +118,7 @@ static void pod_huge_pages(struct default_run *r, const struct kinds_type *t, yy
 			if (strncmp(name, "hugepages-", 10) ||
 			    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "limits"), name) ||
 			    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "requests"), name) ||
-			    !pod_sum(spec, "limits", name, &sum))
+			    sums++ >= HUGE_PAGES_MAX || !pod_sum(spec, "limits", name, &sum))
 				continue;
 			put_sum(r, t, resources, "limits", name, &sum);
 		}
