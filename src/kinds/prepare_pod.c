@@ -59,7 +59,7 @@ const char *kinds_qos_class(yyjson_mut_val *spec)
 }
 
 /* What follows is about one list of the pod's members and their types. */
-struct place { yyjson_mut_doc *d; const struct kinds_type *t; yyjson_mut_val *labels; };
+struct place { yyjson_mut_doc *d; const struct kinds_type *t; const struct index *labels; };
 
 static const struct kinds_type *member_type(const struct kinds_type *t, const char *name)
 {
@@ -78,7 +78,7 @@ static bool merge_keys(const struct place *at, yyjson_mut_val *v, const char *ke
 		return true;
 	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(v, keys), &it);
 	while ((key = yyjson_mut_arr_iter_next(&it))) {
-		yyjson_mut_val *value = yyjson_mut_obj_get(at->labels, yyjson_mut_get_str(key)), *m, *values;
+		yyjson_mut_val *value = index_get(at->labels, yyjson_mut_get_str(key)), *m, *values;
 		if (!value)
 			continue;
 		if (!yyjson_mut_is_arr(yyjson_mut_obj_get(selector, "matchExpressions")) &&
@@ -101,12 +101,13 @@ static bool merge_label_keys(yyjson_mut_doc *d, yyjson_mut_val *v)
 	static const char *const kinds[] = { "podAffinity", "podAntiAffinity" };
 	static const char *const lists[] = { "requiredDuringSchedulingIgnoredDuringExecution",
 		"preferredDuringSchedulingIgnoredDuringExecution" };
-	struct place term = { d, kinds_type_by_name("core/v1.PodAffinityTerm"), doc_mget(v, "metadata.labels") };
-	struct place spread = { d, kinds_type_by_name("core/v1.TopologySpreadConstraint"), term.labels };
+	INDEX_AUTO struct index labels = index_map(doc_mget(v, "metadata.labels"));
+	struct place term = { d, kinds_type_by_name("core/v1.PodAffinityTerm"), &labels };
+	struct place spread = { d, kinds_type_by_name("core/v1.TopologySpreadConstraint"), &labels };
 	yyjson_mut_val *spec = yyjson_mut_obj_get(v, "spec"), *m;
 	yyjson_mut_arr_iter it;
 
-	for (int n = 0; term.labels && n < 4; n++) {
+	for (int n = 0; labels.of && n < 4; n++) {
 		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(yyjson_mut_obj_get(yyjson_mut_obj_get(spec, "affinity"),
 			kinds[n / 2]), lists[n % 2]), &it);
 		while ((m = yyjson_mut_arr_iter_next(&it))) {
@@ -118,7 +119,7 @@ static bool merge_label_keys(yyjson_mut_doc *d, yyjson_mut_val *v)
 		}
 	}
 	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "topologySpreadConstraints"), &it);
-	while (term.labels && (m = yyjson_mut_arr_iter_next(&it)))
+	while (labels.of && (m = yyjson_mut_arr_iter_next(&it)))
 		if (!merge_keys(&spread, m, "matchLabelKeys", "In"))
 			return false;
 	return true;
