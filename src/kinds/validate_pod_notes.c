@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "kinds/normal.h"
 #include "kinds/validate.h"
 
 #define MIRROR "kubernetes.io/config.mirror"
@@ -28,12 +29,11 @@ static bool is_int32(const char *s)
 	return strspn(digits, "0123456789") == n && (*s != '0' || n == 1) && value >= INT32_MIN && value <= INT32_MAX;
 }
 
-static bool has_container(yyjson_mut_val *spec, const char *name)
+static bool has_container(const struct index containers[3], const char *name)
 {
 	for (int l = 0; l < 3; l++)
-		V_EACH(i, m, v_get(spec, lists[l]))
-			if (v_is(m, "name", name))
-				return true;
+		if (index_get(&containers[l], name))
+			return true;
 	return false;
 }
 
@@ -47,6 +47,12 @@ static void seccomp_profile(struct vcheck *c, const struct vpath *p, const char 
 
 void v_pod_annotations(struct vcheck *c, const struct vpath *p, yyjson_mut_val *notes, yyjson_mut_val *spec)
 {
+	struct index containers[3];
+
+	if (!yyjson_mut_obj_size(notes))
+		return;
+	for (int l = 0; l < 3; l++)
+		containers[l] = index_list(v_get(spec, lists[l]), "name");
 	V_MEMBERS(key, m, notes) {
 		const char *s = yyjson_mut_get_str(m);
 		if (!s)
@@ -59,11 +65,13 @@ void v_pod_annotations(struct vcheck *c, const struct vpath *p, yyjson_mut_val *
 			seccomp_profile(c, V_AT(p, key), s);
 		if (strncmp(key, APPARMOR, sizeof(APPARMOR) - 1))
 			continue;
-		if (!has_container(spec, key + sizeof(APPARMOR) - 1))
+		if (!has_container(containers, key + sizeof(APPARMOR) - 1))
 			v_invalid(c, V_KEY(p, key), key + sizeof(APPARMOR) - 1, "container not found");
 		if (*s && !v_one_of(s, "runtime/default|unconfined") && strncmp(s, "localhost/", 10))
 			v_invalid(c, V_KEY(p, key), s, v_text(c, "invalid AppArmor profile name: \"%s\"", s));
 	}
+	for (int l = 0; l < 3; l++)
+		index_finish(&containers[l]);
 }
 
 /* profile: the member; note: the annotation that says the same. */
@@ -82,11 +90,11 @@ static void agree(struct vcheck *c, const struct vpath *p, yyjson_mut_val *profi
 		v_forbidden(c, V_AT(p, "localhostProfile"), v_text(c, "%s profile in annotation and field must match", what));
 }
 
-static const char *note_of(struct vcheck *c, yyjson_mut_val *notes, const char *prefix, const char *name)
+static const char *note_of(struct vcheck *c, const struct index *notes, const char *prefix, const char *name)
 {
 	const char *key = v_text(c, "%s%s", prefix, name);
 
-	return key ? yyjson_mut_get_str(yyjson_mut_obj_get(notes, key)) : NULL;
+	return key ? yyjson_mut_get_str(index_get(notes, key)) : NULL;
 }
 
 void v_pod_profiles(struct vcheck *c, const struct vpath *p, yyjson_mut_val *notes, yyjson_mut_val *spec)
@@ -94,6 +102,7 @@ void v_pod_profiles(struct vcheck *c, const struct vpath *p, yyjson_mut_val *not
 	yyjson_mut_val *pod = v_get(spec, "securityContext");
 	const char *note = yyjson_mut_get_str(yyjson_mut_obj_get(notes, SECCOMP_POD));
 	bool windows = v_is(v_get(spec, "os"), "name", "windows");
+	INDEX_AUTO struct index by_key = index_map(notes);
 
 	if (!yyjson_mut_obj_size(notes))
 		return;
@@ -104,7 +113,7 @@ void v_pod_profiles(struct vcheck *c, const struct vpath *p, yyjson_mut_val *not
 			V_EACH(i, m, v_get(spec, lists[l])) {
 				const char *member = what ? "appArmorProfile" : "seccompProfile";
 				yyjson_mut_val *own = v_get(v_get(m, "securityContext"), member);
-				note = note_of(c, notes, what ? APPARMOR : SECCOMP_CONTAINER, v_str(m, "name"));
+				note = note_of(c, &by_key, what ? APPARMOR : SECCOMP_CONTAINER, v_str(m, "name"));
 				if (what && !own)
 					own = v_get(pod, member);
 				if (note)
