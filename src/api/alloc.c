@@ -261,7 +261,7 @@ static enum step take_ip(struct call *c, yyjson_mut_val *spec)
 	return STEP_NEXT;
 }
 
-static bool in_spec(yyjson_mut_val *spec, int64_t node_port, yyjson_mut_val *except)
+static bool in_spec(yyjson_mut_val *spec, int64_t node_port)
 {
 	yyjson_mut_arr_iter it;
 	yyjson_mut_val *p;
@@ -270,7 +270,16 @@ static bool in_spec(yyjson_mut_val *spec, int64_t node_port, yyjson_mut_val *exc
 		return true;
 	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
 	while ((p = yyjson_mut_arr_iter_next(&it)))
-		if (p != except && doc_mint(p, "nodePort", 0) == node_port)
+		if (doc_mint(p, "nodePort", 0) == node_port)
+			return true;
+	return false;
+}
+
+/* Whether this call has set the port aside already. */
+static bool port_taken_here(const struct reservation *r, uint32_t n)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].port && r->v[i].n == n)
 			return true;
 	return false;
 }
@@ -283,7 +292,7 @@ static enum step take_port(struct call *c, yyjson_mut_val *spec, yyjson_mut_val 
 	yyjson_mut_val *old = doc_mget(c->old, "spec");
 	uint32_t n;
 
-	if (want && (in_spec(old, want, NULL)))
+	if (want && in_spec(old, want))
 		return STEP_NEXT;
 	if (want) {
 		if (want < PORT_MIN || want > PORT_MAX)
@@ -291,7 +300,7 @@ static enum step take_port(struct call *c, yyjson_mut_val *spec, yyjson_mut_val 
 				"The range of valid ports is 30000-32767", (long long)want);
 		n = (uint32_t)(want - PORT_MIN);
 		/* One number for TCP and UDP of one Service is one allocation. */
-		if (al->ports[n] && !(holder != spec && in_spec(spec, want, holder)))
+		if (al->ports[n] && !(holder != spec && port_taken_here(c->reservation, n)))
 			return invalid(c, field, "Invalid value: %lld: provided port is already allocated",
 				(long long)want);
 	} else if (!find_free(al->ports, PORT_MAX - PORT_MIN + 1, 86, &n)) {
