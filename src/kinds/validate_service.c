@@ -188,10 +188,9 @@ static void source_ranges(struct vcheck *c, const struct vpath *p, yyjson_mut_va
 	} else if (note) {
 		if (!balancer)
 			v_forbidden(c, np, ONLY_BALANCER);
-		for (const char *s = note; *s; s += *s == ',') {
+		for (const char *s = note + (note[strspn(note, " \t")] ? 0 : strlen(note)); *s; s += *s == ',') {
 			size_t n = strcspn(s, ",");
-			if (strspn(note, " \t") < strlen(note))
-				v_padded_cidr(c, np, s, n);
+			v_padded_cidr(c, np, s, n);
 			s += n;
 		}
 	}
