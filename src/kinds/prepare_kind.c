@@ -102,19 +102,23 @@ bool prepare_endpoint_slice(yyjson_mut_doc *d, const struct kinds_kind *k, yyjso
 	return true;
 }
 
-/* The place of the next condition of that type from place i on; past the end: none. */
-static size_t next_condition(yyjson_mut_val *list, size_t i, const char *type)
+/* The next condition of that type, NULL: none is left. */
+static yyjson_mut_val *next_condition(yyjson_mut_arr_iter *it, const char *type)
 {
-	while (i < yyjson_mut_arr_size(list) && !is(yyjson_mut_arr_get(list, i), "type", type))
-		i++;
-	return i;
+	yyjson_mut_val *m;
+
+	while ((m = yyjson_mut_arr_iter_next(it)) && !is(m, "type", type))
+		;
+	return m;
 }
 
 static size_t count_conditions(yyjson_mut_val *list, const char *type)
 {
+	yyjson_mut_arr_iter it;
 	size_t n = 0;
 
-	for (size_t i = 0; (i = next_condition(list, i, type)) < yyjson_mut_arr_size(list); i++)
+	yyjson_mut_arr_iter_init(list, &it);
+	while (next_condition(&it, type))
 		n++;
 	return n;
 }
@@ -124,18 +128,20 @@ static size_t count_conditions(yyjson_mut_val *list, const char *type)
 bool prepare_csr_status(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
 {
 	static const char *const kept[] = { "Approved", "Denied" };
-	yyjson_mut_val *list = doc_mget(v, "status.conditions"), *was = doc_mget(old, "status.conditions"), *copy;
+	yyjson_mut_val *list = doc_mget(v, "status.conditions"), *was = doc_mget(old, "status.conditions"), *m, *copy;
+	yyjson_mut_arr_iter it, was_it;
 
 	(void)k;
 	for (int n = 0; n < 2; n++) {
-		size_t i = next_condition(list, 0, kept[n]), j = next_condition(was, 0, kept[n]);
 		if (count_conditions(list, kept[n]) != count_conditions(was, kept[n]))
 			continue;
-		for (; i < yyjson_mut_arr_size(list); i = next_condition(list, i + 1, kept[n])) {
-			copy = yyjson_mut_val_mut_copy(d, yyjson_mut_arr_get(was, j));
-			if (!copy || !yyjson_mut_arr_replace(list, i, copy))
+		yyjson_mut_arr_iter_init(list, &it);
+		yyjson_mut_arr_iter_init(was, &was_it);
+		while ((m = next_condition(&it, kept[n]))) {
+			copy = yyjson_mut_val_mut_copy(d, next_condition(&was_it, kept[n]));
+			if (!copy)
 				return false;
-			j = next_condition(was, j + 1, kept[n]);
+			*m = (yyjson_mut_val){ .tag = copy->tag, .uni = copy->uni, .next = m->next };
 		}
 	}
 	return true;
