@@ -11,6 +11,7 @@
 #include "kinds/validate.h"
 
 #define PARAMETERS_MAX 512
+#define TOPOLOGIES_MAX 64       /* more are not compared with each other */
 #define PARAMETERS_MAX_BYTES (256 << 10)
 #define ATTACHMENT_MAX_BYTES (256 << 10)
 #define ERROR_MAX_BYTES 1024
@@ -74,7 +75,7 @@ static void topologies(struct vcheck *c, const struct vpath *p, yyjson_mut_val *
 				v_duplicate(c, V_AT(ep, "key"), v_str(m, "key"));
 		}
 		V_EACH(j, earlier, list) {
-			if (j >= i)
+			if (j >= i || i >= TOPOLOGIES_MAX)
 				break;
 			if (doc_mequal(earlier, term)) {
 				v_duplicate(c, at, "");
