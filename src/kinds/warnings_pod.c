@@ -3,6 +3,7 @@
  * Warnings upstream gives about pods and templates of pods.
  * Source: kubernetes pkg/api/pod/warnings.go, pkg/api/node/util.go.
  */
+#include "kinds/normal.h"
 #include "kinds/warnings.h"
 
 #define PORTS_MAX 128           /* with the same number and protocol; more are not compared with each other */
@@ -67,10 +68,10 @@ static void lists(struct warnings *w, yyjson_mut_val *spec, const char *at)
 }
 
 /* A profile named in an annotation, as it was before there was a field. */
-static void profile_note(struct warnings *w, yyjson_mut_val *notes, const char *at, const char *key,
+static void profile_note(struct warnings *w, const struct index *notes, const char *at, const char *key,
 	yyjson_mut_val *owner, const char *field, const char *since)
 {
-	if (key && v_get(notes, key) && !v_get(v_get(owner, "securityContext"), field))
+	if (key && index_get(notes, key) && !v_get(v_get(owner, "securityContext"), field))
 		warn(w, "%smetadata.annotations[%s]: %s; use the \"%s\" field instead", at, key, since, field);
 }
 
@@ -152,7 +153,7 @@ static void ports(struct warnings *w, struct ports *all, yyjson_mut_val *c, cons
 }
 
 /* Each container with its path, in the order upstream visits them. */
-static void containers(struct warnings *w, yyjson_mut_val *spec, yyjson_mut_val *notes, const char *at)
+static void containers(struct warnings *w, yyjson_mut_val *spec, const struct index *notes, const char *at)
 {
 	static const char *const kinds[] = { "initContainers", "containers", "ephemeralContainers" };
 	static const char whole[] = "memory|ephemeral-storage";
@@ -197,15 +198,16 @@ static void pod_terms(struct warnings *w, yyjson_mut_val *spec, const char *at)
 void warn_pod(struct warnings *w, yyjson_mut_val *meta, yyjson_mut_val *spec, const char *at)
 {
 	yyjson_mut_val *notes = v_get(meta, "annotations");
+	INDEX_AUTO struct index by_key = index_map(notes);
 
 	node_labels(w, spec, at);
 	old_notes(w, notes, at);
 	warn_volumes(w, spec, at);
 	lists(w, spec, at);
 	warn_fraction(w, arena_printf(w->a, "%sspec.overhead", at), v_get(spec, "overhead"), "memory|ephemeral-storage");
-	profile_note(w, notes, at, "seccomp.security.alpha.kubernetes.io/pod", spec, "seccompProfile",
+	profile_note(w, &by_key, at, "seccomp.security.alpha.kubernetes.io/pod", spec, "seccompProfile",
 		"non-functional in v1.27+");
-	containers(w, spec, notes, at);
+	containers(w, spec, &by_key, at);
 	if (doc_mint(spec, "terminationGracePeriodSeconds", 0) < 0)
 		warn(w, "%sspec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1",
 			at);
