@@ -15,8 +15,10 @@
 
 void v_csi_driver_name(struct vcheck *c, const struct vpath *p, const char *name)
 {
-	char *lower = arena_strdup(c->a, name);
+	char *lower = name ? arena_strdup(c->a, name) : NULL;
 
+	if (!name)
+		return;    /* over the cap: kinds_validate says so */
 	if (!*name)
 		v_required(c, p, "");
 	if (strlen(name) > 63)
