@@ -167,6 +167,8 @@ static void failure_policy(struct vcheck *c, const struct vpath *p, yyjson_mut_v
 		v_too_many(c, p, yyjson_mut_arr_size(rules), FAILURE_RULES_MAX);
 	V_EACH(i, rule, rules) {
 		const struct vpath *at = V_ITEM(p, i);
+		if (i >= FAILURE_RULES_MAX)
+			break;    /* each looks through all containers */
 		yyjson_mut_val *codes = v_get(rule, "onExitCodes");
 		bool conditions = doc_mlen(rule, "onPodConditions");
 		const char *action = v_str(rule, "action");
