@@ -180,6 +180,8 @@ static const char *path_of(struct vcheck *c, const struct vpath *p)
 {
 	BUF_AUTO struct buf b = { 0 };
 
+	if (c->count >= VALIDATE_ERRORS_MAX || arena_over(c->a))
+		return "";
 	v_path(&b, p);
 	return b.failed ? "" : arena_strndup(c->a, b.p ? b.p : "", b.len);
 }
