@@ -113,18 +113,21 @@ static void user(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m, boo
 
 static void allocated(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list, yyjson_mut_val *container)
 {
+	INDEX_AUTO struct index requests = index_map(list ? doc_mget(container, "resources.requests") : NULL);
+	V_SET claims = { 0 };
+
+	V_EACH(j, own, list ? doc_mget(container, "resources.claims") : NULL) {
+		const char *request = v_str(own, "request");
+		const char *full = v_text(c, "claim:%s%s%s", v_str(own, "name"), *request ? "/" : "", request);
+		if (full)
+			v_first(&claims, full);
+	}
 	V_EACH(i, m, list) {
 		const struct vpath *at = V_ITEM(p, i);
 		const char *name = v_str(m, "name");
-		bool claim = !strncmp(name, "claim:", 6), found = false;
+		bool claim = !strncmp(name, "claim:", 6);
+		bool found = claim ? map_get(&claims, name) != NULL : index_get(&requests, name) != NULL;
 		V_SET seen = { 0 };
-		V_EACH(j, own, claim ? doc_mget(container, "resources.claims") : NULL) {
-			const char *request = v_str(own, "request");
-			const char *full = v_text(c, "claim:%s%s%s", v_str(own, "name"), *request ? "/" : "", request);
-			found |= full && !strcmp(full, name);
-		}
-		if (!claim)
-			found = yyjson_mut_obj_get(doc_mget(container, "resources.requests"), name) != NULL;
 		if (container && !found)
 			v_invalid(c, V_AT(at, "name"), name, claim ? "must match one of the container's resource claims in a "
 				"format 'claim:<claimName>/<request>' or 'claim:<claimName>' if request is empty" :
