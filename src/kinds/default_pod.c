@@ -107,7 +107,9 @@ static void pod_huge_pages(struct default_run *r, const struct kinds_type *t, yy
 	yyjson_mut_val *resources = yyjson_mut_obj_get(spec, "resources"), *c, *key;
 	yyjson_mut_arr_iter it;
 	yyjson_mut_obj_iter members;
-	int sums = 0;
+	INDEX_AUTO struct index limits = index_map(yyjson_mut_obj_get(resources, "limits"));
+	INDEX_AUTO struct index requests = index_map(yyjson_mut_obj_get(resources, "requests"));
+	__attribute__((cleanup(map_finish))) struct map summed = { 0 };
 
 	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "containers"), &it);
 	while ((c = yyjson_mut_arr_iter_next(&it)) && !r->full) {
@@ -115,10 +117,9 @@ static void pod_huge_pages(struct default_run *r, const struct kinds_type *t, yy
 		while ((key = yyjson_mut_obj_iter_next(&members)) && !r->full) {
 			const char *name = yyjson_mut_get_str(key);
 			struct quantity sum;
-			if (strncmp(name, "hugepages-", 10) ||
-			    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "limits"), name) ||
-			    yyjson_mut_obj_get(yyjson_mut_obj_get(resources, "requests"), name) ||
-			    sums++ >= HUGE_PAGES_MAX || !pod_sum(spec, "limits", name, &sum))
+			if (strncmp(name, "hugepages-", 10) || index_get(&limits, name) || index_get(&requests, name) ||
+			    map_get(&summed, name) || summed.len >= HUGE_PAGES_MAX ||
+			    map_put(&summed, name, resources, NULL) || !pod_sum(spec, "limits", name, &sum))
 				continue;
 			put_sum(r, t, resources, "limits", name, &sum);
 		}
