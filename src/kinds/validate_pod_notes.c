@@ -127,13 +127,15 @@ void v_pod_annotation_update(struct vcheck *c, const struct vpath *p)
 	yyjson_mut_val *now = doc_mget(c->v, "metadata.annotations"), *was = doc_mget(c->old, "metadata.annotations");
 	yyjson_mut_val *pair[] = { was, now };
 
-	for (int added = 0; added < 2; added++)
+	for (int added = 0; added < 2; added++) {
+		INDEX_AUTO struct index others = index_map(pair[!added]);
 		V_MEMBERS(key, m, pair[added]) {
 			bool armor = !strncmp(key, APPARMOR, sizeof(APPARMOR) - 1), mirror = !strcmp(key, MIRROR);
-			yyjson_mut_val *other = armor || mirror ? yyjson_mut_obj_get(pair[!added], key) : NULL;
+			yyjson_mut_val *other = armor || mirror ? index_get(&others, key) : NULL;
 			if ((!armor && !mirror) || (other && (added || yyjson_mut_equals(m, other))))
 				continue;
 			v_forbidden(c, V_KEY(p, key), v_text(c, "may not %s %s", added ? "add" : "remove or update",
 				armor ? "AppArmor annotations" : "mirror pod annotation"));
 		}
+	}
 }
