@@ -43,10 +43,18 @@ static void print_path(struct buf *b, const struct vpath *p, const struct vpath 
 		buf_printf(b, "[%zu]", p->index);
 }
 
+/* No more errors are listed: nothing is printed for them. */
+static bool enough(const struct vcheck *c)
+{
+	return c->count >= VALIDATE_ERRORS_MAX || arena_over(c->a);
+}
+
 static const char *path_text(struct run *r, const struct vpath *p, bool whole)
 {
 	BUF_AUTO struct buf b = {0};
 
+	if (enough(r->c))
+		return "";
 	print_path(&b, p, whole ? NULL : r->base);
 	return arena_strndup(r->c->a, b.p ? b.p : "", b.failed ? 0 : b.len);
 }
@@ -56,7 +64,7 @@ static void report(struct run *r, const char *type, const char *field, const cha
 	struct vcheck *c = r->c;
 	struct field_error *e;
 
-	if (c->count >= VALIDATE_ERRORS_MAX || !detail || !field)
+	if (enough(c) || !detail || !field)
 		return;
 	e = arena_zalloc(c->a, sizeof(*e));
 	if (!e)
@@ -71,6 +79,8 @@ static const char *json_of(struct vcheck *c, yyjson_mut_val *v)
 {
 	BUF_AUTO struct buf b = {0};
 
+	if (enough(c))
+		return "";
 	return doc_mwrite(&b, v) ? "" : arena_strndup(c->a, b.p, b.len);
 }
 
