@@ -291,6 +291,7 @@ static void check_list(struct run *r, const struct kinds_schema *s, const struct
 static void check_object(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
 	yyjson_mut_val *old)
 {
+	INDEX_AUTO struct index was = index_map(old);
 	size_t n = yyjson_mut_obj_size(v);
 
 	if (s->rules && s->rules->min_properties >= 0 && n < (size_t)s->rules->min_properties) {
@@ -307,7 +308,7 @@ static void check_object(struct run *r, const struct kinds_schema *s, const stru
 		const struct kinds_schema *of = prop ? prop->schema : s->additional;
 
 		if (of && r->c->count < VALIDATE_ERRORS_MAX)
-			check(r, of, V_AT(p, key), m, yyjson_mut_is_obj(old) ? yyjson_mut_obj_get(old, key) : NULL);
+			check(r, of, V_AT(p, key), m, index_get(&was, key));
 	}
 	for (const char *const *q = s->required; q && *q; q++)
 		if (!yyjson_mut_obj_get(v, *q))
