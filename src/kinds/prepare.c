@@ -158,6 +158,7 @@ static bool same(yyjson_mut_val *a, yyjson_mut_val *b)
 /* Equal apart from metadata, the type's name and, unless it counts, status. */
 static bool same_body(yyjson_mut_val *a, yyjson_mut_val *b, bool status_counts)
 {
+	INDEX_AUTO struct index in_a = index_map(a), in_b = index_map(b);
 	yyjson_mut_val *pair[] = { a, b };
 
 	for (int i = 0; i < 2; i++) {
@@ -169,7 +170,7 @@ static bool same_body(yyjson_mut_val *a, yyjson_mut_val *b, bool status_counts)
 			if (!strcmp(name, "metadata") || (!status_counts && !strcmp(name, "status")) ||
 			    !strcmp(name, "kind") || !strcmp(name, "apiVersion"))
 				continue;
-			if (!same(yyjson_mut_obj_get(a, name), yyjson_mut_obj_get(b, name)))
+			if (!same(index_get(&in_a, name), index_get(&in_b, name)))
 				return false;
 		}
 	}
