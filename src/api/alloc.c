@@ -316,22 +316,44 @@ static enum step take_port(struct call *c, yyjson_mut_val *spec, yyjson_mut_val 
 	return STEP_NEXT;
 }
 
-static enum step take_ports(struct call *c, yyjson_mut_val *spec, bool all)
+/* The node port that the same port has for another protocol, 0: none. */
+static int64_t node_port_of(yyjson_mut_val *spec, int64_t port)
 {
 	yyjson_mut_arr_iter it;
 	yyjson_mut_val *p;
-	unsigned i = 0;
-	enum step step;
 
 	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
-	for (; (p = yyjson_mut_arr_iter_next(&it)); i++) {
-		const char *field = arena_printf(c->arena, "spec.ports[%u].nodePort", i);
+	while ((p = yyjson_mut_arr_iter_next(&it)))
+		if (doc_mint(p, "port", 0) == port && doc_mint(p, "nodePort", 0))
+			return doc_mint(p, "nodePort", 0);
+	return 0;
+}
 
-		if (!all && !doc_mint(p, "nodePort", 0))
-			continue;
-		step = take_port(c, spec, p, "nodePort", field ? field : "spec.ports");
-		if (step != STEP_NEXT)
-			return step;
+/* Those that are asked for first, so that none of them is picked for another.
+ * Source: kubernetes pkg/registry/core/service/storage/alloc.go (initNodePorts). */
+static enum step take_ports(struct call *c, yyjson_mut_val *spec, bool all)
+{
+	for (int pass = 0; pass < 1 + all; pass++) {
+		yyjson_mut_arr_iter it;
+		yyjson_mut_val *p;
+		unsigned i = 0;
+
+		yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
+		for (; (p = yyjson_mut_arr_iter_next(&it)); i++) {
+			const char *field = arena_printf(c->arena, "spec.ports[%u].nodePort", i);
+			bool given = doc_mint(p, "nodePort", 0) != 0;
+			int64_t same;
+			enum step step;
+
+			if (given == pass)
+				continue;
+			same = given ? 0 : node_port_of(spec, doc_mint(p, "port", 0));
+			if (same && !doc_mset_int(c->doc, p, "nodePort", same))
+				return fail_err(c, -ERR_SIZE, NULL);
+			step = take_port(c, spec, p, "nodePort", field ? field : "spec.ports");
+			if (step != STEP_NEXT)
+				return step;
+		}
 	}
 	return STEP_NEXT;
 }
