@@ -210,6 +210,12 @@ static void services_get_addresses(void **state)
 		{ "to ClusterIP", "PATCH", SVCS "/s2", NULL, MERGE, "{\"spec\":{\"type\":\"ClusterIP\",\"ports\":[{\"port\":80,\"nodePort\":null}]}}", 200, { "\"type\":\"ClusterIP\"" }, "nodePort\":3" },
 		{ "port is free once more", "POST", SVCS, NULL, JSON,
 			"{\"metadata\":{\"name\":\"s4\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80,\"nodePort\":30080}]}}", 201 },
+		{ "another's port, named twice", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"s5\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":53,\"protocol\":\"TCP\",\"name\":\"tcp\",\"nodePort\":30080},{\"port\":53,\"protocol\":\"UDP\",\"name\":\"udp\",\"nodePort\":30080}]}}", 422,
+			{ "spec.ports[0].nodePort", "provided port is already allocated" } },
+		{ "one port of two protocols", "POST", SVCS, NULL, JSON,
+			"{\"metadata\":{\"name\":\"s5\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":53,\"protocol\":\"TCP\",\"name\":\"tcp\"},{\"port\":53,\"protocol\":\"UDP\",\"name\":\"udp\",\"nodePort\":30053}]}}", 201,
+			{ "\"protocol\":\"TCP\",\"port\":53,\"targetPort\":53,\"nodePort\":30053", "\"protocol\":\"UDP\",\"port\":53,\"targetPort\":53,\"nodePort\":30053" } },
 	};
 
 	RUN(rows);
