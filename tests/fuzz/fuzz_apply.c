@@ -63,8 +63,12 @@ static yyjson_mut_val *patched(struct run *r, yyjson_mut_val *v)
 
 static void strategic(struct run *r)
 {
-	yyjson_mut_val *v = patched(r, normal(r, r->first)), *w;
+	yyjson_mut_val *v, *w;
 
+	/* The API keeps the last of repeated members before it patches. */
+	if (syntax_repeats(r->second))
+		return;
+	v = patched(r, normal(r, r->first));
 	if (!v)
 		return;
 	is_normal(r, v);
