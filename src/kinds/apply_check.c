@@ -136,8 +136,10 @@ static const char *nameless(struct check *w, const struct kinds_field *f, yyjson
 		return "not supported: associative list with lists as elements";
 	for (const char *const *key = f->list_keys; keyed && *key; key++) {
 		const struct kinds_field *k = kinds_find_field(f->type, *key, strlen(*key), 0);
+		yyjson_mut_val *m = yyjson_mut_obj_get(v, *key);
 		const char *text;
-		if (yyjson_mut_obj_get(v, *key) || (k && k->dflt))
+		/* null names nothing: it is stored as a zero value, under which it would not be found again. */
+		if ((m && !yyjson_mut_is_null(m)) || (k && k->dflt))
 			continue;
 		text = arena_printf(w->c->a, "associative list with keys has an element that omits key field \"%s\" "
 			"(and doesn't have default value)", *key);

@@ -58,7 +58,8 @@ static int patch_text(struct smp *c, const char *key, yyjson_val *v, const char 
 	*ret = NULL;
 	if (key && !yyjson_is_obj(v))
 		return err_set(c->err, ERR_INTERNAL, "expected a map in a list with merge key %s", key);
-	if (!k)
+	/* What is stored for null is found under another text. */
+	if (!k || (key && yyjson_is_null(k)))
 		return no_key(c, v, key);
 	*ret = text_of(c, k);
 	if (*ret)

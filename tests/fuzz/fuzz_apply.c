@@ -61,6 +61,43 @@ static yyjson_mut_val *patched(struct run *r, yyjson_mut_val *v)
 	return normal(r, doc_freeze(r->a, v));
 }
 
+static bool alike(yyjson_val *a, yyjson_val *b)
+{
+	yyjson_val *k, *m;
+	size_t i, n;
+
+	yyjson_obj_foreach(a, i, n, k, m)
+		if (!yyjson_is_ctn(m) && yyjson_equals(m, yyjson_obj_getn(b, yyjson_get_str(k), yyjson_get_len(k))))
+			return true;
+	return false;
+}
+
+/* Whether elements of a list may have one merge key. A list that is new is taken as it is; in
+ * one that is there the second of them finds the first. */
+static bool may_meet(yyjson_val *v)
+{
+	yyjson_val *k, *m;
+	size_t i, n;
+
+	if (yyjson_is_obj(v)) {
+		yyjson_obj_foreach(v, i, n, k, m)
+			if (may_meet(m))
+				return true;
+		return false;
+	}
+	yyjson_arr_foreach(v, i, n, m) {
+		if (may_meet(m))
+			return true;
+		k = m;
+		for (size_t j = i + 1; j < n; j++) {
+			k = unsafe_yyjson_get_next(k);
+			if (yyjson_is_obj(m) && yyjson_is_obj(k) && alike(m, k))
+				return true;
+		}
+	}
+	return false;
+}
+
 static void strategic(struct run *r)
 {
 	yyjson_mut_val *v, *w;
@@ -69,6 +106,8 @@ static void strategic(struct run *r)
 	if (syntax_repeats(r->second))
 		return;
 	v = patched(r, normal(r, r->first));
+	if (v && may_meet(r->second))
+		v = patched(r, yyjson_mut_val_mut_copy(r->d, v));
 	if (!v)
 		return;
 	is_normal(r, v);

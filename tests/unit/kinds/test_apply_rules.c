@@ -127,6 +127,9 @@ static const struct { const char *name, *config, *want; } typed_cases[] = {
 	{ "in a map", "{'metadata':{'name':'p','namespace':'d','labels':{'a':1}}}", NOT ".metadata.labels.a: expected string, got &value.valueUnstructured{Value:1}" },
 	{ "an element without its key", POD "'containers':[{'name':'a'},{'image':'i'}]}}", NOT ".spec.containers: element 1: associative list with keys "
 		"has an element that omits key field \"name\" (and doesn't have default value)" },
+	{ "a null key is none", POD "'containers':[{'name':null,'image':'i'}]}}", NOT ".spec.containers: element 0: associative list with keys "
+		"has an element that omits key field \"name\" (and doesn't have default value)" },
+	{ "a null key with a default", POD "'containers':[{'name':'a','ports':[{'containerPort':1,'protocol':null}]}]}}", "" },
 	{ "null among elements", POD "'containers':[null]}}", NOT ".spec.containers: element 0: associative list with keys may not have a null element" },
 	{ "no map among elements", POD "'containers':['x']}}", NOT ".spec.containers: element 0: associative list with keys may not have non-map elements" },
 	{ "a map in a set", "{'metadata':{'name':'p','namespace':'d','finalizers':[{}]}}", NOT ".metadata.finalizers: element 0: "

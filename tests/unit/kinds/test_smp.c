@@ -46,6 +46,7 @@ static const struct smp_case pod_cases[] = {
 	{ "lists do not merge on request", SPEC("\"containers\":[{\"name\":\"a\"}]"),
 		SPEC("\"containers\":[{\"$patch\":\"merge\",\"name\":\"a\"}]"), NULL, -ERR_INTERNAL },
 	{ "missing merge key", SPEC("\"containers\":[{\"name\":\"a\"}]"), SPEC("\"containers\":[{\"image\":\"x\"}]"), NULL, -ERR_INTERNAL },
+	{ "null as merge key", SPEC("\"containers\":[{\"name\":\"a\"}]"), SPEC("\"containers\":[{\"name\":null,\"image\":\"x\"}]"), NULL, -ERR_INTERNAL },
 	{ "atomic list replaced", SPEC("\"containers\":[{\"name\":\"a\",\"args\":[\"1\",\"2\"]}]"),
 		SPEC("\"containers\":[{\"name\":\"a\",\"args\":[\"3\"]}]"), SPEC("\"containers\":[{\"name\":\"a\",\"args\":[\"3\"]}]") },
 	{ "set of strings unites", "{\"metadata\":{\"finalizers\":[\"a\",\"b\"]}}", "{\"metadata\":{\"finalizers\":[\"c\",\"a\"]}}",
