@@ -175,7 +175,7 @@ static void check_string(struct run *r, const struct schema_rules *s, const stru
 		should(r, p, value = json_of(r->c, v), v_text(r->c, "should be at least %lld chars long", (long long)s->min_length));
 	if (s->pattern && !pattern_match(s->pattern, text, bytes))
 		should(r, p, value ? value : (value = json_of(r->c, v)), v_text(r->c, "should match '%s'", s->pattern_text));
-	if (!s->format || schema_format_fits(s->format, text))
+	if (!s->format || (strlen(text) == bytes && schema_format_fits(s->format, text)))
 		return;
 	value = value ? value : json_of(r->c, v);
 	report(r, "FieldValueTypeInvalid", path_text(r, p, true), v_text(r->c, "Invalid value: %s: %s in body must be of type %s: %s",
@@ -399,6 +399,7 @@ static void check_once(struct run *r, const struct kinds_schema *s, const struct
 	yyjson_mut_val *old)
 {
 	r->visits++;
+	v = v_sent(r->c, v);
 	check_type(r, s, p, v);
 	if (s->rules && !yyjson_mut_is_null(v))
 		check_combinations(r, s, p, v, old);

@@ -157,15 +157,17 @@ int kinds_validate(struct arena *a, const struct kinds_kind *k, const char *sub,
 	validate_fn *fn = !rules ? NULL : status ? rules->status : rules->object;
 
 	c.tail = &c.first;
+	if (!v_show(&c))
+		return -ERR_SIZE;
 	if (k->store)    /* reviews are asked, not kept: they need no name */
 		v_metadata(&c, V_AT(NULL, "metadata"));
 	if (k->custom)
 		validate_custom(&c);
 	else if (fn)
-		fn(&c, spec, v_get(v, "spec"));
+		fn(&c, spec, v_get(c.v, "spec"));
 	else if (!rules && !status)
-		table_object(&c, NULL, k->type, v);
-	if (old && !k->custom && !status)
+		table_object(&c, NULL, k->type, c.v);
+	if (c.old && !k->custom && !status)
 		v_immutable(&c);
 	*ret_errors = c.first;
 	return arena_over(a) ? -ERR_SIZE : 0;

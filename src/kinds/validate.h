@@ -34,7 +34,8 @@ struct vcheck {
 	struct arena *a;
 	const struct kinds_kind *k;
 	const char *sub;
-	yyjson_mut_val *v, *old;
+	yyjson_mut_val *v, *old;   /* as they are shown to rules (v_show) */
+	char nul;                  /* what stands for U+0000 in them; 0: they have none */
 	yyjson_mut_val *volumes;   /* that pods are given beyond their own, or NULL */
 	struct field_error *first, **tail;
 	int count;
@@ -106,6 +107,14 @@ static inline bool v_first(struct map *set, const char *key)
 {
 	return !map_get(set, key) && !map_put(set, key, set, NULL);
 }
+
+/* ---- U+0000, which would end a C string early (validate_shown.c) ---- */
+/* Put in c->v and c->old what rules may read as C strings. False: over the cap. */
+bool v_show(struct vcheck *c);
+/* A text of them as it was sent, for what counts its bytes. */
+yyjson_mut_val *v_sent(struct vcheck *c, yyjson_mut_val *v);
+/* JSON of them as it was sent, for people. */
+const char *v_sent_json(struct vcheck *c, const char *text);
 
 /* ---- errors. detail "": none ---- */
 void v_required(struct vcheck *c, const struct vpath *p, const char *detail);

@@ -48,7 +48,7 @@ static void add(struct vcheck *c, const char *type, const struct vpath *p, const
 		return;
 	e->type = type;
 	e->field = field;
-	e->detail = text;
+	e->detail = v_sent_json(c, text);
 	*c->tail = e;
 	c->tail = &e->next;
 	c->count++;

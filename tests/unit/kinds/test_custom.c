@@ -227,6 +227,7 @@ static const char *causes(const struct kinds_kind *k, const char *json, const ch
 	const char *text = "";
 
 	c.tail = &c.first;
+	assert_true(v_show(&c));
 	validate_custom(&c);
 	for (struct field_error *e = c.first; e; e = e->next)
 		text = arena_printf(a, "%s%s%s: %s", text, *text ? "\n" : "", e->field, e->detail);
@@ -256,6 +257,13 @@ static const struct { const char *spec, *want; } rule_cases[] = {
 		"spec.port: Invalid value: \"boolean\": spec.port in body must be of type integer,string: \"boolean\"" },
 	{ "{\"cron\":\"* * * * 5\",\"when\":\"now\"}",
 		"spec.when: Invalid value: \"now\": spec.when in body must be of type date-time: \"now\"" },
+	/* U+0000 ends no text: of a format, a pattern, a key. */
+	{ "{\"cron\":\"* * * * 5\",\"when\":\"2026-01-01T00:00:00Z\\u0000\"}",
+		"spec.when: Invalid value: \"2026-01-01T00:00:00Z\\u0000\": spec.when in body must be of type date-time: \"2026-01-01T00:00:00Z\\u0000\"" },
+	{ "{\"cron\":\"* * * * 5\",\"inner\":{\"apiVersion\":\"v1\",\"kind\":\"K\",\"metadata\":{\"labels\":{\"a\":\"b\\u0000\"}}}}",
+		"spec.inner.metadata.labels: Invalid value: \"b\\u0000\": a valid label must be an empty string or consist of alphanumeric "
+		"characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or "
+		"'12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')" },
 	{ "{\"cron\":\"* * * * 5\",\"labels\":{\"a\":\"\"}}",
 		"spec.labels.a: Invalid value: \"\": spec.labels.a in body should be at least 1 chars long" },
 	{ "{\"cron\":\"* * * * 5\",\"tags\":[\"a\",\"b\",\"a\"]}", "spec.tags[2]: Duplicate value: \"a\"" },

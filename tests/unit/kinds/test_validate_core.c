@@ -320,6 +320,17 @@ static const struct judge_case cases[] = {
 	/* config maps */
 	{ CM, "", NULL, "{}", "" },
 	{ CM, "", NULL, "{'metadata':{'name':'A'}}", "metadata.name: Invalid value: \"A\": " SUBDOMAIN },
+	/* U+0000 ends no text. */
+	{ CM, "", NULL, "{'metadata':{'name':'a\\u0000b'}}", "metadata.name: Invalid value: \"a\\u0000b\": " SUBDOMAIN },
+	{ CM, "", NULL, "{'metadata':{'namespace':'n\\u0000'}}", "metadata.namespace: Invalid value: \"n\\u0000\": " LABEL },
+	{ CM, "", NULL, "{'metadata':{'labels':{'a\\u0000':'b\\u0000/'}}}", "metadata.labels: Invalid value: \"a\\u0000\": " QUALIFIED
+	  "\nmetadata.labels: Invalid value: \"b\\u0000/\": " LABEL_VALUE },
+	{ CM, "", NULL, "{'metadata':{'annotations':{'a\\u0000':'\\u0000'}}}", "metadata.annotations: Invalid value: \"a\\u0000\": " QUALIFIED },
+	{ CM, "", NULL, "{'metadata':{'finalizers':['x/y\\u0000']}}", "metadata.finalizers: Invalid value: \"x/y\\u0000\": " QUALIFIED },
+	{ CM, "", NULL, "{'data':{'a':'\\u0000\\u0001'}}", "" },
+	{ CM, "", "{'immutable':true,'data':{'a':'\\u0000'}}", "{'immutable':true,'data':{'a':'\\u0000'}}", "" },
+	{ CM, "", "{'immutable':true,'data':{'a':'\\u0000'}}", "{'immutable':true,'data':{'a':'\\u0001'}}",
+	  "data: Forbidden: field is immutable when `immutable` is set" },
 	{ CM, "", NULL, "{'data':{'a b':'c'}}", "data[a b]: Invalid value: \"a b\": " CONFIG_KEY },
 	{ CM, "", NULL, "{'data':{'..':'c','.':'d','..a':'e'}}", "data[.]: Invalid value: \".\": must not be '.'\n"
 	  "data[..]: Invalid value: \"..\": must not be '..'\ndata[..a]: Invalid value: \"..a\": must not start "
