@@ -453,7 +453,7 @@ void node_authz_close(struct node_authz *n);
 /* False: no opinion, and mostly a reason. */
 bool node_allowed(struct node_authz *n, const struct attributes *at, struct buf *reason);
 
-/* ---- rbac.c, rbac_ask.c, rbac_cover.c ---- */
+/* ---- rbac.c, rbac_index.c, rbac_ask.c, rbac_cover.c ---- */
 int rbac_open(struct rbac **ret, struct api *a);
 void rbac_close(struct rbac *r);
 bool rbac_allowed(struct rbac *r, const struct attributes *at, struct buf *reason);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rbac - roles and bindings, compiled: who is bound to what is found by subject and
- * namespace, a role's rules are short arrays of strings. Kept up by observers of the
+ * namespace, what a role allows by its index (rbac_index.c). Kept up by observers of the
  * cache, so a question costs microseconds and sees what the cache shows.
  *
  * A subject's key is "ns|U:name" or "ns|G:group", without ns for ClusterRoleBindings
@@ -15,24 +15,37 @@
 #include <string.h>
 
 #include "api/rbac_priv.h"
+#define LOG_MODULE "rbac"
 #include "base/err.h"
+#include "base/log.h"
+
+/* No object comes near: what the store takes (STORE_VALUE_MAX) makes less than half of it. */
+#define COMPILED_MAX (96u << 20)
 
 /* ---- compiling ---- */
 
+/* Text and pointers of a list in two pieces: a role's words may be many and short. */
 static const char *const *strings(struct arena *a, yyjson_val *arr)
 {
+	static const char *const none[] = { NULL };
 	const char **v;
-	size_t n = 0, i, max;
+	size_t n = 0, bytes = 0, i, max;
 	yyjson_val *it;
+	char *text;
 
+	yyjson_arr_foreach(arr, i, max, it)
+		bytes += yyjson_is_str(it) ? yyjson_get_len(it) + 1 : 0;
+	if (!bytes)
+		return none;
 	v = arena_alloc(a, (yyjson_arr_size(arr) + 1) * sizeof(*v));
-	if (!v)
+	text = arena_alloc(a, bytes);
+	if (!v || !text)
 		return NULL;
 	yyjson_arr_foreach(arr, i, max, it) {
-		const char *s = yyjson_get_str(it);
-
-		if (s && (v[n] = arena_strdup(a, s)))
-			n++;
+		if (!yyjson_is_str(it))
+			continue;
+		v[n++] = memcpy(text, yyjson_get_str(it), yyjson_get_len(it) + 1);
+		text += yyjson_get_len(it) + 1;
 	}
 	v[n] = NULL;
 	return v;
@@ -79,7 +92,7 @@ static void role_close(struct rbac_role *r)
 
 static struct rbac_role *role_compile(yyjson_val *v)
 {
-	struct arena *a = arena_open(4u << 20);
+	struct arena *a = arena_open(COMPILED_MAX);
 	struct rbac_role *r = a ? arena_zalloc(a, sizeof(*r)) : NULL;
 
 	if (!r || rbac_compile(a, doc_get(v, "rules"), &r->rules, &r->count)) {
@@ -87,6 +100,10 @@ static struct rbac_role *role_compile(yyjson_val *v)
 		return NULL;
 	}
 	r->arena = a;
+	if (rbac_index_make(r)) {
+		arena_close(a);
+		return NULL;
+	}
 	return r;
 }
 
@@ -165,7 +182,7 @@ static bool subject_compile(struct rbac_binding *b, yyjson_val *v)
 
 static struct rbac_binding *binding_compile(yyjson_val *v, const struct cache_obj *o)
 {
-	struct arena *a = arena_open(4u << 20);
+	struct arena *a = arena_open(COMPILED_MAX);
 	struct rbac_binding *b = a ? arena_zalloc(a, sizeof(*b)) : NULL;
 	yyjson_val *subjects = doc_get(v, "subjects"), *it;
 	const char *role = doc_str(v, "roleRef.name"), *kind = doc_str(v, "roleRef.kind");
@@ -212,10 +229,11 @@ static void on_role(void *arg, const struct cache_event *ev)
 		role_close(map_del(m, key));
 		return;
 	}
-	/* Out of memory loses the role: it grants nothing, which is the safe side. */
 	struct rbac_role *r = role_compile(cache_tree(ev->obj));
 
+	/* The safe side. */
 	if (!r || map_put(m, key, r, &old)) {
+		log_error("out of memory: %s %s grants nothing", *ev->obj->ns ? "Role" : "ClusterRole", key);
 		role_close(r);
 		role_close(map_del(m, key));
 		return;
@@ -235,13 +253,10 @@ static void on_binding(void *arg, const struct cache_event *ev)
 	if (ev->type == CACHE_DELETED)
 		return;
 	now = binding_compile(cache_tree(ev->obj), ev->obj);
-	if (!now)
+	if (now && !map_put(&rb->bindings, key, now, NULL) && !binding_link(rb, now))
 		return;
-	if (map_put(&rb->bindings, key, now, NULL)) {
-		arena_close(now->arena);
-		return;
-	}
-	if (binding_link(rb, now)) {
+	log_error("out of memory: %s %s grants nothing", *ev->obj->ns ? "RoleBinding" : "ClusterRoleBinding", key);
+	if (now) {
 		map_del(&rb->bindings, key);
 		binding_unlink(rb, now);
 	}

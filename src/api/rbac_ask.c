@@ -10,6 +10,7 @@
 #include "api/rbac_priv.h"
 
 #define MISSING_MAX 8192u      /* bytes of names of roles that are missing, in one reason */
+#define MISSES_MAX  256u       /* bindings looked at for it */
 
 /* ---- one rule ---- */
 
@@ -86,8 +87,9 @@ static void missing_role(struct buf *errors, const struct rbac_binding *b)
 	buf_add(errors, one.p, one.len);
 }
 
-static bool each_link(struct rbac *rb, const char *ns, char kind, const char *name, rbac_rule_fn *fn, void *arg,
-	struct buf *errors)
+struct walk { rbac_role_fn *fn; void *arg; struct buf *errors; size_t misses; };
+
+static bool each_link(struct rbac *rb, const char *ns, char kind, const char *name, struct walk *w)
 {
 	char key[1024];
 	struct rbac_links *l;
@@ -99,22 +101,40 @@ static bool each_link(struct rbac *rb, const char *ns, char kind, const char *na
 		const struct rbac_binding *b = l->v[i].binding;
 		struct rbac_role *r = map_get(b->cluster_role ? &rb->cluster_roles : &rb->roles, b->role_key);
 
-		if (!r && errors)
-			missing_role(errors, b);
-		for (size_t j = 0; r && j < r->count; j++)
-			if (fn(arg, &r->rules[j], &l->v[i]))
-				return true;
+		if (!r && w->errors && w->misses++ < MISSES_MAX)
+			missing_role(w->errors, b);
+		if (r && w->fn(w->arg, r, &l->v[i]))
+			return true;
 	}
 	return false;
 }
 
-static bool each_in(struct rbac *rb, const struct user *u, const char *ns, rbac_rule_fn *fn, void *arg,
-	struct buf *errors)
+static bool each_in(struct rbac *rb, const struct user *u, const char *ns, struct walk *w)
 {
-	if (each_link(rb, ns, 'U', u->name, fn, arg, errors))
+	if (each_link(rb, ns, 'U', u->name, w))
 		return true;
 	for (const char *const *g = u->groups; g && *g; g++)
-		if (each_link(rb, ns, 'G', *g, fn, arg, errors))
+		if (each_link(rb, ns, 'G', *g, w))
+			return true;
+	return false;
+}
+
+bool rbac_each_role(struct rbac *rb, const struct user *u, const char *ns, rbac_role_fn *fn, void *arg,
+	struct buf *errors)
+{
+	struct walk w = { fn, arg, errors, 0 };
+
+	return each_in(rb, u, "", &w) || (*ns && each_in(rb, u, ns, &w));
+}
+
+struct rules_walk { rbac_rule_fn *fn; void *arg; };
+
+static bool each_of_role(void *arg, const struct rbac_role *r, const struct rbac_link *by)
+{
+	const struct rules_walk *w = arg;
+
+	for (size_t i = 0; i < r->count; i++)
+		if (w->fn(w->arg, &r->rules[i], by))
 			return true;
 	return false;
 }
@@ -122,18 +142,18 @@ static bool each_in(struct rbac *rb, const struct user *u, const char *ns, rbac_
 bool rbac_each_rule(struct rbac *rb, const struct user *u, const char *ns, rbac_rule_fn *fn, void *arg,
 	struct buf *errors)
 {
-	return each_in(rb, u, "", fn, arg, errors) || (*ns && each_in(rb, u, ns, fn, arg, errors));
+	return rbac_each_role(rb, u, ns, each_of_role, &(struct rules_walk){ fn, arg }, errors);
 }
 
 /* ---- is it allowed ---- */
 
-struct question { const struct attributes *at; const struct rbac_link *by; };
+struct question { struct rbac_keys keys; const struct rbac_link *by; };
 
-static bool allow_fn(void *arg, const struct rbac_rule *r, const struct rbac_link *by)
+static bool allow_fn(void *arg, const struct rbac_role *r, const struct rbac_link *by)
 {
 	struct question *q = arg;
 
-	if (!rbac_rule_allows(r, q->at))
+	if (!rbac_role_allows(r, &q->keys))
 		return false;
 	q->by = by;
 	return true;
@@ -151,11 +171,12 @@ static void explain(struct buf *out, const struct rbac_link *by)
 
 bool rbac_allowed(struct rbac *rb, const struct attributes *at, struct buf *reason)
 {
-	struct question q = { .at = at };
+	struct question q;
 	BUF_AUTO struct buf errors = { 0 };
 	const char *many;
 
-	if (rbac_each_rule(rb, at->user, at->path ? "" : at->ns, allow_fn, &q, reason ? &errors : NULL)) {
+	rbac_keys_make(&q.keys, at);
+	if (rbac_each_role(rb, at->user, at->path ? "" : at->ns, allow_fn, &q, reason ? &errors : NULL)) {
 		if (reason && at->explain)
 			explain(reason, q.by);
 		return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rbac_priv - roles and bindings as rbac.c compiles them, for rbac_ask.c and rbac_cover.c. */
+/* rbac_priv - roles and bindings as rbac.c compiles them, for rbac_index.c, rbac_ask.c and rbac_cover.c. */
 #ifndef API_RBAC_PRIV_H
 #define API_RBAC_PRIV_H
 
@@ -8,10 +8,22 @@
 /* A PolicyRule; each list ends with NULL. */
 struct rbac_rule { const char *const *verbs, *const *groups, *const *resources, *const *names, *const *paths; };
 
+/* The rules of a role by what they allow: rbac_index.c. */
+enum { RBAC_ANY_VERB = 1, RBAC_ANY_GROUP = 2, RBAC_ANY_RESOURCE = 4, RBAC_ANY_WITH_SUB = 8, RBAC_NAMED = 16 };
+struct rbac_slot { uint64_t hash; uint32_t first; };           /* hash 0: empty */
+struct rbac_entry { uint32_t rule, next; };
+struct rbac_index {
+	struct rbac_slot *slots;
+	struct rbac_entry *entries;
+	uint32_t *paths, mask, used, path_count;               /* paths: rules that have some */
+	uint8_t shapes;                                        /* which wildcards its keys have */
+};
+
 struct rbac_role {
 	struct arena *arena;
 	struct rbac_rule *rules;
 	size_t count;
+	struct rbac_index index;
 };
 
 struct rbac_subject { const char *key, *kind, *text; };    /* text: as reasons name it */
@@ -43,8 +55,23 @@ int rbac_compile(struct arena *a, yyjson_val *arr, struct rbac_rule **ret, size_
 struct rbac_rule *rbac_compile_one(struct arena *a, yyjson_val *rule);     /* NULL: no memory */
 bool rbac_rule_allows(const struct rbac_rule *r, const struct attributes *at);
 
-/* Every rule that u holds in ns: those of ClusterRoleBindings first. fn returns true to
- * stop, and so does the walk then. errors (may be NULL) gets roles that are missing. */
+/* What a question is looked up by, made once for all roles. */
+struct rbac_keys {
+	const struct attributes *at;
+	struct { uint64_t hash; uint8_t shape; } v[24];
+	size_t n;
+};
+int rbac_index_make(struct rbac_role *role);                   /* from its rules, into its arena */
+void rbac_keys_make(struct rbac_keys *k, const struct attributes *at);
+/* The same answer as rbac_rule_allows for any of its rules. */
+bool rbac_role_allows(const struct rbac_role *role, const struct rbac_keys *k);
+
+/* Every role that u holds in ns: those of ClusterRoleBindings first; and every rule of
+ * them. fn returns true to stop, and so does the walk then. errors (may be NULL) gets
+ * roles that are missing. */
+typedef bool rbac_role_fn(void *arg, const struct rbac_role *r, const struct rbac_link *by);
+bool rbac_each_role(struct rbac *rb, const struct user *u, const char *ns, rbac_role_fn *fn, void *arg,
+	struct buf *errors);
 typedef bool rbac_rule_fn(void *arg, const struct rbac_rule *r, const struct rbac_link *by);
 bool rbac_each_rule(struct rbac *rb, const struct user *u, const char *ns, rbac_rule_fn *fn, void *arg,
 	struct buf *errors);
