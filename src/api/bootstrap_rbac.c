@@ -2,7 +2,8 @@
 /*
  * bootstrap_rbac - the roles and bindings that every cloud has, kept up at each start:
  * what is missing is written (its bytes are made at build time), what is there gets the
- * rules, subjects, labels and annotations that it lacks. What people added stays; whoever
+ * rules, subjects, labels and annotations that it lacks, and loses the subjects that only
+ * an earlier version gave it. What people added stays; whoever
  * wants one left alone annotates it rbac.authorization.kubernetes.io/autoupdate=false.
  * Source: kubernetes pkg/registry/rbac/rest (PostStartHook), component-helpers
  * auth/rbac/reconciliation.
@@ -121,6 +122,28 @@ static bool has_subject(yyjson_val *list, yyjson_val *want)
 	return false;
 }
 
+/* What earlier versions of ours gave: the Node authorizer gives nodes their own things
+ * only, and so upstream's bindings name nobody there. */
+static const struct { const char *binding, *kind, *name; } dropped[] = {
+	{ "system:node", "Group", "system:nodes" },
+	{ "system:node-proxier", "Group", "system:nodes" },
+};
+
+static void drop_subjects(struct update *u, const char *binding)
+{
+	yyjson_mut_val *it;
+	yyjson_mut_arr_iter all;
+
+	yyjson_mut_arr_iter_init(doc_mget(u->now, "subjects"), &all);
+	while ((it = yyjson_mut_arr_iter_next(&all)))
+		for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++)
+			if (!strcmp(binding, dropped[i].binding) && yyjson_mut_equals_str(yyjson_mut_obj_get(it, "kind"), dropped[i].kind) &&
+			    yyjson_mut_equals_str(yyjson_mut_obj_get(it, "name"), dropped[i].name)) {
+				yyjson_mut_arr_iter_remove(&all);
+				u->changed = true;
+			}
+}
+
 static void update_role(struct update *u)
 {
 	yyjson_val *aggregation = doc_get(u->want, "aggregationRule");
@@ -155,10 +178,12 @@ static int update_row(struct bootstrap *b, const struct bootstrap_row *r, const 
 	u.now = yyjson_val_mut_copy(u.doc, u.have);
 	add_members(&u, "metadata.labels");
 	add_members(&u, "metadata.annotations");
-	if (role)
+	if (role) {
 		update_role(&u);
-	else
+	} else {
 		add_entries(&u, "subjects", has_subject);
+		drop_subjects(&u, r->name);
+	}
 	/* A binding to another role cannot be changed: it goes, and is made anew. */
 	replace = !role && !doc_equal(doc_get(u.want, "roleRef"), doc_get(u.have, "roleRef"));
 	if (!u.changed && !replace)

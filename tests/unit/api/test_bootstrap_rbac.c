@@ -73,6 +73,21 @@ static void missing_subjects_come_back_and_added_ones_stay(void **state)
 	assert_true(has(path, "\"me\""));
 }
 
+static void nodes_lose_what_an_earlier_version_gave(void **state)
+{
+	const char *path = RBAC "/clusterrolebindings/system:node";
+
+	must("PATCH", path, "{\"subjects\":[{\"kind\":\"Group\",\"name\":\"system:nodes\",\"apiGroup\":\"rbac.authorization.k8s.io\"},"
+		"{\"kind\":\"User\",\"name\":\"me\",\"apiGroup\":\"rbac.authorization.k8s.io\"}]}");
+	must("PATCH", RBAC "/clusterrolebindings/system:node-proxier", "{\"subjects\":[{\"kind\":\"Group\",\"name\":\"system:nodes\","
+		"\"apiGroup\":\"rbac.authorization.k8s.io\"}]}");
+	start_again();
+	assert_false(has(path, "system:nodes"));
+	assert_true(has(path, "\"me\""));
+	assert_false(has(RBAC "/clusterrolebindings/system:node-proxier", "system:nodes"));
+	assert_true(has(RBAC "/clusterrolebindings/system:node-proxier", "system:kube-proxy"));
+}
+
 static void a_binding_to_another_role_is_made_anew(void **state)
 {
 	const char *path = RBAC "/clusterrolebindings/system:public-info-viewer";
@@ -114,6 +129,7 @@ int main(void)
 		cmocka_unit_test(a_start_that_finds_all_writes_nothing),
 		cmocka_unit_test(missing_rules_come_back_and_added_ones_stay),
 		cmocka_unit_test(missing_subjects_come_back_and_added_ones_stay),
+		cmocka_unit_test(nodes_lose_what_an_earlier_version_gave),
 		cmocka_unit_test(a_binding_to_another_role_is_made_anew),
 		cmocka_unit_test(an_aggregation_that_does_not_belong_goes),
 		cmocka_unit_test(whoever_wants_it_left_alone_says_so),
