@@ -487,6 +487,7 @@ struct token_claims {
 	int64_t now_s, expires_s;
 	int64_t warn_after_s;          /* 0: none */
 };
+/* -ERR_SIZE: the claims are too many for a token. */
 int tokens_sign(struct tokens *t, const struct token_claims *cl, struct buf *ret, struct err *reterr);
 int tokens_jwks(struct tokens *t, struct buf *out);
 const char *tokens_issuer(const struct tokens *t);

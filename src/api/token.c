@@ -127,6 +127,15 @@ static enum step invalid(struct call *c, const char *name, const char *field, co
 	return fail_invalid(c, "TokenRequest", "authentication.k8s.io", name, e);
 }
 
+/* Only the audiences can be that many. */
+static enum step too_long(struct call *c, const char *text)
+{
+	struct field_error *e = NULL;
+
+	field_error_add(c->arena, &e, "FieldValueTooLong", "spec.audiences", "Too long: %s", text);
+	return fail_invalid(c, "TokenRequest", "authentication.k8s.io", "", e);
+}
+
 static enum step validate(struct call *c, int64_t asked)
 {
 	const char *name = doc_mstr(c->input, "metadata.name"), *ns = doc_mstr(c->input, "metadata.namespace");
@@ -193,5 +202,7 @@ enum step token_create(struct call *c)
 		cl.expires_s = cl.now_s + EXTENDED_S;
 	}
 	rc = tokens_sign(c->api->tokens, &cl, &token, &err);
+	if (rc == -ERR_SIZE)
+		return too_long(c, err.msg);
 	return rc ? fail_err(c, rc, &err) : answer(c, token.p, cl.now_s, asked);
 }

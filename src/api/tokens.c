@@ -17,6 +17,7 @@
 #include "http/pki.h"
 
 #define TOKEN_MAX     (32u << 10)
+#define SIGNATURE_MAX 700u     /* of the longest RSA keys in use, 4096 bits, with its dot */
 #define VERIFIED_MAX  8192u    /* tokens remembered; over it all are forgotten */
 #define VERIFIED_BYTES_MAX (16u << 20)  /* and over these, as tokens: claims take a few times as much */
 #define FILE_MAX      (1u << 20)
@@ -320,6 +321,9 @@ int tokens_sign(struct tokens *t, const struct token_claims *cl, struct buf *ret
 	text_base64url(ret, body.p, body.len);
 	if (head.failed || body.failed || ret->failed)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
+	/* Nobody could use what is refused when it is shown. */
+	if (ret->len + SIGNATURE_MAX > TOKEN_MAX)
+		return err_set(reterr, ERR_SIZE, "a token may not be more than %u bytes", TOKEN_MAX);
 	rc = pki_sign(t->signer, ret->p, ret->len, &sig, reterr);
 	if (rc)
 		return rc;

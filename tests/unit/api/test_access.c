@@ -145,6 +145,19 @@ static void tokens_live_as_long_as_their_account(void **state)
 	assert_int_equal(tokens_verify(f.api->tokens, a, token, NULL, &u, NULL), -ERR_UNAUTHORIZED);
 }
 
+static void a_token_too_long_to_be_shown_is_not_made(void **state)
+{
+	BUF_AUTO struct buf b = { 0 };
+
+	assert_int_equal(admin("POST", "/api/v1/namespaces/default/serviceaccounts", "{\"metadata\":{\"name\":\"wide\"}}"), 201);
+	buf_adds(&b, "{\"spec\":{\"audiences\":[");
+	while (b.len < 24600)
+		buf_printf(&b, "\"https://%zu.example\",", b.len);
+	buf_adds(&b, "\"x\"]}}");
+	assert_int_equal(admin("POST", "/api/v1/namespaces/default/serviceaccounts/wide/token", b.p), 422);
+	has("\"reason\":\"FieldValueTooLong\",\"message\":\"Too long: a token may not be more than 32768 bytes\",\"field\":\"spec.audiences\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +166,7 @@ int main(void)
 		cmocka_unit_test(nobody_grants_what_he_lacks),
 		cmocka_unit_test(reviews_answer),
 		cmocka_unit_test(tokens_live_as_long_as_their_account),
+		cmocka_unit_test(a_token_too_long_to_be_shown_is_not_made),
 	};
 
 	return cmocka_run_group_tests(tests, open_fixture, close_fixture);
