@@ -162,7 +162,7 @@ static int cert(struct place *p, struct pki_dir *d, const struct pki_dir_config 
 	return keep(p, file, out, 0600, reterr);
 }
 
-static int authority(struct place *p, struct pki_dir *d, struct err *reterr)
+static int authority(struct place *p, struct pki_dir *d, const struct pki_dir_config *cfg, struct err *reterr)
 {
 	int rc = key(p, "ca.key", false, &d->ca_key, reterr);
 
@@ -172,6 +172,8 @@ static int authority(struct place *p, struct pki_dir *d, struct err *reterr)
 	/* A new key would sign nothing in that authority's name. */
 	if (!rc && p->count)
 		return err_set(reterr, ERR_CORRUPT, "%s is missing, but ca.crt is not; put a copy of it back", at(p, "ca.key"));
+	if (cfg->ca_pem && (rc == -ERR_NOT_FOUND || (!rc && strcmp(d->ca_cert.p, cfg->ca_pem))))
+		return err_set(reterr, ERR_CONFLICT, "%s is another than at the start: start the server again", at(p, "ca.crt"));
 	if (rc == -ERR_NOT_FOUND) {
 		struct pki_request q = { .cn = "sampan-ca", .ca = true, .now_s = now_s(), .valid_s = CA_VALID_S };
 
@@ -274,7 +276,7 @@ int pki_dir_open(struct pki_dir *d, const struct pki_dir_config *config, struct 
 	if (rc)
 		return rc;
 	bool threaded = !pthread_create(&thread, NULL, make_rsa, &job);
-	rc = authority(&p, d, reterr);
+	rc = authority(&p, d, &cfg, reterr);
 	if (!rc)
 		rc = certificates(&p, &top, d, &cfg, reterr);
 	if (threaded)

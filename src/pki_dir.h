@@ -21,6 +21,7 @@ struct pki_dir_config {
 	unsigned port;
 	const char *service_ip, *node_name;
 	int64_t valid_s;               /* of certificates; 0: a year */
+	const char *ca_pem;            /* the authority that it must be; NULL: any, made when missing */
 };
 struct pki_dir {
 	struct buf ca_cert, ca_key;            /* the cloud's own authority */
@@ -32,7 +33,8 @@ struct pki_dir {
 	unsigned made;                         /* certificates made now */
 };
 /* Writes DIR/admin.kubeconfig (0600), DIR/pki/agent.kubeconfig and the agent's serving
- * certificate for node_name, each file replaced in one step. */
+ * certificate for node_name, each file replaced in one step. -ERR_CONFLICT, and nothing is
+ * written: the authority is another. */
 int pki_dir_open(struct pki_dir *p, const struct pki_dir_config *cfg, struct err *reterr);
 void pki_dir_finish(struct pki_dir *p);    /* wipes the keys */
 

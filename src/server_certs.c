@@ -87,21 +87,12 @@ static void open_again(void *arg)
 	s->rc = pki_dir_open(&s->fresh, &s->cfg, &s->err);
 }
 
-static bool same(const struct buf *a, const struct buf *b)
-{
-	return a->len == b->len && !memcmp(a->p, b->p, a->len);
-}
-
 static void opened(void *arg)
 {
 	struct server_certs *s = arg;
 	struct buf ca = s->pki->ca_cert;
 
 	s->opening = false;
-	/* The authority is what everybody here was started with. */
-	if (!s->rc && !same(&ca, &s->fresh.ca_cert))
-		s->rc = err_set(&s->err, ERR_CONFLICT, "%s/pki/ca.crt is another than at the start: start the server again",
-			s->cfg.dir);
 	if (s->rc) {
 		log_error("certificates were not renewed, again in %d s: %s", AGAIN_S, s->err.msg);
 		pki_dir_finish(&s->fresh);
@@ -142,6 +133,7 @@ int server_certs_open(struct server_certs **ret, struct loop *l, struct pki_dir 
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	s->pki = pki;
 	s->cfg = *cfg;
+	s->cfg.ca_pem = pki->ca_cert.p;        /* what everybody here was started with, for the process's life */
 	s->renewed = renewed;
 	s->arg = arg;
 	s->control = (struct control_certs){ .read = read_request, .sign = sign, .not_after = pki_not_after, .arg = s };

@@ -101,9 +101,40 @@ static void certificates_follow_the_clock(void **state)
 	pki_dir_finish(&d);
 }
 
+static void another_authority_is_refused_before_anything_is_written(void **state)
+{
+	char other[] = "/tmp/sampan-pki.XXXXXX", path[80];
+	struct pki_dir_config cfg = { .dir = other, .host = "192.0.2.1", .port = 6443, .service_ip = "10.96.0.1", .node_name = "n1",
+		.ca_pem = "another" };
+	BUF_AUTO struct buf had = { 0 };
+	BUF_AUTO struct buf now = { 0 };
+	struct err e = { 0 };
+
+	assert_non_null(mkdtemp(other));
+	snprintf(path, sizeof(path), "%s/pki/server.crt", other);
+	/* None is made in its place. */
+	assert_int_equal(pki_dir_open(&d, &cfg, &e), -ERR_CONFLICT);
+	assert_int_equal(file_read(path, 1 << 16, &had, NULL), -ERR_NOT_FOUND);
+	pki_dir_finish(&d);
+	cfg.ca_pem = NULL;
+	clock_s = BEGIN;
+	assert_int_equal(pki_dir_open(&d, &cfg, &e), 0);
+	pki_dir_finish(&d);
+	assert_int_equal(file_read(path, 1 << 16, &had, NULL), 0);
+	cfg.ca_pem = "another";
+	clock_s = BEGIN + YEAR;
+	assert_int_equal(pki_dir_open(&d, &cfg, &e), -ERR_CONFLICT);
+	assert_non_null(strstr(e.msg, "ca.crt is another than at the start"));
+	pki_dir_finish(&d);
+	assert_int_equal(file_read(path, 1 << 16, &now, NULL), 0);
+	assert_string_equal(now.p, had.p);
+	assert_int_equal(file_remove_tree(other, NULL), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(certificates_follow_the_clock) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(certificates_follow_the_clock),
+		cmocka_unit_test(another_authority_is_refused_before_anything_is_written) };
 
 	return cmocka_run_group_tests(tests, begin, end);
 }
