@@ -254,14 +254,23 @@ static void forget_identity(struct client *c)
 /* Connections are shared by those with one identity only: curl compares the blobs. */
 int remote_set_identity(struct client *c, const char *cert_pem, const char *key_pem, const char *token)
 {
+	struct client now = { 0 };
 	BUF_AUTO struct buf h = { 0 };
 
-	forget_identity(c);
 	if (token) {
 		buf_printf(&h, "Authorization: Bearer %s", token);
-		c->auth = h.failed ? NULL : curl_slist_append(NULL, h.p);
+		now.auth = h.failed ? NULL : curl_slist_append(NULL, h.p);
 	}
-	return (token && !c->auth) || dup_or_null(&c->cert, cert_pem) || dup_or_null(&c->key, key_pem) ? -ERR_NOMEM : 0;
+	/* Out of memory leaves the one that there was. */
+	if ((token && !now.auth) || dup_or_null(&now.cert, cert_pem) || dup_or_null(&now.key, key_pem)) {
+		forget_identity(&now);
+		return -ERR_NOMEM;
+	}
+	forget_identity(c);
+	c->auth = now.auth;
+	c->cert = now.cert;
+	c->key = now.key;
+	return 0;
 }
 
 const char *client_cert(const struct client *c)
