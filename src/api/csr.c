@@ -9,6 +9,7 @@
 
 #include "api/call.h"
 #include "base/env.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "http/pki.h"
 
@@ -52,18 +53,30 @@ bool csr_read(struct call *c, const char *request, struct pki_csr_info *ret, str
 	return true;
 }
 
-/* The condition of that type and status as it was, or NULL. */
-static yyjson_mut_val *was(struct call *c, yyjson_mut_val *condition)
+/* What a condition is known by: its status and type. NULL: no memory. */
+static const char *condition_key(struct buf *b, yyjson_mut_val *condition)
 {
-	yyjson_mut_val *it;
-	yyjson_mut_arr_iter all;
+	const char *status = doc_mstr(condition, "status"), *type = doc_mstr(condition, "type");
 
-	yyjson_mut_arr_iter_init(doc_mget(c->old, "status.conditions"), &all);
-	while ((it = yyjson_mut_arr_iter_next(&all)))
-		if (yyjson_mut_equals(yyjson_mut_obj_get(it, "type"), yyjson_mut_obj_get(condition, "type")) &&
-		    yyjson_mut_equals(yyjson_mut_obj_get(it, "status"), yyjson_mut_obj_get(condition, "status")))
-			return it;
-	return NULL;
+	buf_clear(b);
+	buf_printf(b, "%s %s", status ? status : "", type ? type : "");
+	return b->failed ? NULL : b->p;
+}
+
+/* The conditions as they were, the first of each status and type. */
+static int note_old(struct map *was, yyjson_mut_val *list, struct buf *b)
+{
+	yyjson_mut_arr_iter all;
+	yyjson_mut_val *it;
+
+	yyjson_mut_arr_iter_init(list, &all);
+	while ((it = yyjson_mut_arr_iter_next(&all))) {
+		const char *key = condition_key(b, it);
+
+		if (!key || (!map_get(was, key) && map_put(was, key, it, NULL)))
+			return -ERR_NOMEM;
+	}
+	return 0;
 }
 
 /* Conditions that say no time of their own get now, or keep when they turned so. */
@@ -71,19 +84,23 @@ static enum step put_times(struct call *c)
 {
 	yyjson_mut_arr_iter all;
 	yyjson_mut_val *it;
+	struct map was = { 0 };
+	BUF_AUTO struct buf b = { 0 };
 	char now[TEXT_TIME_MAX];
+	int rc = note_old(&was, doc_mget(c->old, "status.conditions"), &b);
 
 	text_time(now, env_wall_us());
 	yyjson_mut_arr_iter_init(doc_mget(c->obj, "status.conditions"), &all);
-	while ((it = yyjson_mut_arr_iter_next(&all))) {
-		const char *turned = doc_mstr(was(c, it), "lastTransitionTime");
+	while (!rc && (it = yyjson_mut_arr_iter_next(&all))) {
+		const char *key = condition_key(&b, it), *turned = doc_mstr(key ? map_get(&was, key) : NULL, "lastTransitionTime");
 
-		if ((!doc_mstr(it, "lastUpdateTime") && !doc_mset_str(c->doc, it, "lastUpdateTime", now)) ||
+		if (!key || (!doc_mstr(it, "lastUpdateTime") && !doc_mset_str(c->doc, it, "lastUpdateTime", now)) ||
 		    (!doc_mstr(it, "lastTransitionTime") &&
 		     !doc_mset_str(c->doc, it, "lastTransitionTime", turned ? turned : now)))
-			return fail_err(c, -ERR_SIZE, NULL);
+			rc = -ERR_SIZE;
 	}
-	return STEP_NEXT;
+	map_finish(&was);
+	return rc ? fail_err(c, rc, NULL) : STEP_NEXT;
 }
 
 enum step csr_prepare(struct call *c)

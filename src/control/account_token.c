@@ -114,6 +114,16 @@ static void ask(struct ctl *c, struct cache_obj *o, const char *account)
 	ctl_on_answer(c, answer);
 }
 
+/* The authority may have been exchanged since. */
+static bool holds(yyjson_val *data, const char *key, const char *text)
+{
+	const char *now = yyjson_get_str(yyjson_obj_get(data, key));
+	BUF_AUTO struct buf b64 = { 0 };
+
+	text_base64(&b64, text, strlen(text));
+	return now && (b64.failed || !strcmp(now, b64.p));
+}
+
 static void put(struct ctl *c, yyjson_mut_val *secret, const char *key, const char *text)
 {
 	BUF_AUTO struct buf b64 = { 0 };
@@ -139,7 +149,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 		ctl_delete(c, ctl_kind("", "secrets"), ns, name, o->uid, NULL, -1);
 		return 0;
 	}
-	if (uid && yyjson_obj_get(data, "token") && yyjson_obj_get(data, "ca.crt") && yyjson_obj_get(data, "namespace"))
+	if (uid && yyjson_obj_get(data, "token") && holds(data, "ca.crt", ctl_root_ca_pem()) && holds(data, "namespace", ns))
 		return 0;
 	token = map_get(&s->got, o->uid);
 	if (!token && !yyjson_obj_get(data, "token")) {

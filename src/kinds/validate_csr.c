@@ -84,14 +84,14 @@ static void conditions(struct vcheck *c, const struct vpath *p, yyjson_mut_val *
 {
 	yyjson_mut_val *m1, *m2;
 	bool both = of_type(was, "Approved", &m1) && of_type(was, "Denied", &m2), repeated = repeats(was, "type");
-	bool approved = false, denied = false;
+	bool untyped = of_type(was, "", &m1), approved = false, denied = false;
 	V_SET seen = { 0 };
 
 	V_EACH(i, m, now) {
 		const struct vpath *at = V_ITEM(p, i);
 		const char *type = v_str(m, "type"), *status = v_str(m, "status");
 		const char *allowed = v_one_of(type, "Approved|Denied|Failed") ? "True" : "False|True|Unknown";
-		if (!*type && !of_type(was, "", &m1))
+		if (!*type && !untyped)
 			v_required(c, V_AT(at, "type"), "");
 		if (!*status)
 			v_required(c, V_AT(at, "status"), "");

@@ -308,6 +308,50 @@ static void old_requests_go(void **state)
 	ahead_us = 0;
 }
 
+/* The time that a change of so many conditions takes, in microseconds. */
+static int64_t conditions_us(int n)
+{
+	BUF_AUTO struct buf b = { 0 };
+	int64_t from;
+
+	buf_adds(&b, "{\"status\":{\"conditions\":[");
+	for (int i = 0; i < n; i++)
+		buf_printf(&b, "%s{\"type\":\"T%d\",\"status\":\"True\"}", i ? "," : "", i);
+	buf_adds(&b, "]}}");
+	must(&w, "PATCH", CSRS "/many/status", b.p);
+	from = env_now_us();
+	must(&w, "PATCH", CSRS "/many/status", b.p);
+	return env_now_us() - from;
+}
+
+static void conditions_cost_no_more_for_being_many(void **state)
+{
+	int64_t few, many;
+
+	assert_int_equal(request(&admin, "many", &csr_cases[0], ""), 201);
+	few = conditions_us(500);
+	many = conditions_us(5000);
+	print_message("500 conditions: %lld us, 5000: %lld us\n", (long long)few, (long long)many);
+	assert_true(many < 25 * few);
+	must(&w, "DELETE", CSRS "/many", NULL);
+}
+
+static void a_token_secret_follows_the_authority(void **state)
+{
+	const char *path = CORE "secrets/robot";
+
+	must(&w, "POST", CORE "serviceaccounts", "{\"metadata\":{\"name\":\"robot\"}}");
+	must(&w, "POST", CORE "secrets", "{\"metadata\":{\"name\":\"robot\",\"annotations\":{\"kubernetes.io/service-account.name\":\"robot\"}},"
+		"\"type\":\"kubernetes.io/service-account-token\",\"data\":{\"token\":\"dA==\"}}");
+	settle(&w);
+	assert_string_equal(doc_str(yyjson_obj_get(get(&w, "core/secrets", "robot"), "data"), "namespace"), "ZGVmYXVsdA==");
+	must(&w, "PATCH", path, "{\"data\":{\"ca.crt\":\"b2xk\"}}");
+	settle(&w);
+	assert_string_equal(yyjson_get_str(yyjson_obj_get(yyjson_obj_get(get(&w, "core/secrets", "robot"), "data"), "ca.crt")), "UEVN");
+	assert_string_equal(doc_str(get(&w, "core/secrets", "robot"), "data.token"), "dA==");
+	must(&w, "DELETE", path, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +360,8 @@ int main(void)
 		cmocka_unit_test(a_signed_one_says_what_was_asked),
 		cmocka_unit_test(a_node_that_may_is_approved_by_itself),
 		cmocka_unit_test(old_requests_go),
+		cmocka_unit_test(conditions_cost_no_more_for_being_many),
+		cmocka_unit_test(a_token_secret_follows_the_authority),
 	};
 
 	return cmocka_run_group_tests(tests, open_world, close_world);
