@@ -29,6 +29,13 @@ struct bootstrap;
 struct bootstrap_keep;
 struct lane;
 
+/* turns.c: a place in the line of those who want one thing. */
+struct turn_seat {
+	struct call *call;
+	struct turn *turn;             /* held, or waited for; NULL: neither */
+	struct list link;
+};
+
 enum step {
 	STEP_NEXT,      /* on to the next stage */
 	STEP_AGAIN,     /* c->stage was set: run that */
@@ -119,8 +126,7 @@ struct call {
 	yyjson_mut_val *old;           /* what is there, same version; NULL: creating */
 	struct cache_obj *cur;         /* what is there */
 	const char *store_key;
-	struct turn *turn;             /* turns.c: held, or waited for */
-	struct list turn_link;
+	struct turn_seat own, budget;  /* turns: of its object; an eviction's, of the budget it charges */
 	unsigned tries;                /* rounds that count against the client's patience */
 	bool loaded;                   /* a round was begun: the next one forgets it */
 	bool account_waited;           /* its service account had its time to appear */
@@ -366,7 +372,10 @@ enum step apply_configuration(struct call *c);
 enum step load_applied(struct call *c, bool found);
 /* turns.c: STEP_NEXT when c is the one to write its object, STEP_WAIT until it is. */
 enum step turn_take(struct call *c);
-void turn_end(struct call *c);                 /* harmless when it has none */
+/* The same for anything that key names, of no object's form; a seat has one turn, the last one asked for. */
+enum step turn_take_at(struct call *c, struct turn_seat *seat, const char *key);
+void turn_leave(struct turn_seat *seat);       /* harmless when it has none */
+void turn_end(struct call *c);                 /* leaves all */
 /* Load c->cur and c->old by the request's name; false: there is none. */
 enum step load_current(struct call *c, bool *ret_found);
 /* uid and resourceVersion that a deletion was made to depend on, against c->cur. */

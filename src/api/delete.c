@@ -14,6 +14,7 @@
 #include "base/env.h"
 #include "base/text.h"
 
+#define GRACE_MAX_S 9223372036    /* what upstream measures grace in holds no more: 292 years of nanoseconds */
 #define ORPHAN "orphan"
 #define FOREGROUND "foregroundDeletion"
 
@@ -85,6 +86,11 @@ static bool mark(struct call *c, yyjson_mut_val *meta, int64_t at_s, int64_t gra
 		(grace_s < 0 || doc_mset_int(c->doc, meta, "deletionGracePeriodSeconds", grace_s));
 }
 
+static int64_t bounded(int64_t grace_s)
+{
+	return grace_s < 0 ? 1 : grace_s > GRACE_MAX_S ? GRACE_MAX_S : grace_s;
+}
+
 static int64_t pod_grace(struct call *c)
 {
 	const char *phase = doc_mstr(c->obj, "status.phase"), *node = doc_mstr(c->obj, "spec.nodeName");
@@ -92,7 +98,7 @@ static int64_t pod_grace(struct call *c)
 
 	if (!node || !*node || (phase && (!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"))))
 		return 0;
-	return s < 0 ? 1 : s;
+	return bounded(s);
 }
 
 static enum step too_big(struct call *c)
@@ -107,7 +113,7 @@ static enum step pod(struct call *c, yyjson_mut_val *meta)
 	int64_t grace = pod_grace(c), now = call_now_s(), at_us;
 
 	if (when && yyjson_mut_obj_get(meta, "deletionGracePeriodSeconds")) {
-		int64_t was = doc_mint(meta, "deletionGracePeriodSeconds", 0);
+		int64_t was = bounded(doc_mint(meta, "deletionGracePeriodSeconds", 0));
 
 		/* Going already: grace may only be cut. */
 		if (c->grace_s < 0 || grace >= was) {

@@ -4,7 +4,8 @@
  *
  *   load:    preconditions; admission; is a budget asked at all; does it allow one more
  *   charge:  the budget's status is counted down by a compare-and-swap of its own, so
- *            that two evictions never share one allowance; then load again
+ *            that two evictions never share one allowance; those of one budget take turns
+ *            at it; then load again
  *   prepare: as a deletion, with the condition DisruptionTarget
  *
  * What was charged is not charged again when the pod changes meanwhile. A dry run asks
@@ -137,8 +138,10 @@ static void charged(void *arg, int status, const struct blob *body)
 	enum step step = STEP_AGAIN;
 
 	c->stage = STAGE_LOAD;
-	if (status == 200)
+	if (status == 200) {
 		c->budget_spent = true;
+		turn_leave(&c->budget);
+	}
 	/* When another was faster, one of them got on: no round that counts. */
 	if (status == 200 || status == 409 || status == 404)
 		c->tries = 1;
@@ -169,6 +172,17 @@ static enum step charge(struct call *c, struct cache_obj *o)
 		return fail_err(c, -ERR_NOMEM, NULL);
 	call_hold(c);
 	return STEP_WAIT;
+}
+
+/* Its turn to charge o. Who waited asks the budget again: it is another one by then. */
+static enum step take_turn(struct call *c, struct cache_obj *o)
+{
+	const char *key = arena_printf(c->arena, "charge/%s/%s", o->ns, o->name);
+	enum step step = key ? turn_take_at(c, &c->budget, key) : fail_err(c, -ERR_SIZE, NULL);
+
+	if (step == STEP_WAIT)
+		c->tries--;    /* nothing was tried */
+	return step;
 }
 
 enum step eviction_load(struct call *c)
@@ -204,7 +218,10 @@ enum step eviction_load(struct call *c)
 	if (!b.found || free_of_charge(c, cache_tree(b.found)))
 		return STEP_NEXT;
 	step = check_budget(c, b.found);
-	return step == STEP_NEXT && !c->dry_run ? charge(c, b.found) : step;
+	if (step != STEP_NEXT || c->dry_run)
+		return step;
+	step = take_turn(c, b.found);
+	return step == STEP_NEXT ? charge(c, b.found) : step;
 }
 
 /* The pod says why it goes, for those who count its failures. */

@@ -8,7 +8,8 @@
  *
  * Compare-and-swap alone is right, but of n writers that read the same revision n - 1
  * work in vain, and an unlucky one loses round after round. A holder may wait for calls
- * of its own on other objects (an eviction for its budget), never on its own.
+ * of its own on other objects (an eviction for its budget), never on its own. Evictions
+ * take a second turn, for charging their budget: whoever holds it waits for nobody's first.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,8 @@
 #include "api/call.h"
 
 struct turn {
-	struct call *holder;
-	struct list waiting;           /* call.turn_link */
+	struct turn_seat *holder;
+	struct list waiting;           /* turn_seat.link */
 	char key[];
 };
 
@@ -35,21 +36,19 @@ static void holds_now(void *arg)
 	call_drop(c);
 }
 
-enum step turn_take(struct call *c)
+enum step turn_take_at(struct call *c, struct turn_seat *seat, const char *key)
 {
 	struct api *a = c->api;
 	struct turn *t;
-	char *key;
 
-	if (c->turn || !takes_turns(c))
+	if (seat->turn && !strcmp(seat->turn->key, key))
 		return STEP_NEXT;
-	key = arena_printf(c->arena, "%s/%s/%s", c->kind->store, call_ns(c), c->name);
-	if (!key)
-		return fail_err(c, -ERR_SIZE, NULL);
+	turn_leave(seat);
+	seat->call = c;
 	t = map_get(&a->turns, key);
 	if (t) {
-		c->turn = t;
-		list_add_tail(&t->waiting, &c->turn_link);
+		seat->turn = t;
+		list_add_tail(&t->waiting, &seat->link);
 		call_hold(c);
 		return STEP_WAIT;
 	}
@@ -58,31 +57,47 @@ enum step turn_take(struct call *c)
 		free(t);
 		return fail_err(c, -ERR_NOMEM, NULL);
 	}
-	t->holder = c;
+	t->holder = seat;
 	list_init(&t->waiting);
 	strcpy(t->key, key);
-	c->turn = t;
+	seat->turn = t;
 	return STEP_NEXT;
+}
+
+enum step turn_take(struct call *c)
+{
+	const char *key;
+
+	if (c->own.turn || !takes_turns(c))
+		return STEP_NEXT;
+	key = arena_printf(c->arena, "%s/%s/%s", c->kind->store, call_ns(c), c->name);
+	return key ? turn_take_at(c, &c->own, key) : fail_err(c, -ERR_SIZE, NULL);
+}
+
+void turn_leave(struct turn_seat *seat)
+{
+	struct turn *t = seat->turn;
+	struct turn_seat *next;
+
+	if (!t)
+		return;
+	seat->turn = NULL;
+	if (t->holder != seat) {
+		list_del(&seat->link);
+		return;
+	}
+	if (list_empty(&t->waiting)) {
+		free(map_del(&seat->call->api->turns, t->key));
+		return;
+	}
+	next = list_entry(t->waiting.next, struct turn_seat, link);
+	list_del(&next->link);
+	t->holder = next;
+	loop_defer(next->call->api->loop, &next->call->task, holds_now, next->call);
 }
 
 void turn_end(struct call *c)
 {
-	struct turn *t = c->turn;
-	struct call *next;
-
-	if (!t)
-		return;
-	c->turn = NULL;
-	if (t->holder != c) {
-		list_del(&c->turn_link);
-		return;
-	}
-	if (list_empty(&t->waiting)) {
-		free(map_del(&c->api->turns, t->key));
-		return;
-	}
-	next = list_entry(t->waiting.next, struct call, turn_link);
-	list_del(&next->turn_link);
-	t->holder = next;
-	loop_defer(c->api->loop, &next->task, holds_now, next);
+	turn_leave(&c->budget);
+	turn_leave(&c->own);
 }
