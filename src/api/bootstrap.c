@@ -26,14 +26,28 @@ void bootstrap_one_done(struct bootstrap *b, int rc)
 
 /* ---- writes, through the stages ---- */
 
-static void call_done(void *arg, int status, const struct blob *body)
+static bool is_written(int status, const struct blob *body)
 {
-	if (status >= 300 && status != 409)
-		log_error("bootstrap: %d %.*s", status, body ? (int)body->len : 0, body ? body->p : "");
-	bootstrap_one_done(arg, status < 300 || status == 409 ? 0 : -ERR_INTERNAL);
+	if (status < 300 || status == 409)
+		return true;
+	log_error("bootstrap: %d %.*s", status, body ? (int)body->len : 0, body ? body->p : "");
+	return false;
 }
 
-int bootstrap_call(struct bootstrap *b, const char *method, const char *path, const char *json)
+static void call_done(void *arg, int status, const struct blob *body)
+{
+	bootstrap_one_done(arg, is_written(status, body) ? 0 : -ERR_INTERNAL);
+}
+
+static void try_done(void *arg, int status, const struct blob *body)
+{
+	struct bootstrap *b = arg;
+
+	b->refused |= !is_written(status, body);
+	bootstrap_one_done(b, 0);
+}
+
+static int call(struct bootstrap *b, const char *method, const char *path, const char *json, api_done_fn *done)
 {
 	static const char *const groups[] = { "system:masters", NULL };
 	static const struct user user = { .name = "system:apiserver", .groups = groups };
@@ -41,11 +55,21 @@ int bootstrap_call(struct bootstrap *b, const char *method, const char *path, co
 	struct api_call q = { .method = method, .path = path, .body = json, .body_len = strlen(json),
 		.user = &user, .content_type = apply ? "application/apply-patch+yaml" : NULL,
 		.query = apply ? "fieldManager=sampan&force=true" : "fieldManager=sampan" };
-	int rc = api_call_trusted(b->api, &q, call_done, b);
+	int rc = api_call_trusted(b->api, &q, done, b);
 
 	if (!rc)
 		b->waiting++;
 	return rc;
+}
+
+int bootstrap_call(struct bootstrap *b, const char *method, const char *path, const char *json)
+{
+	return call(b, method, path, json, call_done);
+}
+
+int bootstrap_try(struct bootstrap *b, const char *method, const char *path, const char *json)
+{
+	return call(b, method, path, json, try_done);
 }
 
 int bootstrap_create(struct bootstrap *b, const struct kinds_kind *k, const char *ns, const char *name,
@@ -178,12 +202,15 @@ static void finish(struct bootstrap *b)
 	struct api *a = b->api;
 	void (*done)(void *, int) = b->done;
 	void *arg = b->arg;
+	bool refused = b->refused;
 	int rc = b->rc;
 
 	a->bootstrap = NULL;
 	free(b);
 	if (!rc && !a->bootstrap_keep)
 		rc = bootstrap_keep_open(a);
+	if (a->bootstrap_keep)
+		bootstrap_keep_ran(a->bootstrap_keep, !rc && !refused);
 	a->ready |= rc == 0;
 	done(arg, rc);
 }
@@ -233,6 +260,8 @@ void api_bootstrap(struct api *a, void (*done)(void *arg, int rc), void *arg)
 	struct bootstrap *b = calloc(1, sizeof(*b));
 
 	if (!b) {
+		if (a->bootstrap_keep)
+			bootstrap_keep_ran(a->bootstrap_keep, false);
 		done(arg, -ERR_NOMEM);
 		return;
 	}

@@ -11,6 +11,7 @@ struct bootstrap {
 	void *arg;
 	size_t waiting;                /* writes under way */
 	int wave, rc;
+	bool refused;                  /* something that a start can do without was */
 	struct loop_task task;
 };
 
@@ -18,6 +19,8 @@ struct bootstrap {
 void bootstrap_one_done(struct bootstrap *b, int rc);
 /* A call of this wave. A conflict is as good: somebody else was faster. */
 int bootstrap_call(struct bootstrap *b, const char *method, const char *path, const char *json);
+/* The same for what the cloud serves without: a failure is logged, and tried again later. */
+int bootstrap_try(struct bootstrap *b, const char *method, const char *path, const char *json);
 
 /* A call that creates it, when it is missing. */
 int bootstrap_create(struct bootstrap *b, const struct kinds_kind *k, const char *ns, const char *name,

@@ -5,6 +5,7 @@
  * rules, subjects, labels and annotations that it lacks, and loses the subjects that only
  * an earlier version gave it. What people added stays; whoever
  * wants one left alone annotates it rbac.authorization.kubernetes.io/autoupdate=false.
+ * One that cannot be brought up to date serves as it is.
  * Source: kubernetes pkg/registry/rbac/rest (PostStartHook), component-helpers
  * auth/rbac/reconciliation.
  */
@@ -192,7 +193,7 @@ static int update_row(struct bootstrap *b, const struct bootstrap_row *r, const 
 	buf_clear(&json);
 	if (path.failed || !u.now || arena_over(a) || doc_mwrite(&json, u.now))
 		return -ERR_NOMEM;
-	return bootstrap_call(b, replace ? "DELETE" : "PUT", path.p, replace ? "{}" : json.p);
+	return bootstrap_try(b, replace ? "DELETE" : "PUT", path.p, replace ? "{}" : json.p);
 }
 
 int bootstrap_rbac(struct bootstrap *b)

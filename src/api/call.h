@@ -523,6 +523,8 @@ const char *user_node(const struct user *u);
 void bootstrap_cancel(struct bootstrap *b);    /* done never runs */
 /* bootstrap_keep.c: from now on it runs again when something it made is deleted. */
 int bootstrap_keep_open(struct api *a);
+/* It ran; not whole: something was not written, and is tried again. */
+void bootstrap_keep_ran(struct bootstrap_keep *k, bool whole);
 void bootstrap_keep_close(struct bootstrap_keep *k);
 
 /* ---- tunnel.c ---- */

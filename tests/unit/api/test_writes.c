@@ -7,6 +7,7 @@
 #define BUDGETS "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
 #define POD(name, grace) "{'metadata':{'name':'" name "'},'spec':{'nodeName':'n','terminationGracePeriodSeconds':" grace \
 	",'containers':[{'name':'c','image':'x'}]}}"
+#define DNS "/api/v1/namespaces/kube-system/services/kube-dns"
 #define LONGEST "9223372036854775807"
 
 static const char *const masters[] = { "system:masters", NULL };
@@ -115,11 +116,76 @@ static void evictions_of_one_budget_take_turns(void **state)
 			fail_msg("charged in vain: %.*s", (int)strcspn(p, "\n"), p);
 }
 
+/* ---- what the server writes for itself ---- */
+
+static void turn_for(int64_t ms)
+{
+	for (int64_t until = env_now_ms() + ms; env_now_ms() < until;)
+		loop_turn(f.loop, 10);
+}
+
+static void stored(void *arg, int rc, int64_t rev)
+{
+	assert_int_equal(rc, 0);
+	*(bool *)arg = true;
+}
+
+/* Past the API, as an older server may have left it. */
+static void put(const char *key, const char *value, int64_t expect_rev)
+{
+	BLOB_AUTO struct blob *b = blob_new(value, strlen(value));
+	bool done = false;
+
+	assert_int_equal(store_put(f.store, key, b, expect_rev, stored, &done), 0);
+	while (!done)
+		loop_turn(f.loop, 10);
+}
+
+#define META(name) "\"metadata\":{\"name\":\"" name "\",\"uid\":\"u\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\""
+
+/* Its address is another's for a while. */
+static void what_could_not_be_put_back_is_tried_again(void **state)
+{
+	static const struct step_row rows[] = {
+		{ "away", "DELETE", DNS, NULL, JSON, NULL, 200 },
+	}, later[] = {
+		{ "refused", "GET", DNS, NULL, JSON, NULL, 404 },
+		{ "free again", "DELETE", SVCS "/thief", NULL, JSON, NULL, 200 },
+	}, back[] = {
+		{ "back", "GET", DNS, NULL, JSON, NULL, 200, { "\"clusterIP\":\"10.96.0.10\"" } },
+	};
+
+	put("core/services/default/thief", "{\"kind\":\"Service\",\"apiVersion\":\"v1\"," META("thief") ",\"namespace\":\"default\"},\"spec\":{"
+		"\"clusterIP\":\"10.96.0.10\",\"clusterIPs\":[\"10.96.0.10\"],\"type\":\"ClusterIP\"}}", 0);
+	RUN(rows);
+	turn_for(200);
+	RUN(later);
+	turn_for(1500);
+	RUN(back);
+}
+
+/* Its labels are refused today. */
+static void a_role_that_cannot_be_brought_up_to_date_stops_no_start(void **state)
+{
+	struct cache_obj *o = cache_get(f.cache, "rbac.authorization.k8s.io/clusterroles", "", "system:basic-user");
+
+	put("rbac.authorization.k8s.io/clusterroles/system:basic-user", "{\"kind\":\"ClusterRole\",\"apiVersion\":"
+		"\"rbac.authorization.k8s.io/v1\"," META("system:basic-user") ",\"labels\":{\"no label!\":\"\"}},\"rules\":[]}", o->rev);
+	f.booted = false;
+	api_bootstrap(f.api, fixture_booted, &f);
+	while (!f.booted)
+		loop_turn(f.loop, 10);
+	assert_int_equal(f.boot_rc, 0);
+	assert_true(api_ready(f.api));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_longest_grace_still_has_an_end),
 		cmocka_unit_test(evictions_of_one_budget_take_turns),
+		cmocka_unit_test(what_could_not_be_put_back_is_tried_again),
+		cmocka_unit_test(a_role_that_cannot_be_brought_up_to_date_stops_no_start),
 	};
 
 	return cmocka_run_group_tests(tests, open_fixture, close_fixture);
