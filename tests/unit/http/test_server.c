@@ -2,6 +2,8 @@
 /* test_server - HTTP/1.1 and HTTP/2 over real sockets: by hand and by curl. */
 #include "server_fixture.h"
 
+#include <netinet/tcp.h>
+
 #define GET_HELLO "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 
 /* ---- HTTP/1.1 by hand ---- */
@@ -183,6 +185,29 @@ static void slow_senders_are_cut_off(void **state)
 	}
 	assert_int_equal(fix.body_rc, -ERR_DEADLINE);
 	assert_int_equal(fix.closed, 1);
+}
+
+/* What comes after an answer has no more time than what comes before it. */
+static void a_body_that_never_ends_is_cut_off_after_its_answer(void **state)
+{
+	BUF_AUTO struct buf out = { 0 };
+	int fd = dial(), after_ms = 0, at_once = 1;
+
+	own_clock();
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof(at_once));
+	says(fd, "POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\na");
+	hear(fd, &out, "403");
+	assert_int_equal(fix.closed, 0);
+	for (; !fix.closed && after_ms <= 10 * HTTP_BODY_MS; after_ms += HTTP_IDLE_MS / 2) {
+		if (send(fd, "a", 1, MSG_NOSIGNAL) != 1)
+			break;
+		turn(3);
+		advance_ms(HTTP_IDLE_MS / 2);
+		turn(3);
+	}
+	assert_int_equal(fix.closed, 1);
+	assert_in_range(after_ms, HTTP_BODY_MS - HTTP_IDLE_MS / 2, HTTP_BODY_MS + HTTP_IDLE_MS);
+	close(fd);
 }
 
 static void a_reader_of_nothing_is_cut_off(void **state)
@@ -741,6 +766,7 @@ int main(void)
 		PLAIN(headers_over_the_limit_get_431),
 		PLAIN(a_body_without_a_length_is_limited_too),
 		PLAIN(slow_senders_are_cut_off),
+		PLAIN(a_body_that_never_ends_is_cut_off_after_its_answer),
 		PLAIN(a_reader_of_nothing_is_cut_off),
 		PLAIN(a_kept_connection_waits_longer_than_a_new_one),
 		PLAIN(a_client_that_leaves_ends_its_request_once),
