@@ -25,15 +25,29 @@ struct account_wait {
 	char *name;
 };
 
+static void wait_free(struct account_wait *aw)
+{
+	aw->c->cancel = NULL;
+	aw->c->work = NULL;
+	loop_timer_stop(&aw->timer);
+	cache_watch_close(aw->w);
+	free(aw->name);
+	free(aw);
+}
+
+/* Nobody waits for the answer, and nothing is written yet. */
+static void wait_cancel(struct call *c)
+{
+	wait_free(c->work);
+	call_drop(c);
+}
+
 static void wait_end(void *arg)
 {
 	struct account_wait *aw = arg;
 	struct call *c = aw->c;
 
-	loop_timer_stop(&aw->timer);
-	cache_watch_close(aw->w);
-	free(aw->name);
-	free(aw);
+	wait_free(aw);
 	c->stage = STAGE_MUTATE;
 	call_resume(c, STEP_AGAIN);
 	call_drop(c);
@@ -72,6 +86,8 @@ static enum step wait_for_account(struct call *c, const char *name)
 		;
 	loop_timer_init(&aw->timer, c->api->loop, wait_end, aw);
 	loop_timer_set(&aw->timer, ACCOUNT_WAIT_MS);
+	c->work = aw;
+	c->cancel = wait_cancel;
 	call_hold(c);
 	return STEP_WAIT;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * collection - deletecollection: what a list would show, each deleted by a call of its
- * own, a bounded number at a time. The answer is the list.
+ * own, a bounded number at a time. What has the name of one, but was made after the list, is
+ * left alone. The answer is the list.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,12 @@ struct collection {
 	struct call *c;
 	struct listing *l;
 	size_t next, running;
-	const char *query, *body;      /* of each single deletion */
+	const char *options;           /* of each single deletion, but for the end of its preconditions */
 	int status;                    /* of the first that failed */
 	struct blob *failure;
 };
+
+struct single { struct collection *co; struct cache_obj *o; };
 
 static bool pick(void *arg, struct cache_obj *o)
 {
@@ -28,6 +31,8 @@ static bool pick(void *arg, struct cache_obj *o)
 	view_reset(l->c);
 	return !filter_match(l->c, &l->f, o) || list_add(l, o, NULL);
 }
+
+static void add_text(struct buf *b, const char *s) { buf_add_json(b, s, strlen(s)); }
 
 static void more(struct collection *co);
 
@@ -48,13 +53,22 @@ static void finish(struct collection *co)
 	call_drop(c);
 }
 
+/* Gone meanwhile is as good as deleted, whatever has its name since then. */
+static bool is_gone(const struct single *s)
+{
+	const struct call *c = s->co->c;
+	struct cache_obj *now = cache_get(c->api->cache, c->kind->store, s->o->ns, s->o->name);
+
+	return !now || strcmp(now->uid, s->o->uid);
+}
+
 static void deleted(void *arg, int status, const struct blob *body)
 {
-	struct collection *co = arg;
+	const struct single *s = arg;
+	struct collection *co = s->co;
 
 	co->running--;
-	/* Gone meanwhile is as good as deleted. */
-	if (status >= 300 && status != 404 && !co->failure) {
+	if (status >= 300 && !is_gone(s) && !co->failure) {
 		co->status = status;
 		co->failure = body ? blob_new(body->p, body->len) : blob_new("", 0);
 	}
@@ -67,16 +81,24 @@ static void more(struct collection *co)
 
 	while (!co->failure && co->running < AT_ONCE && co->next < co->l->n) {
 		struct cache_obj *o = co->l->items[co->next].o;
+		struct single *s = arena_alloc(c->arena, sizeof(*s));
 		BUF_AUTO struct buf path = { 0 };
-		struct api_call q = { .method = "DELETE", .query = co->query, .body = co->body,
-			.body_len = co->body ? strlen(co->body) : 0, .user = &c->user };
+		BUF_AUTO struct buf body = { 0 };
+		struct api_call q = { .method = "DELETE", .user = &c->user };
 
 		buf_printf(&path, *c->group ? "/apis/%s/%s" : "/api%s/%s", c->group, c->version);
 		if (*o->ns)
 			buf_printf(&path, "/namespaces/%s", o->ns);
 		buf_printf(&path, "/%s/%s", c->resource, o->name);
+		buf_printf(&body, "%s\"uid\":", co->options);
+		add_text(&body, c->want_uid ? c->want_uid : o->uid);
+		buf_adds(&body, "}}");
 		q.path = path.p;
-		if (path.failed || api_call_trusted(c->api, &q, deleted, co)) {
+		q.body = body.p;
+		q.body_len = body.len;
+		if (s)
+			*s = (struct single){ co, o };
+		if (!s || path.failed || body.failed || api_call_trusted(c->api, &q, deleted, s)) {
 			co->status = 500;
 			co->failure = status_json(500, "InternalError", "out of memory");
 			break;
@@ -93,19 +115,22 @@ static bool options(struct collection *co)
 {
 	struct call *c = co->c;
 	BUF_AUTO struct buf b = { 0 };
-	const char *sep = "";
 
 	buf_addc(&b, '{');
-	if (c->grace_s >= 0) {
-		buf_printf(&b, "\"gracePeriodSeconds\":%lld", (long long)c->grace_s);
-		sep = ",";
-	}
+	if (c->grace_s >= 0)
+		buf_printf(&b, "\"gracePeriodSeconds\":%lld,", (long long)c->grace_s);
 	if (c->propagation)
-		buf_printf(&b, "%s\"propagationPolicy\":\"%s\"", sep, c->propagation);
-	buf_addc(&b, '}');
-	co->query = c->dry_run ? "dryRun=All" : NULL;
-	co->body = b.failed ? NULL : arena_strndup(c->arena, b.p, b.len);
-	return co->body != NULL;
+		buf_printf(&b, "\"propagationPolicy\":\"%s\",", c->propagation);
+	if (c->dry_run)
+		buf_adds(&b, "\"dryRun\":[\"All\"],");
+	buf_adds(&b, "\"preconditions\":{");
+	if (c->want_rv) {
+		buf_adds(&b, "\"resourceVersion\":");
+		add_text(&b, c->want_rv);
+		buf_addc(&b, ',');
+	}
+	co->options = b.failed ? NULL : arena_strndup(c->arena, b.p, b.len);
+	return co->options != NULL;
 }
 
 enum step collection_delete(struct call *c)

@@ -100,6 +100,8 @@ static void quota_apply(struct usage_quota *q, const struct kinds_kind *k, struc
 		quota_amount(k, cache_tree(o), l->name, &amount);
 		if (sign > 0)
 			quantity_add(&l->used, &amount);
+		else if (quantity_is_most(&l->used))
+			q->counted = false;    /* a sum that stopped there: what is left of it is counted anew */
 		else
 			quantity_sub(&l->used, &amount);
 	}
@@ -343,7 +345,7 @@ void usage_hold(struct usage *u, const char *ns, const char *quota, const char *
 
 	if (!l)
 		return;
-	l->held.nano += by_nano;
+	quantity_add(&l->held, &(struct quantity){ .nano = by_nano, .format = l->held.format });
 	/* A quota made anew under the name of one that held something. */
 	if (l->held.nano < 0)
 		l->held.nano = 0;

@@ -188,6 +188,11 @@ int quantity_cmp(const struct quantity *a, const struct quantity *b)
 	return a->nano < b->nano ? -1 : a->nano > b->nano;
 }
 
+bool quantity_is_most(const struct quantity *q)
+{
+	return q->nano == NANO_MAX;
+}
+
 static void plus(struct quantity *a, __int128 nano, enum quantity_format format)
 {
 	if (a->nano == 0)

@@ -24,6 +24,7 @@ void quantity_print(char out[QUANTITY_MAX], const struct quantity *q);
 int quantity_cmp(const struct quantity *a, const struct quantity *b);
 void quantity_add(struct quantity *a, const struct quantity *b);   /* keeps a's format unless a is 0 */
 void quantity_sub(struct quantity *a, const struct quantity *b);
+bool quantity_is_most(const struct quantity *q);     /* a sum that stopped at the largest there is */
 void quantity_ceil_milli(struct quantity *q);
 int64_t quantity_value(const struct quantity *q);    /* units, rounded up, saturating */
 int64_t quantity_milli(const struct quantity *q);    /* 1/1000 units, rounded up, saturating */

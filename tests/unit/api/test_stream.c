@@ -114,6 +114,26 @@ static void a_forgotten_revision_is_told(void **state)
 	hang_up(&c);
 }
 
+/* A pod that waits for its account, and nobody for it. */
+static void whoever_leaves_ends_the_wait_for_an_account(void **state)
+{
+	static const char pod[] = "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}";
+	const struct linger at_once = { .l_onoff = 1 };
+	struct conn c;
+	char headers[200];
+
+	snprintf(headers, sizeof(headers), ROOT "content-type: application/json\r\ncontent-length: %zu\r\n", sizeof(pod) - 1);
+	ask(&c, "POST", "/api/v1/namespaces/default/pods", headers);
+	assert_int_equal(write(c.fd, pod, sizeof(pod) - 1), sizeof(pod) - 1);
+	for (int i = 0; i < 10; i++)
+		loop_turn(f.loop, 5);
+	assert_false(list_empty(&f.api->calls));
+	/* A mere end of what it sends leaves it waiting for the answer. */
+	setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	hang_up(&c);
+	assert_true(list_empty(&f.api->calls));
+}
+
 static void draining_ends_watches(void **state)
 {
 	struct conn c;
@@ -136,6 +156,7 @@ int main(void)
 		cmocka_unit_test(forms),
 		cmocka_unit_test(a_watch_follows),
 		cmocka_unit_test(a_forgotten_revision_is_told),
+		cmocka_unit_test(whoever_leaves_ends_the_wait_for_an_account),
 		cmocka_unit_test(draining_ends_watches),
 	};
 

@@ -116,13 +116,7 @@ static void evictions_of_one_budget_take_turns(void **state)
 			fail_msg("charged in vain: %.*s", (int)strcspn(p, "\n"), p);
 }
 
-/* ---- what the server writes for itself ---- */
-
-static void turn_for(int64_t ms)
-{
-	for (int64_t until = env_now_ms() + ms; env_now_ms() < until;)
-		loop_turn(f.loop, 10);
-}
+/* ---- others at the same time ---- */
 
 static void stored(void *arg, int rc, int64_t rev)
 {
@@ -130,18 +124,102 @@ static void stored(void *arg, int rc, int64_t rev)
 	*(bool *)arg = true;
 }
 
-/* Past the API, as an older server may have left it. */
-static void put(const char *key, const char *value, int64_t expect_rev)
+/* Past the API, as another or an older server may. */
+static void put_begin(const char *key, const char *value, int64_t expect_rev, bool *done)
 {
 	BLOB_AUTO struct blob *b = blob_new(value, strlen(value));
-	bool done = false;
 
-	assert_int_equal(store_put(f.store, key, b, expect_rev, stored, &done), 0);
+	*done = false;
+	assert_int_equal(store_put(f.store, key, b, expect_rev, stored, done), 0);
+}
+
+static void put(const char *key, const char *value, int64_t expect_rev)
+{
+	bool done;
+
+	put_begin(key, value, expect_rev, &done);
 	while (!done)
 		loop_turn(f.loop, 10);
 }
 
-#define META(name) "\"metadata\":{\"name\":\"" name "\",\"uid\":\"u\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\""
+#define META(name, uid) "\"metadata\":{\"name\":\"" name "\",\"uid\":\"" uid "\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\""
+#define MAP(name, uid) "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\"," META(name, uid) ",\"namespace\":\"default\"}}"
+
+static void begin(const char *method, const char *path, const char *type, const char *body)
+{
+	struct api_call q = { .method = method, .path = path, .content_type = type, .body = body, .user = &admin,
+		.body_len = body ? strlen(body) : 0 };
+
+	f.answered = false;
+	assert_int_equal(api_call(f.api, &q, fixture_answer, &f), 0);
+}
+
+static void end(int status)
+{
+	while (!f.answered)
+		loop_turn(f.loop, 10);
+	if (f.status != status)
+		fail_msg("%d: %s", f.status, f.body.p);
+}
+
+/* The word is data here, and no condition. */
+static void a_patch_that_loses_a_round_is_tried_again(void **state)
+{
+	bool done;
+	int64_t rev;
+
+	put("core/configmaps/default/raced", MAP("raced", "u"), 0);
+	rev = cache_get(f.cache, "core/configmaps", "default", "raced")->rev;
+	begin("PATCH", CM "/raced", MERGE, "{\"data\":{\"resourceVersion\":\"x\"}}");
+	put_begin("core/configmaps/default/raced", MAP("raced", "u"), rev, &done);
+	end(200);
+	assert_true(done);
+	/* One that is a condition is one in every round. */
+	rev = cache_get(f.cache, "core/configmaps", "default", "raced")->rev;
+	char body[100];
+	snprintf(body, sizeof(body), "{\"metadata\":{\"resource\\u0056ersion\":\"%lld\"},\"data\":{\"a\":\"b\"}}", (long long)rev);
+	begin("PATCH", CM "/raced", MERGE, body);
+	put_begin("core/configmaps/default/raced", MAP("raced", "u"), rev, &done);
+	end(409);
+}
+
+static void deleted_item(void *arg, int rc, int64_t rev)
+{
+	assert_int_equal(rc, 0);
+	put_begin("core/configmaps/default/zz", MAP("zz", "second"), 0, arg);
+}
+
+/* The last item of a list that is too long to go at once goes, and another comes by its name,
+ * before its turn: that one stays. */
+static void a_deleted_collection_is_what_was_listed(void **state)
+{
+	struct cache_obj *o;
+	bool done = false;
+	char body[80];
+
+	for (int i = 0; i < 70; i++) {
+		snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"item-%d\"}}", i);
+		assert_int_equal(fixture_call(&f, "POST", CM, NULL, JSON, body), 201);
+	}
+	put("core/configmaps/default/zz", MAP("zz", "first"), 0);
+	o = cache_get(f.cache, "core/configmaps", "default", "zz");
+	begin("DELETE", CM, JSON, NULL);
+	assert_int_equal(store_del(f.store, "core/configmaps/default/zz", o->rev, deleted_item, &done), 0);
+	end(200);
+	assert_true(done);
+	assert_int_equal(cache_count(f.cache, "core/configmaps", "default"), 1);
+	o = cache_get(f.cache, "core/configmaps", "default", "zz");
+	assert_non_null(o);
+	assert_string_equal(o->uid, "second");
+}
+
+/* ---- what the server writes for itself ---- */
+
+static void turn_for(int64_t ms)
+{
+	for (int64_t until = env_now_ms() + ms; env_now_ms() < until;)
+		loop_turn(f.loop, 10);
+}
 
 /* Its address is another's for a while. */
 static void what_could_not_be_put_back_is_tried_again(void **state)
@@ -155,7 +233,7 @@ static void what_could_not_be_put_back_is_tried_again(void **state)
 		{ "back", "GET", DNS, NULL, JSON, NULL, 200, { "\"clusterIP\":\"10.96.0.10\"" } },
 	};
 
-	put("core/services/default/thief", "{\"kind\":\"Service\",\"apiVersion\":\"v1\"," META("thief") ",\"namespace\":\"default\"},\"spec\":{"
+	put("core/services/default/thief", "{\"kind\":\"Service\",\"apiVersion\":\"v1\"," META("thief", "u") ",\"namespace\":\"default\"},\"spec\":{"
 		"\"clusterIP\":\"10.96.0.10\",\"clusterIPs\":[\"10.96.0.10\"],\"type\":\"ClusterIP\"}}", 0);
 	RUN(rows);
 	turn_for(200);
@@ -170,7 +248,7 @@ static void a_role_that_cannot_be_brought_up_to_date_stops_no_start(void **state
 	struct cache_obj *o = cache_get(f.cache, "rbac.authorization.k8s.io/clusterroles", "", "system:basic-user");
 
 	put("rbac.authorization.k8s.io/clusterroles/system:basic-user", "{\"kind\":\"ClusterRole\",\"apiVersion\":"
-		"\"rbac.authorization.k8s.io/v1\"," META("system:basic-user") ",\"labels\":{\"no label!\":\"\"}},\"rules\":[]}", o->rev);
+		"\"rbac.authorization.k8s.io/v1\"," META("system:basic-user", "u") ",\"labels\":{\"no label!\":\"\"}},\"rules\":[]}", o->rev);
 	f.booted = false;
 	api_bootstrap(f.api, fixture_booted, &f);
 	while (!f.booted)
@@ -184,6 +262,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_longest_grace_still_has_an_end),
 		cmocka_unit_test(evictions_of_one_budget_take_turns),
+		cmocka_unit_test(a_patch_that_loses_a_round_is_tried_again),
+		cmocka_unit_test(a_deleted_collection_is_what_was_listed),
 		cmocka_unit_test(what_could_not_be_put_back_is_tried_again),
 		cmocka_unit_test(a_role_that_cannot_be_brought_up_to_date_stops_no_start),
 	};

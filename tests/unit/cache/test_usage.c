@@ -87,6 +87,43 @@ static void what_is_held_outlives_a_change_of_the_quota(void **state)
 	usage_close(u);
 }
 
+/* As large as a quantity is read. */
+#define MOST "100000000000E18"
+
+static int64_t put_claim(struct fixture *f, const char *name)
+{
+	char key[60], value[400];
+
+	snprintf(key, sizeof(key), "core/persistentvolumeclaims/n/%s", name);
+	snprintf(value, sizeof(value), "{\"kind\":\"PersistentVolumeClaim\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\","
+		"\"namespace\":\"n\",\"uid\":\"%s\"},\"spec\":{\"resources\":{\"requests\":{\"storage\":\"" MOST "\"}}}}", name, name);
+	return put(f, key, 0, value);
+}
+
+static void a_sum_that_stopped_at_the_largest_goes_down_again(void **state)
+{
+	struct fixture *f = *state;
+	struct usage *u = opened(f);
+	struct usage_quota *const *v;
+	struct quantity most;
+	int64_t a, b;
+	size_t n;
+
+	assert_int_equal(quantity_parse(MOST, sizeof(MOST) - 1, &most), 0);
+	put(f, QUOTA("n", "q"), 0, HARD("\"requests.storage\":\"1\""));
+	usage_of(u, "n", 0, &n);
+	a = put_claim(f, "a");
+	b = put_claim(f, "b");
+	put_claim(f, "c");
+	del(f, "core/persistentvolumeclaims/n/a", a);
+	v = usage_of(u, "n", 0, &n);
+	assert_true(quantity_is_most(&v[0]->lines[0].used));
+	del(f, "core/persistentvolumeclaims/n/b", b);
+	v = usage_of(u, "n", 0, &n);
+	assert_int_equal(quantity_cmp(&v[0]->lines[0].used, &most), 0);
+	usage_close(u);
+}
+
 static void pods_past_their_grace_stop_to_count(void **state)
 {
 	struct fixture *f = *state;
@@ -117,6 +154,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(counts_follow_events_and_what_was_there, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_sum_that_stopped_at_the_largest_goes_down_again, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(what_is_held_outlives_a_change_of_the_quota, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(pods_past_their_grace_stop_to_count, fixture_setup, fixture_teardown),
 	};
