@@ -9,95 +9,64 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/call.h"
+#include "api/alloc_priv.h"
 #include "base/env.h"
-#include "base/text.h"
 
 #define PORT_MIN 30000
 #define PORT_MAX 32767
-#define IPS_MAX  65536u        /* of a larger range the first ones */
-#define RESERVED_MAX 260u
-
-struct claim { bool port; uint32_t n; };   /* one address (offset) or port */
+#define PORTS (PORT_MAX - PORT_MIN + 1)
 
 struct allocator {
 	struct api *api;
 	struct cache_observer *obs;
-	int family, prefix;
-	uint8_t base[16];
-	uint32_t ip_count;
-	uint16_t *ips;                 /* users of base + i */
-	uint16_t ports[PORT_MAX - PORT_MIN + 1];
+	struct addresses *addresses;
+	uint16_t ports[PORTS];         /* users of PORT_MIN + i */
 };
 
-struct reservation { struct claim v[RESERVED_MAX]; size_t n; };
-
-static void nth_address(const struct allocator *al, uint32_t n, uint8_t out[16])
-{
-	size_t i = al->family == 4 ? 4 : 16;
-
-	memcpy(out, al->base, 16);
-	while (i > 0 && n) {
-		n += out[--i];
-		out[i] = (uint8_t)n;
-		n >>= 8;
-	}
-}
+/* What one write set aside, and what it needs to know for that. */
+struct reservation {
+	char ip[46];                   /* "": none */
+	uint8_t ports[PORTS];          /* how often */
+	bool had[PORTS];               /* what the Service holds already */
+	uint16_t by_number[65536];     /* the node port that a port has for some protocol */
+};
 
 void alloc_ip(const struct api *a, unsigned nth, char out[46])
 {
-	uint8_t addr[16];
-
-	nth_address(a->alloc, nth, addr);
-	text_ip(out, a->alloc->family, addr);
-}
-
-/* Offset of an address of our range; false: it is outside. */
-static bool offset_of(const struct allocator *al, const char *ip, uint32_t *ret)
-{
-	uint8_t addr[16], probe[16];
-	int family;
-	size_t len = al->family == 4 ? 4 : 16;
-	uint32_t n = 0, first = 0;
-
-	if (text_parse_ip(ip, &family, addr) || family != al->family)
-		return false;
-	for (size_t i = len - 4; i < len; i++) {
-		n = n << 8 | addr[i];
-		first = first << 8 | al->base[i];
-	}
-	n -= first;
-	if (n >= al->ip_count)
-		return false;
-	nth_address(al, n, probe);
-	if (memcmp(probe, addr, len))
-		return false;
-	*ret = n;
-	return true;
+	addresses_nth(a->alloc->addresses, nth, out);
 }
 
 /* ---- who uses what ---- */
 
+static bool is_node_port(int64_t p) { return p >= PORT_MIN && p <= PORT_MAX; }
+
+/* Of an ExternalName nothing is held; node ports are of the types that have them.
+ * Source: kubernetes pkg/registry/core/service/storage/alloc.go (needsClusterIP, needsNodePort). */
+static bool holds_addresses(const char *type) { return !type || strcmp(type, "ExternalName"); }
+static bool holds_ports(const char *type) { return type && (!strcmp(type, "NodePort") || !strcmp(type, "LoadBalancer")); }
+
 static void count(struct allocator *al, yyjson_val *service, int by)
 {
 	yyjson_val *ips = doc_get(service, "spec.clusterIPs"), *ports = doc_get(service, "spec.ports"), *it;
-	const char *one = doc_str(service, "spec.clusterIP");
-	size_t i, max;
-	uint32_t n;
+	const char *one = doc_str(service, "spec.clusterIP"), *type = doc_str(service, "spec.type");
 	int64_t health = doc_int(service, "spec.healthCheckNodePort", 0);
+	size_t i, max;
 
-	if (!yyjson_arr_size(ips) && one && offset_of(al, one, &n))
-		al->ips[n] = (uint16_t)(al->ips[n] + by);
-	yyjson_arr_foreach(ips, i, max, it)
-		if (yyjson_is_str(it) && offset_of(al, yyjson_get_str(it), &n))
-			al->ips[n] = (uint16_t)(al->ips[n] + by);
+	if (holds_addresses(type) && !yyjson_arr_size(ips) && one)
+		addresses_count(al->addresses, one, by);
+	if (holds_addresses(type))
+		yyjson_arr_foreach(ips, i, max, it)
+			if (yyjson_is_str(it))
+				addresses_count(al->addresses, yyjson_get_str(it), by);
+	if (!holds_ports(type))
+		return;
 	yyjson_arr_foreach(ports, i, max, it) {
 		int64_t p = doc_int(it, "nodePort", 0);
 
-		if (p >= PORT_MIN && p <= PORT_MAX)
+		if (is_node_port(p))
 			al->ports[p - PORT_MIN] = (uint16_t)(al->ports[p - PORT_MIN] + by);
 	}
-	if (health >= PORT_MIN && health <= PORT_MAX)
+	if (is_node_port(health))
 		al->ports[health - PORT_MIN] = (uint16_t)(al->ports[health - PORT_MIN] + by);
 }
 
@@ -113,32 +82,21 @@ static void on_service(void *arg, const struct cache_event *ev)
 int alloc_open(struct allocator **ret, struct api *a, struct err *reterr)
 {
 	struct allocator *al = calloc(1, sizeof(*al));
-	int bits;
+	int rc;
 
 	if (!al)
 		return err_set(reterr, ERR_NOMEM, "opening the allocator: out of memory");
-	if (text_parse_cidr(a->service_cidr, &al->family, al->base, &al->prefix)) {
-		free(al);
-		return err_set(reterr, ERR_BAD_REQUEST, "the service range \"%s\" is not a CIDR like 10.96.0.0/16",
-			a->service_cidr);
-	}
-	bits = (al->family == 4 ? 32 : 128) - al->prefix;
-	al->ip_count = bits >= 16 ? IPS_MAX : 1u << bits;
-	if (al->ip_count < 16) {
-		free(al);
-		return err_set(reterr, ERR_BAD_REQUEST, "the service range \"%s\" is too small: it needs 16 addresses",
-			a->service_cidr);
-	}
 	al->api = a;
-	al->ips = calloc(al->ip_count, sizeof(*al->ips));
-	al->obs = al->ips ? cache_observe(a->cache, a->k.service->store, true, on_service, al) : NULL;
+	rc = addresses_open(&al->addresses, a, reterr);
+	if (rc) {
+		free(al);
+		return rc;
+	}
+	al->obs = cache_observe(a->cache, a->k.service->store, true, on_service, al);
 	if (!al->obs) {
 		alloc_close(al);
 		return err_set(reterr, ERR_NOMEM, "opening the allocator: out of memory");
 	}
-	al->ips[0]++;                          /* the network's own address */
-	if (al->family == 4)
-		al->ips[al->ip_count - 1]++;   /* and its broadcast address */
 	*ret = al;
 	return 0;
 }
@@ -149,21 +107,11 @@ void alloc_close(struct allocator *al)
 		return;
 	if (al->obs)
 		cache_unobserve(al->obs);
-	free(al->ips);
+	addresses_close(al->addresses);
 	free(al);
 }
 
 /* ---- handing out ---- */
-
-static void take(struct call *c, struct claim cl)
-{
-	struct allocator *al = c->api->alloc;
-	struct reservation *r = c->reservation;
-	uint16_t *users = cl.port ? &al->ports[cl.n] : &al->ips[cl.n];
-
-	(*users)++;
-	r->v[r->n++] = cl;
-}
 
 void alloc_undo(struct call *c)
 {
@@ -172,28 +120,24 @@ void alloc_undo(struct call *c)
 
 	if (!c->reserved || !r)
 		return;
-	for (size_t i = 0; i < r->n; i++) {
-		if (r->v[i].port)
-			al->ports[r->v[i].n]--;
-		else
-			al->ips[r->v[i].n]--;
-	}
-	r->n = 0;
+	if (*r->ip)
+		addresses_count(al->addresses, r->ip, -1);
+	r->ip[0] = '\0';
+	for (size_t i = 0; i < PORTS; i++)
+		al->ports[i] = (uint16_t)(al->ports[i] - r->ports[i]);
+	memset(r->ports, 0, sizeof(r->ports));
 	c->reserved = false;
 }
 
 /* A free one, searched from a random place above the part that people pick from. */
-static bool find_free(const uint16_t *users, uint32_t n, uint32_t skip, uint32_t *ret)
+static bool find_free_port(const uint16_t *users, uint32_t skip, uint32_t *ret)
 {
-	uint32_t from = skip + env_random_below(n - skip);
+	uint32_t from = skip + env_random_below(PORTS - skip);
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t at = (from + i) % n;
-
-		if (!users[at]) {
-			*ret = at;
+	for (uint32_t i = 0; i < PORTS; i++) {
+		*ret = (from + i) % PORTS;
+		if (!users[*ret])
 			return true;
-		}
 	}
 	return false;
 }
@@ -216,44 +160,37 @@ static enum step invalid(struct call *c, const char *field, const char *fmt, ...
 
 static enum step take_ip(struct call *c, yyjson_mut_val *spec)
 {
-	struct allocator *al = c->api->alloc;
+	struct addresses *ad = c->api->alloc->addresses;
 	const char *ip = doc_mstr(spec, "clusterIP"), *old = doc_mstr(c->old, "spec.clusterIP");
+	BUF_AUTO struct buf ranges = { 0 };
 	yyjson_mut_val *list;
 	char text[46];
-	uint8_t addr[16];
-	uint32_t n;
 
 	if (ip && !strcmp(ip, "None")) {
 		list = yyjson_mut_arr(c->doc);
 		return list && yyjson_mut_arr_add_str(c->doc, list, "None") &&
 			doc_mset(c->doc, spec, "clusterIPs", list) ? STEP_NEXT : fail_err(c, -ERR_SIZE, NULL);
 	}
-	if (ip && *ip && old && !strcmp(ip, old))
+	if (ip && *ip && old && !strcmp(ip, old) && holds_addresses(doc_mstr(c->old, "spec.type")))
 		return STEP_NEXT;
 	if (ip && *ip) {
-		if (!offset_of(al, ip, &n))
+		if (!addresses_known(ad, ip)) {
+			addresses_ranges(ad, &ranges);
 			return invalid(c, "spec.clusterIPs", "Invalid value: [\"%s\"]: failed to allocate IP %s: "
 				"the provided IP (%s) is not in the valid range. The range of valid IPs is %s",
-				ip, ip, ip, c->api->service_cidr);
-		if (al->ips[n])
+				ip, ip, ip, ranges.failed || !ranges.len ? "empty" : ranges.p);
+		}
+		if (addresses_taken(ad, ip))
 			return invalid(c, "spec.clusterIPs", "Invalid value: [\"%s\"]: failed to allocate IP %s: "
 				"provided IP is already allocated", ip, ip);
-	} else {
-		/* The first addresses are for those that people choose. Source: KEP-3070 */
-		uint32_t skip = al->ip_count / 16;
-
-		skip = skip < 16 ? 16 : skip > 256 ? 256 : skip;
-		if (skip >= al->ip_count)
-			skip = 0;
-		if (!find_free(al->ips, al->ip_count, skip, &n)) {
-			alloc_undo(c);
-			return fail_status(c, 500, "InternalError", NULL, 0,
-				"Internal error occurred: failed to allocate a serviceIP: range is full");
-		}
+		snprintf(text, sizeof(text), "%s", ip);
+	} else if (!addresses_pick(ad, text)) {
+		alloc_undo(c);
+		return fail_status(c, 500, "InternalError", NULL, 0,
+			"Internal error occurred: failed to allocate a serviceIP: range is full");
 	}
-	take(c, (struct claim){ false, n });
-	nth_address(al, n, addr);
-	text_ip(text, al->family, addr);
+	memcpy(c->reservation->ip, text, sizeof(text));
+	addresses_count(ad, text, 1);
 	list = yyjson_mut_arr(c->doc);
 	if (!list || !yyjson_mut_arr_add_strcpy(c->doc, list, text) ||
 	    !doc_mset_str(c->doc, spec, "clusterIP", text) || !doc_mset(c->doc, spec, "clusterIPs", list))
@@ -261,72 +198,67 @@ static enum step take_ip(struct call *c, yyjson_mut_val *spec)
 	return STEP_NEXT;
 }
 
-static bool in_spec(yyjson_mut_val *spec, int64_t node_port)
+static void note_old_ports(struct call *c)
 {
+	yyjson_mut_val *old = doc_mget(c->old, "spec"), *p;
+	int64_t health = doc_mint(old, "healthCheckNodePort", 0), n;
 	yyjson_mut_arr_iter it;
-	yyjson_mut_val *p;
 
-	if (spec && doc_mint(spec, "healthCheckNodePort", 0) == node_port)
-		return true;
-	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
+	if (!holds_ports(doc_mstr(old, "type")))
+		return;
+	if (is_node_port(health))
+		c->reservation->had[health - PORT_MIN] = true;
+	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(old, "ports"), &it);
 	while ((p = yyjson_mut_arr_iter_next(&it)))
-		if (doc_mint(p, "nodePort", 0) == node_port)
-			return true;
-	return false;
-}
-
-/* Whether this call has set the port aside already. */
-static bool port_taken_here(const struct reservation *r, uint32_t n)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (r->v[i].port && r->v[i].n == n)
-			return true;
-	return false;
+		if (is_node_port(n = doc_mint(p, "nodePort", 0)))
+			c->reservation->had[n - PORT_MIN] = true;
 }
 
 static enum step take_port(struct call *c, yyjson_mut_val *spec, yyjson_mut_val *holder,
 	const char *key, const char *field)
 {
 	struct allocator *al = c->api->alloc;
+	struct reservation *r = c->reservation;
 	int64_t want = doc_mint(holder, key, 0);
-	yyjson_mut_val *old = doc_mget(c->old, "spec");
 	uint32_t n;
 
-	if (want && in_spec(old, want))
-		return STEP_NEXT;
 	if (want) {
-		if (want < PORT_MIN || want > PORT_MAX)
+		if (!is_node_port(want))
 			return invalid(c, field, "Invalid value: %lld: provided port is not in the valid range. "
 				"The range of valid ports is 30000-32767", (long long)want);
 		n = (uint32_t)(want - PORT_MIN);
+		if (r->had[n])
+			return STEP_NEXT;
 		/* One number for TCP and UDP of one Service is one allocation. */
-		if (al->ports[n] && !(holder != spec && port_taken_here(c->reservation, n)))
+		if (al->ports[n] && !(holder != spec && r->ports[n]))
 			return invalid(c, field, "Invalid value: %lld: provided port is already allocated",
 				(long long)want);
-	} else if (!find_free(al->ports, PORT_MAX - PORT_MIN + 1, 86, &n)) {
+	} else if (!find_free_port(al->ports, 86, &n)) {
 		alloc_undo(c);
 		return fail_status(c, 500, "InternalError", NULL, 0,
 			"Internal error occurred: failed to allocate a nodePort: range is full");
 	}
-	if (c->reservation->n == RESERVED_MAX)
-		return invalid(c, field, "Invalid value: too many ports");
-	take(c, (struct claim){ true, n });
+	al->ports[n]++;
+	r->ports[n]++;
 	if (!want && !doc_mset_int(c->doc, holder, key, PORT_MIN + n))
 		return fail_err(c, -ERR_SIZE, NULL);
 	return STEP_NEXT;
 }
 
-/* The node port that the same port has for another protocol, 0: none. */
-static int64_t node_port_of(yyjson_mut_val *spec, int64_t port)
+/* Remember the node port of p for its other protocols: the first one counts. */
+static void note_number(struct call *c, yyjson_mut_val *p)
 {
-	yyjson_mut_arr_iter it;
-	yyjson_mut_val *p;
+	int64_t port = doc_mint(p, "port", 0), n = doc_mint(p, "nodePort", 0);
 
-	yyjson_mut_arr_iter_init(yyjson_mut_obj_get(spec, "ports"), &it);
-	while ((p = yyjson_mut_arr_iter_next(&it)))
-		if (doc_mint(p, "port", 0) == port && doc_mint(p, "nodePort", 0))
-			return doc_mint(p, "nodePort", 0);
-	return 0;
+	if (port > 0 && port <= 65535 && is_node_port(n) && !c->reservation->by_number[port])
+		c->reservation->by_number[port] = (uint16_t)n;
+}
+
+static int64_t node_port_of(const struct call *c, yyjson_mut_val *p)
+{
+	int64_t port = doc_mint(p, "port", 0);
+
+	return port > 0 && port <= 65535 ? c->reservation->by_number[port] : 0;
 }
 
 /* Those that are asked for first, so that none of them is picked for another.
@@ -347,12 +279,13 @@ static enum step take_ports(struct call *c, yyjson_mut_val *spec, bool all)
 
 			if (given == pass)
 				continue;
-			same = given ? 0 : node_port_of(spec, doc_mint(p, "port", 0));
+			same = given ? 0 : node_port_of(c, p);
 			if (same && !doc_mset_int(c->doc, p, "nodePort", same))
 				return fail_err(c, -ERR_SIZE, NULL);
 			step = take_port(c, spec, p, "nodePort", field ? field : "spec.ports");
 			if (step != STEP_NEXT)
 				return step;
+			note_number(c, p);
 		}
 	}
 	return STEP_NEXT;
@@ -377,13 +310,14 @@ enum step alloc_service(struct call *c)
 		c->reservation = arena_zalloc(c->arena, sizeof(*c->reservation));
 	if (!spec || !c->reservation)
 		return fail_err(c, -ERR_SIZE, NULL);
-	c->reservation->n = 0;
+	memset(c->reservation, 0, sizeof(*c->reservation));
 	c->reserved = true;
+	note_old_ports(c);
 	balancer = is(spec, "type", "LoadBalancer");
 	node_ports = is(spec, "type", "NodePort") ||
 		(balancer && doc_mbool(spec, "allocateLoadBalancerNodePorts", true));
 	if (!is(spec, "type", "ExternalName")) {
-		step = alloc_families(c, spec, c->api->alloc->family);
+		step = alloc_families(c, spec, addresses_family(c->api->alloc->addresses));
 		if (step == STEP_NEXT)
 			step = take_ip(c, spec);
 	}

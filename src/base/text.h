@@ -58,5 +58,7 @@ bool text_is_utf8(const char *s, size_t n);
 int text_parse_cidr(const char *s, int *ret_family, uint8_t ret_addr[16], int *ret_prefix);
 int text_parse_ip(const char *s, int *ret_family, uint8_t ret_addr[16]);
 void text_ip(char out[46], int family, const uint8_t addr[16]);
+/* Do two addresses of one family begin with the same prefix bits? */
+bool text_ip_within(const uint8_t addr[16], const uint8_t base[16], int prefix);
 
 #endif

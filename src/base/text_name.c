@@ -178,3 +178,10 @@ void text_ip(char out[46], int family, const uint8_t addr[16])
 	if (!inet_ntop(family == 6 ? AF_INET6 : AF_INET, addr, out, 46))
 		out[0] = 0;
 }
+
+bool text_ip_within(const uint8_t addr[16], const uint8_t base[16], int prefix)
+{
+	int whole = prefix / 8, rest = prefix % 8;
+
+	return !memcmp(addr, base, (size_t)whole) && (!rest || !((addr[whole] ^ base[whole]) >> (8 - rest)));
+}

@@ -35,13 +35,6 @@ static void address_changed(struct ctl *c, const struct cache_event *ev)
 		cache_each(ctl_cache(c), RANGES, NULL, NULL, NULL, enqueue_if_going, c);
 }
 
-static bool same_bits(const uint8_t *a, const uint8_t *b, int n)
-{
-	int rest = n % 8;
-
-	return !memcmp(a, b, (size_t)n / 8) && (!rest || !((a[n / 8] ^ b[n / 8]) >> (8 - rest)));
-}
-
 static bool contains(struct cache_obj *range, const char *ip)
 {
 	uint8_t address[16], base[16];
@@ -53,7 +46,7 @@ static bool contains(struct cache_obj *range, const char *ip)
 		return false;
 	yyjson_arr_foreach(doc_get(cache_tree(range), "spec.cidrs"), i, max, cidr)
 		if (!text_parse_cidr(yyjson_get_str(cidr), &range_family, base, &prefix) && family == range_family &&
-		    same_bits(address, base, prefix))
+		    text_ip_within(address, base, prefix))
 			return true;
 	return false;
 }

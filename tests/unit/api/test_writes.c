@@ -213,6 +213,79 @@ static void a_deleted_collection_is_what_was_listed(void **state)
 	assert_string_equal(o->uid, "second");
 }
 
+/* ---- addresses and ports ---- */
+
+#define CIDRS "/apis/networking.k8s.io/v1/servicecidrs"
+#define IPS "/apis/networking.k8s.io/v1/ipaddresses"
+#define SVC(name, spec) "{'metadata':{'name':'" name "'},'spec':{" spec "}}"
+#define PORT80 "'ports':[{'port':80}]"
+
+static void an_external_name_holds_no_node_port(void **state)
+{
+	static const struct step_row rows[] = {
+		{ "a name", "POST", SVCS, NULL, JSON, SVC("name", "'type':'ExternalName','externalName':'x.io','ports':[{'port':80,'nodePort':30100}]"), 201 },
+		{ "its port is free", "POST", SVCS, NULL, JSON, SVC("port", "'type':'NodePort','ports':[{'port':80,'nodePort':30100}]"), 201 },
+		{ "and not the name's to have", "PATCH", SVCS "/name", NULL, MERGE, "{'spec':{'type':'NodePort','externalName':null}}", 422,
+			{ "provided port is already allocated" } },
+		{ "away", "DELETE", SVCS "/name", NULL, JSON, NULL, 200 },
+		{ "the port is still held", "POST", SVCS, NULL, JSON, SVC("other", "'type':'NodePort','ports':[{'port':80,'nodePort':30100}]"), 422,
+			{ "provided port is already allocated" } },
+		{ "away", "DELETE", SVCS "/port", NULL, JSON, NULL, 200 },
+		{ "free", "POST", SVCS, NULL, JSON, SVC("other", "'type':'NodePort','ports':[{'port':80,'nodePort':30100}]"), 201 },
+		{ "away", "DELETE", SVCS "/other", NULL, JSON, NULL, 200 },
+	};
+
+	RUN(rows);
+}
+
+/* As many as there are, and no more; all come back. */
+static void a_service_may_have_every_node_port(void **state)
+{
+	BUF_AUTO struct buf b = { 0 };
+
+	for (int more = 0; more < 2; more++) {
+		buf_clear(&b);
+		buf_adds(&b, "{\"metadata\":{\"name\":\"wide\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[");
+		for (int i = 0; i < 2768 + !more; i++)
+			buf_printf(&b, "%s{\"name\":\"p%d\",\"port\":%d}", i ? "," : "", i, i + 1);
+		buf_adds(&b, "]}}");
+		buf_addc(&b, 0);
+		assert_int_equal(fixture_call(&f, "POST", SVCS, NULL, JSON, b.p), more ? 201 : 500);
+	}
+	assert_int_equal(fixture_call(&f, "DELETE", SVCS "/wide", NULL, JSON, NULL), 200);
+	assert_int_equal(fixture_call(&f, "POST", SVCS, NULL, JSON, b.p), 201);
+	assert_int_equal(fixture_call(&f, "DELETE", SVCS "/wide", NULL, JSON, NULL), 200);
+}
+
+static void addresses_come_from_every_range(void **state)
+{
+	static const struct step_row rows[] = {
+		{ "outside", "POST", SVCS, NULL, JSON, SVC("far", "'clusterIP':'10.160.1.1'," PORT80), 422,
+			{ "is not in the valid range. The range of valid IPs is 10.96.0.0/16" } },
+		{ "a large range", "POST", CIDRS, NULL, JSON, "{'metadata':{'name':'large'},'spec':{'cidrs':['10.128.0.0/10']}}", 201 },
+		{ "far inside it", "POST", SVCS, NULL, JSON, SVC("far", "'clusterIP':'10.160.1.1'," PORT80), 201 },
+		{ "taken there too", "POST", SVCS, NULL, JSON, SVC("far2", "'clusterIP':'10.160.1.1'," PORT80), 422, { "provided IP is already allocated" } },
+		{ "its last", "POST", SVCS, NULL, JSON, SVC("last", "'clusterIP':'10.191.255.254'," PORT80), 201 },
+		{ "no broadcast", "POST", SVCS, NULL, JSON, SVC("over", "'clusterIP':'10.191.255.255'," PORT80), 422, { "is not in the valid range" } },
+		{ "nor the network", "POST", SVCS, NULL, JSON, SVC("over", "'clusterIP':'10.128.0.0'," PORT80), 422, { "is not in the valid range" } },
+		{ "somebody else's", "POST", IPS, NULL, JSON, "{'metadata':{'name':'10.128.0.7'},'spec':{'parentRef':{'group':'x.io',"
+			"'resource':'gates','name':'g'}}}", 201 },
+		{ "is taken", "POST", SVCS, NULL, JSON, SVC("theirs", "'clusterIP':'10.128.0.7'," PORT80), 422, { "provided IP is already allocated" } },
+		{ "the first range is kept", "PATCH", CIDRS "/kubernetes", NULL, MERGE, "{'metadata':{'finalizers':['x.io/keep']}}", 200 },
+		{ "and goes", "DELETE", CIDRS "/kubernetes", NULL, JSON, NULL, 200 },
+		{ "nothing new comes from it", "POST", SVCS, NULL, JSON, SVC("new", "'clusterIP':'10.96.7.7'," PORT80), 422, { "is not in the valid range" } },
+		{ "but from the other", "POST", SVCS, NULL, JSON, SVC("new", PORT80), 201, { "\"clusterIP\":\"10.1" } },
+		{ "what is there may stay", "PATCH", SVCS "/kubernetes", NULL, MERGE, "{'metadata':{'labels':{'a':'b'}}}", 200 },
+		{ "the other goes", "PATCH", CIDRS "/large", NULL, MERGE, "{'metadata':{'finalizers':['x.io/keep']}}", 200 },
+		{ "too", "DELETE", CIDRS "/large", NULL, JSON, NULL, 200 },
+		{ "none is left", "POST", SVCS, NULL, JSON, SVC("none", PORT80), 500, { "range is full" } },
+		{ "gone", "PATCH", CIDRS "/kubernetes", NULL, MERGE, "{'metadata':{'finalizers':null}}", 200 },
+		{ "and back: the configured one", "POST", SVCS, NULL, JSON, SVC("none", PORT80), 201, { "\"clusterIP\":\"10.96." } },
+	};
+
+	RUN(rows);
+}
+
 /* ---- what the server writes for itself ---- */
 
 static void turn_for(int64_t ms)
@@ -264,6 +337,9 @@ int main(void)
 		cmocka_unit_test(evictions_of_one_budget_take_turns),
 		cmocka_unit_test(a_patch_that_loses_a_round_is_tried_again),
 		cmocka_unit_test(a_deleted_collection_is_what_was_listed),
+		cmocka_unit_test(an_external_name_holds_no_node_port),
+		cmocka_unit_test(a_service_may_have_every_node_port),
+		cmocka_unit_test(addresses_come_from_every_range),
 		cmocka_unit_test(what_could_not_be_put_back_is_tried_again),
 		cmocka_unit_test(a_role_that_cannot_be_brought_up_to_date_stops_no_start),
 	};
