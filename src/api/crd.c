@@ -232,9 +232,11 @@ static void poked(void *arg, int status, const struct blob *body)
 		log_warn("a definition that waits for its names was not looked at again: %d", status);
 }
 
-/* Names are free again: who waits for names is written once more, which gives them out. */
-static void poke_waiting(struct crds *cs)
+/* Names are free again: who waits for names of that group is written once more, which gives
+ * them out. gone: "plural.group". */
+static void poke_waiting(struct crds *cs, const char *gone)
 {
+	const char *group = strchr(gone, '.');
 	const char *name;
 	void *v;
 
@@ -242,7 +244,10 @@ static void poke_waiting(struct crds *cs)
 		BUF_AUTO struct buf path = { 0 };
 		struct api_call q = { .method = "PATCH", .body = "{}", .body_len = 2, .user = &itself,
 			.content_type = "application/merge-patch+json" };
+		const char *of = strchr(name, '.');
 
+		if (group && of && strcmp(group, of))
+			continue;
 		buf_printf(&path, "/apis/%s/%s/%s", cs->api->k.crd->api_version, cs->api->k.crd->plural, name);
 		q.path = path.p;
 		if (path.failed || api_call_trusted(cs->api, &q, poked, cs))
@@ -288,7 +293,7 @@ static void on_definition(void *arg, const struct cache_event *ev)
 		kinds_custom_drop(ev->obj->name);
 		end_watches(cs, ev->obj->name);
 		note_waiting(cs, ev->obj->name, false);
-		poke_waiting(cs);
+		poke_waiting(cs, ev->obj->name);
 		if (cu)
 			loop_defer(cs->api->loop, &cu->task, cleanup_turn, cu);
 		return;

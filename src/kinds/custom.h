@@ -22,6 +22,7 @@ struct custom_kind {               /* one version */
 	const char *schema;            /* openAPIV3Schema, JSON */
 	size_t schema_len;
 	bool served, storage, keep_unknown;
+	bool broken;                   /* its schema was tried, and cannot be compiled */
 };
 struct definition {
 	struct arena *a;
@@ -35,7 +36,7 @@ struct definition {
 /* ---- custom_compile.c ---- */
 int custom_compile(yyjson_val *definition, struct definition **ret, struct err *reterr);
 void custom_unref(struct definition *d);
-/* The kind with its schema compiled. False: that cannot be (logged once a try). */
+/* The kind with its schema compiled. False: that cannot be; logged, and tried once. */
 bool custom_load(struct custom_kind *c);
 
 /* ---- custom.c, for registry.c and OpenAPI ---- */

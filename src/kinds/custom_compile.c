@@ -244,15 +244,15 @@ static bool fill_list(struct arena *a, struct custom_kind *c)
 
 bool custom_load(struct custom_kind *c)
 {
-	ARENA_AUTO struct arena *source = c->loaded ? NULL : arena_open(CUSTOM_DEFINITION_MAX);
+	ARENA_AUTO struct arena *source = c->loaded || c->broken ? NULL : arena_open(CUSTOM_DEFINITION_MAX);
 	struct kinds_schema *schema;
 	struct arena *a;
 	yyjson_doc *doc;
 	struct err e = { .msg = TOO_MUCH };
 	int rc;
 
-	if (c->loaded)
-		return true;
+	if (c->loaded || c->broken)
+		return c->loaded != NULL;
 	a = arena_open(CUSTOM_DEFINITION_MAX);
 	rc = a && source && c->schema ? doc_parse(source, c->schema_len ? c->schema : "{}", c->schema_len ? c->schema_len : 2,
 		&doc, &e) : -ERR_SIZE;
@@ -265,6 +265,7 @@ bool custom_load(struct custom_kind *c)
 	if (rc) {
 		log_error("%s is not served: %s", c->type.name, e.msg);
 		c->type = (struct kinds_type){ .name = c->type.name };
+		c->broken = a && source;       /* else there was no memory to try */
 		arena_close(a);
 		return false;
 	}

@@ -30,6 +30,12 @@ static int close_fixture(void **state)
 	return 0;
 }
 
+static void turn_for(int64_t ms)
+{
+	for (int64_t until = env_now_ms() + ms; env_now_ms() < until;)
+		loop_turn(f.loop, 10);
+}
+
 static void the_longest_grace_still_has_an_end(void **state)
 {
 	static const struct step_row rows[] = {
@@ -286,13 +292,42 @@ static void addresses_come_from_every_range(void **state)
 	RUN(rows);
 }
 
-/* ---- what the server writes for itself ---- */
+/* ---- definitions ---- */
 
-static void turn_for(int64_t ms)
+#define CRDS "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+#define CRD(plural, group, kind) "{'metadata':{'name':'" plural "." group "'},'spec':{'group':'" group "','scope':'Namespaced'," \
+	"'names':{'plural':'" plural "','kind':'" kind "'},'versions':[{'name':'v1','served':true,'storage':true,'schema':" \
+	"{'openAPIV3Schema':{'type':'object'}}}]}}"
+
+/* Of those that wait for names only they are looked at again, and get them. */
+static void names_that_are_free_again_go_to_their_group(void **state)
 {
-	for (int64_t until = env_now_ms() + ms; env_now_ms() < until;)
-		loop_turn(f.loop, 10);
+	static const struct step_row rows[] = {
+		{ "has the name", "POST", CRDS, NULL, JSON, CRD("ones", "a.io", "One"), 201, { "NoConflicts" } },
+		{ "waits for it", "POST", CRDS, NULL, JSON, CRD("others", "a.io", "One"), 201, { "KindConflict" } },
+		{ "of another group", "POST", CRDS, NULL, JSON, CRD("ones", "b.io", "One"), 201, { "NoConflicts" } },
+		{ "goes", "DELETE", CRDS "/ones.b.io", NULL, JSON, NULL, 200 },
+	}, apart[] = {
+		{ "its end", "GET", CRDS "/ones.b.io", NULL, JSON, NULL, 404 },
+		/* One write took the finalizer of what went. */
+		{ "looked at nothing else", "GET", "/metrics", NULL, JSON, NULL, 200,
+			{ "verb=\"PATCH\",group=\"apiextensions.k8s.io\",version=\"v1\",resource=\"customresourcedefinitions\",subresource=\"\","
+			"scope=\"resource\",code=\"200\"} 1\n" } },
+		{ "the name goes", "DELETE", CRDS "/ones.a.io", NULL, JSON, NULL, 200 },
+	}, after[] = {
+		{ "to whom waits", "GET", CRDS "/others.a.io", NULL, JSON, NULL, 200, { "NoConflicts" } },
+		{ "away", "DELETE", CRDS "/others.a.io", NULL, JSON, NULL, 200 },
+	};
+
+	RUN(rows);
+	turn_for(200);
+	RUN(apart);
+	turn_for(200);
+	RUN(after);
+	turn_for(200);
 }
+
+/* ---- what the server writes for itself ---- */
 
 /* Its address is another's for a while. */
 static void what_could_not_be_put_back_is_tried_again(void **state)
@@ -340,6 +375,7 @@ int main(void)
 		cmocka_unit_test(an_external_name_holds_no_node_port),
 		cmocka_unit_test(a_service_may_have_every_node_port),
 		cmocka_unit_test(addresses_come_from_every_range),
+		cmocka_unit_test(names_that_are_free_again_go_to_their_group),
 		cmocka_unit_test(what_could_not_be_put_back_is_tried_again),
 		cmocka_unit_test(a_role_that_cannot_be_brought_up_to_date_stops_no_start),
 	};

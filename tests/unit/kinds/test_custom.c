@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Custom kinds: coming and going, pruning, validation by schema, OpenAPI. */
+#include "kinds/custom.h"
 #include "kinds/kinds_custom.h"
 #include "kinds/schema.h"
 #include "kinds/validate.h"
@@ -153,6 +154,13 @@ static void what_cannot_be_served_is_refused(void **state)
 	/* Validation refuses such; what got in nevertheless is not found. */
 	assert_int_equal(kinds_custom_put(definition("as.b.com", "b.com", "as", "A", "{\"type\":\"map\"}"), 0, &err), 0);
 	assert_null(kinds_by_resource("b.com", "v1", "as"));
+	/* Nor tried again, until the definition changes. */
+	for (size_t i = 0; custom_at(i); i++)
+		if (!strcmp(custom_at(i)->group, "b.com"))
+			((struct custom_kind *)(uintptr_t)custom_at(i))->schema_len = 0;
+	assert_null(kinds_by_resource("b.com", "v1", "as"));
+	assert_int_equal(kinds_custom_put(definition("as.b.com", "b.com", "as", "A", "{\"type\":\"object\"}"), 0, &err), 0);
+	assert_non_null(kinds_by_resource("b.com", "v1", "as"));
 
 	BUF_AUTO struct buf deep = {0};
 
