@@ -9,15 +9,19 @@
 #include "base/err.h"
 
 #define KEY_MAX 900            /* kind, namespace, name, node: 1 + 63 + 253 + 253 and slashes */
+#define GENERATION_WITHIN 1024 /* bytes; only names, a uid and a revision come before it */
 
 struct node_graph {
 	struct api *api;
 	struct map edges;              /* "kind/ns/name>node" -> count */
-	struct map volume_secrets;     /* "ns/name" -> struct names of PersistentVolumes */
+	struct map claims;             /* "ns/name" -> struct claim */
 	struct cache_observer *obs[2];
 };
 
 struct names { char **v; size_t n; };
+/* What a claim joins: the nodes whose pods mount it, and the secrets ("ns/name", once for
+ * each time) of the volumes bound to it. Each pair of the two is counted as an edge. */
+struct claim { struct names nodes, secrets; };
 
 /* ---- what a pod refers to ---- */
 
@@ -119,22 +123,138 @@ static bool edge_key(char key[KEY_MAX], const char *node, enum node_edge what, c
 	return (size_t)snprintf(key, KEY_MAX, "%d/%s/%s>%s", (int)what, ns, name, node) < KEY_MAX;
 }
 
+/* The count before. Out of memory loses an edge: the node may read less, which is the safe side. */
+static intptr_t step(struct node_graph *g, const char *key, int by)
+{
+	intptr_t was = (intptr_t)map_get(&g->edges, key);
+
+	if (was + by > 0)
+		map_put(&g->edges, key, (void *)(was + by), NULL);
+	else
+		map_del(&g->edges, key);
+	return was;
+}
+
+static void step_secret(struct node_graph *g, const char *secret, const char *node, int by)
+{
+	char key[KEY_MAX];
+
+	if ((size_t)snprintf(key, sizeof(key), "%d/%s>%s", (int)NODE_SECRET, secret, node) < sizeof(key))
+		step(g, key, by);
+}
+
+static bool names_drop(struct names *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!strcmp(s->v[i], name)) {
+			free(s->v[i]);
+			s->v[i] = s->v[--s->n];
+			return true;
+		}
+	return false;
+}
+
+static bool names_add(struct names *s, const char *name)
+{
+	char **v = realloc(s->v, (s->n + 1) * sizeof(*v)), *copy = strdup(name);
+
+	if (v)
+		s->v = v;
+	if (v && copy)
+		s->v[s->n++] = copy;
+	else
+		free(copy);
+	return v && copy;
+}
+
+static bool names_step(struct names *s, const char *name, int by)
+{
+	return by > 0 ? names_add(s, name) : names_drop(s, name);
+}
+
+static void names_finish(struct names *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->v[i]);
+	free(s->v);
+}
+
+static void claim_close(struct claim *c)
+{
+	if (!c)
+		return;
+	names_finish(&c->nodes);
+	names_finish(&c->secrets);
+	free(c);
+}
+
+/* A node, or else a secret, comes to the claim or leaves it. */
+static void claim_step(struct node_graph *g, const char *ns, const char *name, const char *node, const char *secret, int by)
+{
+	char key[KEY_MAX];
+	struct claim *c;
+
+	if ((size_t)snprintf(key, sizeof(key), "%s/%s", ns, name) >= sizeof(key))
+		return;
+	c = map_get(&g->claims, key);
+	if (!c && by > 0 && (c = calloc(1, sizeof(*c))) && map_put(&g->claims, key, c, NULL)) {
+		free(c);
+		c = NULL;
+	}
+	if (!c || !names_step(node ? &c->nodes : &c->secrets, node ? node : secret, by))
+		return;
+	for (size_t i = 0; node && i < c->secrets.n; i++)
+		step_secret(g, c->secrets.v[i], node, by);
+	for (size_t i = 0; !node && i < c->nodes.n; i++)
+		step_secret(g, secret, c->nodes.v[i], by);
+	if (!c->nodes.n && !c->secrets.n)
+		claim_close(map_del(&g->claims, key));
+}
+
+/* ---- pods ---- */
+
 struct step_by { struct node_graph *g; const char *node; int by; };
 
-/* Out of memory loses an edge: the node may read less, which is the safe side. */
 static void count(void *arg, enum node_edge what, const char *ns, const char *name)
 {
 	struct step_by *s = arg;
 	char key[KEY_MAX];
-	intptr_t n;
+	intptr_t was;
 
 	if (!edge_key(key, s->node, what, ns, name))
 		return;
-	n = (intptr_t)map_get(&s->g->edges, key) + s->by;
-	if (n > 0)
-		map_put(&s->g->edges, key, (void *)n, NULL);
-	else
-		map_del(&s->g->edges, key);
+	was = step(s->g, key, s->by);
+	/* The first of the node's pods, or the last. */
+	if (what == NODE_CLAIM && was == (s->by > 0 ? 0 : 1))
+		claim_step(s->g, ns, name, s->node, NULL, s->by);
+}
+
+/* metadata.generation, as the bytes have it in their first kilobyte; 0: not there. */
+static long long generation_of(const struct cache_obj *o)
+{
+	static const char member[] = "\"generation\":";
+	size_t n = o->json->len < GENERATION_WITHIN ? o->json->len : GENERATION_WITHIN;
+	const char *at = memmem(o->json->p, n, member, sizeof(member) - 1);
+
+	/* The object goes on after its metadata, and so a number ends within it. */
+	return at ? strtoll(at + sizeof(member) - 1, NULL, 10) : 0;
+}
+
+static bool claims_in_status(const struct cache_obj *o)
+{
+	static const char member[] = "\"resourceClaimStatuses\"";
+
+	return memmem(o->json->p, o->json->len, member, sizeof(member) - 1) != NULL;
+}
+
+/* Most events are of a status: neither object is parsed for them. What a pod refers to
+ * changes with its spec only (a mirror pod stays one), and a spec with its generation. */
+static bool refers_to_the_same(const struct cache_obj *now, const struct cache_obj *was)
+{
+	long long generation = generation_of(now);
+
+	return generation > 0 && generation == generation_of(was) && !strcmp(now->node, was->node) &&
+		!claims_in_status(now) && !claims_in_status(was);
 }
 
 static void on_pod(void *arg, const struct cache_event *ev)
@@ -143,6 +263,8 @@ static void on_pod(void *arg, const struct cache_event *ev)
 	struct cache_obj *was = ev->type == CACHE_DELETED ? ev->obj : ev->old;
 	struct step_by s = { .g = arg };
 
+	if (now && was && refers_to_the_same(now, was))
+		return;
 	if (now && *now->node) {
 		s.node = now->node;
 		s.by = 1;
@@ -157,71 +279,28 @@ static void on_pod(void *arg, const struct cache_event *ev)
 
 /* ---- volumes ---- */
 
-static void names_drop(struct names *s, const char *name)
-{
-	for (size_t i = 0; s && i < s->n; i++)
-		if (!strcmp(s->v[i], name)) {
-			free(s->v[i]);
-			s->v[i] = s->v[--s->n];
-			return;
-		}
-}
-
-static void names_add(struct names *s, const char *name)
-{
-	char **v = realloc(s->v, (s->n + 1) * sizeof(*v)), *copy = strdup(name);
-
-	if (v)
-		s->v = v;
-	if (v && copy)
-		s->v[s->n++] = copy;
-	else
-		free(copy);
-}
-
-static void names_close(struct names *s)
-{
-	for (size_t i = 0; s && i < s->n; i++)
-		free(s->v[i]);
-	if (s)
-		free(s->v);
-	free(s);
-}
-
-static void count_volume(struct node_graph *g, struct cache_obj *pv, bool add)
+static void count_volume(struct node_graph *g, struct cache_obj *pv, int by)
 {
 	yyjson_val *tree = cache_tree(pv);
-	const char *claim_ns = doc_str(tree, "spec.claimRef.namespace");
+	const char *claim_ns = doc_str(tree, "spec.claimRef.namespace"), *claim = doc_str(tree, "spec.claimRef.name");
 
-	if (!claim_ns)
+	if (!claim_ns || !claim)
 		return;
 	for (size_t i = 0; i < COUNT(pv_rows); i++) {
 		const char *name = doc_str(tree, pv_rows[i].name), *ns = doc_str(tree, pv_rows[i].ns);
-		char key[KEY_MAX];
-		struct names *s;
+		char secret[KEY_MAX];
 
-		if (!name || (size_t)snprintf(key, sizeof(key), "%s/%s", ns && *ns ? ns : claim_ns, name) >= sizeof(key))
-			continue;
-		s = map_get(&g->volume_secrets, key);
-		if (!s && add && (s = calloc(1, sizeof(*s))) && map_put(&g->volume_secrets, key, s, NULL)) {
-			free(s);
-			s = NULL;
-		}
-		if (s && add)
-			names_add(s, pv->name);
-		else
-			names_drop(s, pv->name);
-		if (s && !s->n)
-			names_close(map_del(&g->volume_secrets, key));
+		if (name && (size_t)snprintf(secret, sizeof(secret), "%s/%s", ns && *ns ? ns : claim_ns, name) < sizeof(secret))
+			claim_step(g, claim_ns, claim, NULL, secret, by);
 	}
 }
 
 static void on_volume(void *arg, const struct cache_event *ev)
 {
 	if (ev->type != CACHE_DELETED)
-		count_volume(arg, ev->obj, true);
+		count_volume(arg, ev->obj, 1);
 	if (ev->type == CACHE_DELETED || ev->old)
-		count_volume(arg, ev->type == CACHE_DELETED ? ev->obj : ev->old, false);
+		count_volume(arg, ev->type == CACHE_DELETED ? ev->obj : ev->old, -1);
 }
 
 /* ---- life and questions ---- */
@@ -252,14 +331,14 @@ void node_graph_close(struct node_graph *g)
 	for (size_t i = 0; i < COUNT(g->obs); i++)
 		if (g->obs[i])
 			cache_unobserve(g->obs[i]);
-	for (size_t it = 0; map_next(&g->volume_secrets, &it, NULL, &v);)
-		names_close(v);
-	map_finish(&g->volume_secrets);
+	for (size_t it = 0; map_next(&g->claims, &it, NULL, &v);)
+		claim_close(v);
+	map_finish(&g->claims);
 	map_finish(&g->edges);
 	free(g);
 }
 
-static bool has_edge(struct node_graph *g, const char *node, enum node_edge what, const char *ns, const char *name)
+bool node_graph_has(struct node_graph *g, const char *node, enum node_edge what, const char *ns, const char *name)
 {
 	char key[KEY_MAX];
 
@@ -272,21 +351,5 @@ bool node_graph_has_volume(struct node_graph *g, const char *node, const char *n
 	yyjson_val *claim = pv ? doc_get(cache_tree(pv), "spec.claimRef") : NULL;
 	const char *ns = doc_str(claim, "namespace"), *claim_name = doc_str(claim, "name");
 
-	return ns && claim_name && has_edge(g, node, NODE_CLAIM, ns, claim_name);
-}
-
-bool node_graph_has(struct node_graph *g, const char *node, enum node_edge what, const char *ns, const char *name)
-{
-	struct names *volumes;
-	char key[KEY_MAX];
-
-	if (has_edge(g, node, what, ns, name))
-		return true;
-	if (what != NODE_SECRET || (size_t)snprintf(key, sizeof(key), "%s/%s", ns, name) >= sizeof(key))
-		return false;
-	volumes = map_get(&g->volume_secrets, key);
-	for (size_t i = 0; volumes && i < volumes->n; i++)
-		if (node_graph_has_volume(g, node, volumes->v[i]))
-			return true;
-	return false;
+	return ns && claim_name && node_graph_has(g, node, NODE_CLAIM, ns, claim_name);
 }

@@ -4,8 +4,8 @@
  * pods and persistent volumes, so that a question is a look-up or two.
  *
  * Edges are counted, not kept as a graph: (what, namespace, name, node) -> how many pods
- * of that node refer to it. A secret of a PersistentVolume is reached by the volume, and
- * the volume by its claim.
+ * of that node refer to it. A secret of a PersistentVolume is counted for every node that
+ * the volume's claim is mounted on.
  * Source: kubernetes plugin/pkg/auth/authorizer/node/graph.go, pkg/api/v1/pod (VisitPod*),
  * pkg/api/v1/persistentvolume.
  * Tests: tests/unit/api/test_node_authz.c

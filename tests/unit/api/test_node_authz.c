@@ -96,6 +96,53 @@ static void a_volume_leads_to_its_secret(void **state)
 	assert_false(may(&n1, "get", "", "secrets", "kube-system", "s"));
 }
 
+#define VOLUME(name, claim) "{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"capacity\":{\"storage\":\"1Gi\"},\"accessModes\":" \
+	"[\"ReadWriteOnce\"],\"claimRef\":{\"namespace\":\"default\",\"name\":\"" claim "\"},\"csi\":{\"driver\":\"d\"," \
+	"\"volumeHandle\":\"h\",\"nodeStageSecretRef\":{\"name\":\"shared\",\"namespace\":\"kube-system\"}," \
+	"\"nodePublishSecretRef\":{\"name\":\"shared\",\"namespace\":\"kube-system\"}}}}"
+#define MOUNTS(claim) "\"volumes\":[{\"name\":\"v\",\"persistentVolumeClaim\":{\"claimName\":\"" claim "\"}}],"
+
+static void a_secret_of_many_volumes_goes_with_the_last(void **state)
+{
+	const struct user n2 = { .name = "system:node:n2", .groups = nodes };
+
+	/* The volumes first for one node, the pods first for the other. */
+	must("POST", PODS, POD("s1", "\"nodeName\":\"n1\"," MOUNTS("one")));
+	must("POST", "/api/v1/persistentvolumes", VOLUME("one", "one"));
+	must("POST", "/api/v1/persistentvolumes", VOLUME("two", "two"));
+	must("POST", PODS, POD("s2", "\"nodeName\":\"n2\"," MOUNTS("two")));
+	must("POST", PODS, POD("s3", "\"nodeName\":\"n2\"," MOUNTS("two")));
+	must("POST", PODS, POD("s4", "\"nodeName\":\"n1\"," MOUNTS("two")));
+	assert_true(may(&n1, "get", "", "secrets", "kube-system", "shared"));
+	assert_true(may(&n2, "get", "", "secrets", "kube-system", "shared"));
+	must("DELETE", PODS "/s2", "{\"gracePeriodSeconds\":0}");
+	assert_true(may(&n2, "get", "", "secrets", "kube-system", "shared"));
+	must("DELETE", PODS "/s3", "{\"gracePeriodSeconds\":0}");
+	assert_false(may(&n2, "get", "", "secrets", "kube-system", "shared"));
+	must("DELETE", PODS "/s1", "{\"gracePeriodSeconds\":0}");
+	assert_true(may(&n1, "get", "", "secrets", "kube-system", "shared"));
+	must("PATCH", "/api/v1/persistentvolumes/two", "{\"metadata\":{\"finalizers\":null}}");
+	must("DELETE", "/api/v1/persistentvolumes/two", NULL);
+	assert_false(may(&n1, "get", "", "secrets", "kube-system", "shared"));
+	must("DELETE", PODS "/s4", "{\"gracePeriodSeconds\":0}");
+}
+
+static void what_a_running_pod_comes_to_refer_to_counts(void **state)
+{
+	must("POST", PODS, POD("e", "\"nodeName\":\"n1\",\"resourceClaims\":[{\"name\":\"x\",\"resourceClaimTemplateName\":\"t\"}],"));
+	must("PATCH", PODS "/e/status", "{\"status\":{\"phase\":\"Running\"}}");
+	assert_false(reads("configmaps", "debug"));
+	must("PATCH", PODS "/e/ephemeralcontainers", "{\"spec\":{\"ephemeralContainers\":[{\"name\":\"d\",\"image\":\"i\",\"env\":[{\"name\":"
+		"\"A\",\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"debug\",\"key\":\"k\"}}}]}]}}");
+	assert_true(reads("configmaps", "debug"));
+	assert_false(may(&n1, "get", "resource.k8s.io", "resourceclaims", "default", "made"));
+	must("PATCH", PODS "/e/status", "{\"status\":{\"resourceClaimStatuses\":[{\"name\":\"x\",\"resourceClaimName\":\"made\"}]}}");
+	assert_true(may(&n1, "get", "resource.k8s.io", "resourceclaims", "default", "made"));
+	must("PATCH", PODS "/e/status", "{\"status\":{\"phase\":\"Failed\"}}");
+	must("DELETE", PODS "/e", "{\"gracePeriodSeconds\":0}");
+	assert_false(reads("configmaps", "debug"));
+}
+
 static void only_a_nodes_name_in_its_group_is_a_node(void **state)
 {
 	const struct user no_group = { .name = "system:node:n1", .groups = others };
@@ -118,6 +165,8 @@ int main(void)
 		cmocka_unit_test(they_end_with_the_last_pod),
 		cmocka_unit_test(a_mirror_pod_gives_nothing),
 		cmocka_unit_test(a_volume_leads_to_its_secret),
+		cmocka_unit_test(a_secret_of_many_volumes_goes_with_the_last),
+		cmocka_unit_test(what_a_running_pod_comes_to_refer_to_counts),
 		cmocka_unit_test(only_a_nodes_name_in_its_group_is_a_node),
 	};
 
