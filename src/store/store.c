@@ -43,6 +43,7 @@ void store_complete(struct store *s, struct store_write *w)
 	if (w->rc == 0) {
 		s->rev = w->rev;
 		s->writes++;
+		s->failing = false;
 		if (s->follow && w->rev > s->follow_rev) {
 			struct store_event ev = {
 				.rev = w->rev, .create_rev = w->create_rev,
@@ -55,6 +56,8 @@ void store_complete(struct store *s, struct store_write *w)
 		}
 	} else if (w->rc == -ERR_CONFLICT) {
 		s->conflicts++;
+	} else {
+		s->failing = true;
 	}
 	w->done(w->arg, w->rc, w->rev);
 	blob_unref(w->value);
@@ -135,6 +138,6 @@ int64_t store_compacted_rev(const struct store *s) { return s->compacted_rev; }
 
 void store_stats(const struct store *s, struct store_stats *ret)
 {
-	*ret = (struct store_stats){ .writes = s->writes, .conflicts = s->conflicts };
+	*ret = (struct store_stats){ .writes = s->writes, .conflicts = s->conflicts, .failing = s->failing };
 	s->ops->stats(s, ret);
 }

@@ -82,7 +82,8 @@ int64_t store_compacted_rev(const struct store *s);
 /* Forget superseded values at or below rev, in small steps in the background. */
 int store_compact(struct store *s, int64_t rev);
 
-struct store_stats { uint64_t writes, groups, conflicts, queue, queue_max; int64_t size_bytes; };
+struct store_stats { uint64_t writes, groups, conflicts, queue, queue_max; int64_t size_bytes;
+	bool failing; };               /* the newest write that was not a conflict could not be made durable */
 void store_stats(const struct store *s, struct store_stats *ret);
 
 #endif

@@ -49,6 +49,7 @@ struct store {
 	int64_t rev;           /* newest durable revision known to the loop */
 	int64_t compacted_rev;
 	uint64_t writes, conflicts;
+	bool failing;
 };
 
 int store_mem_open(struct store **ret, struct loop *l, struct err *reterr);

@@ -270,6 +270,14 @@ static int failures(int from)
 	return n;
 }
 
+static bool failing(const struct store *s)
+{
+	struct store_stats st;
+
+	store_stats(s, &st);
+	return st.failing;
+}
+
 static void test_full_disk(void **state)
 {
 	struct store *s;
@@ -281,10 +289,12 @@ static void test_full_disk(void **state)
 	write_some(s, 300);
 	print_message("  %d of 300 writes failed\n", failures(100));
 	assert_in_range(failures(100), 100, 299);
+	assert_true(failing(s));
 	check_state(s);
 	disk_set_quota(-1);           /* space was made: no restart is needed */
 	write_some(s, 100);
 	assert_int_equal(failures(400), 0);
+	assert_false(failing(s));
 	check_state(s);
 	disk_set_quota(50000);
 	write_some(s, 100);

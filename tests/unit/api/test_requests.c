@@ -2,6 +2,8 @@
 /* requests - tables of (request, status, what the answer must hold). */
 #include "rows.h"
 
+#include "store/store_priv.h"
+
 static int open_fixture(void **state)
 {
 	fixture_open(&f, "mem:", false);
@@ -109,6 +111,34 @@ static void paths_and_kinds(void **state)
 	};
 
 	RUN(rows);
+}
+
+static void health_is_told_by_what_is_known(void **state)
+{
+	static const struct step_row well[] = {
+		{ "each by name", "GET", "/livez", "verbose", JSON, NULL, 200, { "[+]ping ok\n", "[+]etcd ok\n",
+			"[+]poststarthook/rbac/bootstrap-roles ok\n", "livez check passed\n" }, "shutdown" },
+		{ "readiness has more", "GET", "/readyz", "verbose", JSON, NULL, 200, { "[+]etcd-readiness ok\n", "[+]shutdown ok\n" } },
+		{ "one alone", "GET", "/livez/poststarthook/rbac/bootstrap-roles", NULL, JSON, NULL, 200, { "ok" } },
+		{ "one that there is not", "GET", "/livez/shutdown", NULL, JSON, NULL, 404 },
+		{ "left out", "GET", "/livez", "verbose&exclude=etcd&exclude=ping", JSON, NULL, 200, { "[+]ping excluded: ok\n[+]log ok\n"
+			"[+]etcd excluded: ok\n" }, "warn" },
+		{ "none of that name", "GET", "/livez", "verbose&exclude=z&exclude=a&exclude=z&exclude=etcd", JSON, NULL, 200,
+			{ "warn: some health checks cannot be excluded: no matches for \"a\",\"z\"\nlivez check passed" } },
+	};
+	static const struct step_row ill[] = {
+		{ "the disk takes nothing", "GET", "/livez", NULL, JSON, NULL, 500, { "[-]etcd failed: reason withheld\n", "livez check failed\n" } },
+		{ "nor is it ready", "GET", "/readyz", NULL, JSON, NULL, 500, { "[-]etcd-readiness failed" } },
+		{ "the reason", "GET", "/readyz/etcd", NULL, JSON, NULL, 500, { "internal server error: etcd failed: the store does not take writes" } },
+		{ "but for that", "GET", "/readyz", "exclude=etcd&exclude=etcd-readiness", JSON, NULL, 200, { "ok" } },
+	};
+
+	RUN(well);
+	f.store->failing = true;
+	RUN(ill);
+	assert_int_equal(fixture_call(&f, "POST", CM, NULL, NULL, "{\"metadata\":{\"name\":\"it-writes\"}}"), 201);
+	assert_false(f.store->failing);
+	assert_int_equal(fixture_call(&f, "DELETE", CM "/it-writes", NULL, NULL, NULL), 200);
 }
 
 static void deployments_get_defaults(void **state)
@@ -403,6 +433,7 @@ int main(void)
 		cmocka_unit_test(writers_of_one_object_take_turns),
 		cmocka_unit_test(configmaps_live_and_die),
 		cmocka_unit_test(paths_and_kinds),
+		cmocka_unit_test(health_is_told_by_what_is_known),
 		cmocka_unit_test(deployments_get_defaults),
 		cmocka_unit_test(pods_are_bound_and_end),
 		cmocka_unit_test(services_get_addresses),
