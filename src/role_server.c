@@ -85,6 +85,13 @@ static void on_signal(void *arg, int signo)
 	stop(arg);
 }
 
+static bool controllers_run(void *arg)
+{
+	const struct server *s = arg;
+
+	return s->control != NULL;
+}
+
 static int client_as(void *arg, const char *user, const char *const *groups, struct client **ret)
 {
 	struct server *s = arg;
@@ -271,6 +278,7 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 		.service_cidr = f->service_cidr, .advertise = advertise, .agent_ca_pem = s->pki.ca_cert.p,
 		.proxy_cert_pem = s->pki.proxy_cert.p, .proxy_key_pem = s->pki.proxy_key.p,
 		.metrics = metrics, .metrics_arg = s,
+		.controllers_run = controllers_run, .controllers_arg = s,
 	};
 	if ((rc = api_open(&s->api, s->loop, s->store, s->cache, &cfg, reterr)))
 		return rc;

@@ -102,6 +102,8 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	a->started_us = env_wall_us();
 	a->more_metrics = cfg->metrics;
 	a->more_metrics_arg = cfg->metrics_arg;
+	a->controllers_run = cfg->controllers_run;
+	a->controllers_arg = cfg->controllers_arg;
 	list_init(&a->calls);
 	find_kinds(&a->k);
 	rc = find_stored(a);

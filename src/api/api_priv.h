@@ -66,6 +66,8 @@ struct api {
 	struct flow *flow;
 	void (*more_metrics)(void *arg, struct buf *out);
 	void *more_metrics_arg;
+	bool (*controllers_run)(void *arg);   /* or NULL */
+	void *controllers_arg;
 	struct discovery *discovery;
 	struct openapi openapi;
 	struct tunnel_tls *tunnel;

@@ -300,6 +300,7 @@ yyjson_mut_val *convert_stored(struct call *c, struct cache_obj *o);
 /* ---- reading ---- */
 enum step serve_get(struct call *c);
 enum step serve_list(struct call *c);
+enum step components_get(struct call *c);       /* components.c */
 enum step serve_watch(struct call *c);
 int watch_prepare(struct api *a);              /* once, at the start */
 

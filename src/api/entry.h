@@ -42,6 +42,9 @@ struct api_config {
 	/* Adds the rest of the process's Prometheus text to /metrics; NULL: nothing. */
 	void (*metrics)(void *arg, struct buf *out);
 	void *metrics_arg;
+	/* Do the controllers and the scheduler run? For componentstatuses; NULL: not known here. */
+	bool (*controllers_run)(void *arg);
+	void *controllers_arg;
 };
 int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	const struct api_config *cfg, struct err *reterr);

@@ -209,8 +209,8 @@ enum step serve_list(struct call *c)
 		return step;
 	}
 	l->rev = cache_rev(c->api->cache);
-	if (!c->kind->store)           /* kinds that are never stored have empty lists */
-		return list_send(l);
+	if (!c->kind->store)           /* the one kind of lists that is never stored */
+		return components_list(l);
 	want = l->o.token_rev > 0 ? l->o.token_rev : l->o.exact ? l->o.rv : 0;
 	if (want > l->rev) {
 		list_free(l);

@@ -47,6 +47,7 @@ bool list_add(struct listing *l, struct cache_obj *o, struct blob *json);
 void list_free(struct listing *l);
 /* Answer with what was picked; takes l. */
 enum step list_send(struct listing *l);
+enum step components_list(struct listing *l);    /* components.c; takes l */
 /* A token to go on after ns and name. */
 const char *list_token(struct listing *l, int64_t rev, const char *ns, const char *name);
 /* Pick from the store as it was at rev, then list_send(). Takes l. */

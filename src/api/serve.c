@@ -82,11 +82,11 @@ enum step stage_serve(struct call *c)
 	t = k->type;
 	if (c->subdef && c->subdef->kind)
 		t = kinds_type_by_gvk(c->subdef->group ? c->subdef->group : "", c->subdef->version, c->subdef->kind);
-	if (accept_pick(c, t, k->store && (!c->subdef || !c->subdef->kind || c->scale)))
+	if (accept_pick(c, t, (k->store || c->verb == VERB_GET || c->verb == VERB_LIST) && (!c->subdef || !c->subdef->kind || c->scale)))
 		return fail_not_acceptable(c);
 	switch (c->verb) {
 	case VERB_GET:
-		return k->store ? serve_get(c) : fail_not_found(c, c->resource, c->group, c->name);
+		return k->store ? serve_get(c) : components_get(c);
 	case VERB_LIST:
 		return serve_list(c);
 	case VERB_WATCH:

@@ -203,6 +203,24 @@ def accounts_and_endpoints():
         api.check("what is old is warned of", headers.get("warning") == f'299 - "{text}"', headers)
 
 
+def components():
+    path = CORE + "/componentstatuses"
+    # The controllers begin when everything else has.
+    api.eventually("they run", lambda: get(api.obj("GET", path + "/scheduler")[1], "conditions.0.status") == "True")
+    api.run([
+        ("all are well", "GET", path, None, {}, 200, lambda o: [(i["metadata"]["name"], i["conditions"][0]["status"])
+         for i in o["items"]] == [("controller-manager", "True"), ("etcd-0", "True"), ("scheduler", "True")]),
+        ("as a table", "GET", path, None, {"headers": TABLE}, 200, lambda o: [r["cells"] for r in o["rows"]] ==
+         [[n, "Healthy", "ok", ""] for n in ("controller-manager", "etcd-0", "scheduler")]),
+        ("one as a table", "GET", path + "/scheduler", None, {"headers": TABLE}, 200, lambda o: [r["cells"] for r in o["rows"]] ==
+         [["scheduler", "Healthy", "ok", ""]]),
+        ("none of that name", "GET", path + "/x", None, {}, 404, {"reason": "NotFound"}),
+    ])
+    for p in (path, path + "/scheduler"):
+        status, _, data = api.call("GET", p, headers={"Accept": "application/vnd.kubernetes.protobuf"})
+        api.check("in protobuf", status == 200 and data[:4] == b"k8s\0" and b"scheduler" in data, data)
+
+
 def namespaces():
     path = CORE + "/namespaces/core-going"
     api.run([
@@ -225,4 +243,4 @@ def namespaces():
     api.run([("by name", "GET", path, None, {}, 404, message("NotFound", 'namespaces "core-going" not found'))])
 
 
-api.finish(prepare, config_maps, secrets, events, nodes, storage, limits, templates, accounts_and_endpoints, namespaces)
+api.finish(prepare, config_maps, secrets, events, nodes, storage, limits, templates, accounts_and_endpoints, components, namespaces)

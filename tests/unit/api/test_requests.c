@@ -141,6 +141,44 @@ static void health_is_told_by_what_is_known(void **state)
 	assert_int_equal(fixture_call(&f, "DELETE", CM "/it-writes", NULL, NULL, NULL), 200);
 }
 
+static bool controllers_run;
+
+static bool told(void *arg)
+{
+	return *(const bool *)arg;
+}
+
+static void components_are_what_they_are(void **state)
+{
+#define CS "/api/v1/componentstatuses"
+	static const struct step_row unknown[] = {
+		{ "the store alone", "GET", CS, NULL, JSON, NULL, 200, { "\"items\":[{\"metadata\":{\"name\":\"etcd-0\"},\"conditions\":[{"
+			"\"type\":\"Healthy\",\"status\":\"True\",\"message\":\"ok\"}]}]" } },
+		{ "no scheduler", "GET", CS "/scheduler", NULL, JSON, NULL, 404 },
+	};
+	static const struct step_row running[] = {
+		{ "all", "GET", CS, NULL, JSON, NULL, 200, { "\"controller-manager\"", "\"etcd-0\"", "\"scheduler\"" }, "False" },
+		{ "one", "GET", CS "/scheduler", NULL, JSON, NULL, 200, { "\"kind\":\"ComponentStatus\"", "\"status\":\"True\",\"message\":\"ok\"" } },
+		{ "selected", "GET", CS, "fieldSelector=metadata.name%3Detcd-0", JSON, NULL, 200, { "etcd-0" }, "scheduler" },
+		{ "by labels they have not", "GET", CS, "labelSelector=a", JSON, NULL, 200, { "\"items\":[]" } },
+	};
+	static const struct step_row ill[] = {
+		{ "neither runs", "GET", CS "/scheduler", NULL, JSON, NULL, 200, { "\"status\":\"False\"" } },
+		{ "nor are writes taken", "GET", CS "/etcd-0", NULL, JSON, NULL, 200, { "\"status\":\"False\",\"message\":\"the store does not take writes\"" } },
+	};
+
+	RUN(unknown);
+	f.api->controllers_run = told;
+	f.api->controllers_arg = &controllers_run;
+	controllers_run = true;
+	RUN(running);
+	controllers_run = false;
+	f.store->failing = true;
+	RUN(ill);
+	f.store->failing = false;
+	f.api->controllers_run = NULL;
+}
+
 static void deployments_get_defaults(void **state)
 {
 	static const char web[] = "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"},\"spec\":{\"selector\":"
@@ -434,6 +472,7 @@ int main(void)
 		cmocka_unit_test(configmaps_live_and_die),
 		cmocka_unit_test(paths_and_kinds),
 		cmocka_unit_test(health_is_told_by_what_is_known),
+		cmocka_unit_test(components_are_what_they_are),
 		cmocka_unit_test(deployments_get_defaults),
 		cmocka_unit_test(pods_are_bound_and_end),
 		cmocka_unit_test(services_get_addresses),
