@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * yaml - YAML documents read as JSON (libyaml), with the scalar rules that
- * Kubernetes' tools have: YAML 1.1 booleans, numbers, null; keys are strings.
+ * Kubernetes' tools have: YAML 1.1 booleans, numbers, null; keys are strings; "<<" merges.
  *
- * Limits: DOC_DEPTH_MAX levels, as many anchors, YAML_NODES_MAX nodes after aliases are expanded.
+ * Limits: DOC_DEPTH_MAX levels, 200 anchors, YAML_NODES_MAX nodes after aliases are expanded, and
+ * what is inside of many brackets (32 million: values times the brackets around them).
+ * Source: sigs.k8s.io/yaml goyaml.v2 (decode.go) for merges and repeated keys.
  * Tests: tests/unit/doc/test_yaml.c
  */
 #ifndef DOC_YAML_H

@@ -18,6 +18,14 @@ static const struct { const char *yaml, *json; } good_cases[] = {
 	{ "a: &x {b: 1}\nc: *x\n", "{\"a\":{\"b\":1},\"c\":{\"b\":1}}" },
 	{ "a: 1\n---\nb: 2\n", "{\"a\":1}" },
 	{ "# nothing but a comment\na:\n", "{\"a\":null}" },
+	{ "&k a: &v 1\nb: *v\n*k : &v 2\nc: *v\n", "{\"a\":2,\"b\":1,\"c\":2}" },
+	{ "[!!str 1, !!int 1, ! 1, !!str yes]", "[\"1\",1,1,\"yes\"]" },
+	/* "<<" stands for the members of others, where it stands. */
+	{ "x: &x {a: 1, b: 2}\ny:\n  <<: *x\n  b: 3\n", "{\"x\":{\"a\":1,\"b\":2},\"y\":{\"a\":1,\"b\":3}}" },
+	{ "{a: 1, <<: {a: 2, b: [3]}}", "{\"a\":2,\"b\":[3]}" },
+	{ "{<<: [{a: 1}, {a: 2, b: 2}], c: 3}", "{\"a\":1,\"b\":2,\"c\":3}" },
+	{ "{<<: {<<: {a: 1}, b: 2}}", "{\"a\":1,\"b\":2}" },
+	{ "{\"<<\": {a: 1}, '<<': 2}", "{\"<<\":2}" },
 };
 
 static void yaml_reads_as_json(void **state)
@@ -45,7 +53,8 @@ static void nothing_is_no_document(void **state)
 	arena_reset(mem);
 }
 
-static const char *const bad_cases[] = { "a: [", "a: b: c", "\t- x", "a: *unknown", "{a: 1, [b]: 2}", "\"\\q\"" };
+static const char *const bad_cases[] = { "a: [", "a: b: c", "\t- x", "a: *unknown", "{a: 1, [b]: 2}", "\"\\q\"",
+	"<<: 1", "<<: [{}, []]", "{a: &a [{b: 1}], <<: *a}", "a: &a {<<: *a}", "&a [*a]", "a: 1\n]" };
 
 static void malformed_yaml_is_refused_with_its_line(void **state)
 {
@@ -66,6 +75,7 @@ static void bombs_are_bounded(void **state)
 	struct buf b BUF_AUTO = { 0 };
 	yyjson_mut_doc *d = doc_new(mem);
 	yyjson_mut_val *v;
+	struct err e = { 0 };
 
 	buf_adds(&b, "a: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
 	for (int i = 1; i < 12; i++) {
@@ -99,6 +109,29 @@ static void bombs_are_bounded(void **state)
 	for (int i = 0; i < 200000; i++)
 		buf_printf(&b, "%%TAG !a%d! x\n", i);
 	assert_int_equal(yaml_parse(d, b.p, b.len, &v, NULL), -ERR_BAD_REQUEST);
+	/* Brackets around many values are looked at for each of them. */
+	buf_clear(&b);
+	for (int i = 0; i < DOC_DEPTH_MAX - 1; i++)
+		buf_adds(&b, "[");
+	for (int i = 0; i < 500000; i++)
+		buf_adds(&b, "a,");
+	assert_int_equal(yaml_parse(d, b.p, b.len, &v, &e), -ERR_BAD_REQUEST);
+	assert_non_null(strstr(e.msg, "too much inside of brackets"));
+	/* What is copied is as deep as it was. */
+	buf_clear(&b);
+	buf_adds(&b, "a: &a ");
+	for (int i = 0; i < DOC_DEPTH_MAX / 2; i++)
+		buf_adds(&b, "[");
+	for (int i = 0; i < DOC_DEPTH_MAX / 2; i++)
+		buf_adds(&b, "]");
+	buf_adds(&b, "\nb: ");
+	for (int i = 0; i < DOC_DEPTH_MAX / 2 + 2; i++)
+		buf_adds(&b, "[");
+	buf_adds(&b, "*a");
+	for (int i = 0; i < DOC_DEPTH_MAX / 2 + 2; i++)
+		buf_adds(&b, "]");
+	assert_int_equal(yaml_parse(d, b.p, b.len, &v, &e), -ERR_BAD_REQUEST);
+	assert_non_null(strstr(e.msg, "nested too deeply"));
 	/* Many brackets are not deep. */
 	buf_clear(&b);
 	for (int i = 0; i < 1000; i++)
