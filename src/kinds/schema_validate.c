@@ -46,7 +46,7 @@ static void print_path(struct buf *b, const struct vpath *p, const struct vpath 
 /* No more errors are listed: nothing is printed for them. */
 static bool enough(const struct vcheck *c)
 {
-	return c->count >= VALIDATE_ERRORS_MAX || arena_over(c->a);
+	return c->quiet || c->count >= VALIDATE_ERRORS_MAX || arena_over(c->a);
 }
 
 static const char *path_text(struct run *r, const struct vpath *p, bool whole)
@@ -64,6 +64,8 @@ static void report(struct run *r, const char *type, const char *field, const cha
 	struct vcheck *c = r->c;
 	struct field_error *e;
 
+	if (c->quiet)
+		c->count++;
 	if (enough(c) || !detail || !field)
 		return;
 	e = arena_zalloc(c->a, sizeof(*e));
@@ -96,7 +98,8 @@ static void must(struct run *r, const struct vpath *p, const char *what)
 {
 	BUF_AUTO struct buf field = {0};
 
-	print_path(&field, r->base, NULL);
+	if (!enough(r->c))
+		print_path(&field, r->base, NULL);
 	report(r, "FieldValueInvalid", field.len ? arena_strndup(r->c->a, field.p, field.len) : "<nil>",
 		v_text(r->c, "Invalid value: \"\": \"%s\" must %s", path_text(r, p, false), what));
 }
@@ -147,16 +150,39 @@ static void check_type(struct run *r, const struct kinds_schema *s, const struct
 
 /* ---- scalars ---- */
 
-static void check_number(struct run *r, const struct schema_rules *s, const struct vpath *p, yyjson_mut_val *v)
+/* v and a bound: below it < 0, above it > 0. Doubles do not tell neighbours above 2^53 apart. */
+static int compare(yyjson_mut_val *v, double bound)
 {
 	double x = yyjson_mut_get_num(v);
-	const char *value = json_of(r->c, v);
+	int64_t n = yyjson_mut_get_sint(v), whole;
 
-	if (s->has_multiple && fabs(remainder(x, s->multiple)) > 1e-9 * fabs(s->multiple))
+	if (!yyjson_mut_is_int(v) || fabs(x) >= 0x1p63 || fabs(bound) >= 0x1p63)
+		return x < bound ? -1 : x > bound;
+	whole = (int64_t)bound;
+	if (n != whole)
+		return n < whole ? -1 : 1;
+	return bound > (double)whole ? -1 : bound < (double)whole;
+}
+
+static bool is_multiple(yyjson_mut_val *v, double of)
+{
+	double x = yyjson_mut_get_num(v);
+
+	if (yyjson_mut_is_int(v) && fabs(x) < 0x1p63 && of >= 1 && of < 0x1p63 && of == floor(of))
+		return yyjson_mut_get_sint(v) % (int64_t)of == 0;
+	return fabs(remainder(x, of)) <= 1e-9 * fabs(of);
+}
+
+static void check_number(struct run *r, const struct schema_rules *s, const struct vpath *p, yyjson_mut_val *v)
+{
+	const char *value = json_of(r->c, v);
+	int max = s->has_max ? compare(v, s->max) : -1, min = s->has_min ? compare(v, s->min) : 1;
+
+	if (s->has_multiple && !is_multiple(v, s->multiple))
 		should(r, p, value, v_text(r->c, "should be a multiple of %.15g", s->multiple));
-	if (s->has_max && (s->exclusive_max ? x >= s->max : x > s->max))
+	if (max > 0 || (!max && s->exclusive_max))
 		should(r, p, value, v_text(r->c, "should be less than %s%.15g", s->exclusive_max ? "" : "or equal to ", s->max));
-	if (s->has_min && (s->exclusive_min ? x <= s->min : x < s->min))
+	if (min < 0 || (!min && s->exclusive_min))
 		should(r, p, value, v_text(r->c, "should be greater than %s%.15g", s->exclusive_min ? "" : "or equal to ", s->min));
 }
 
@@ -214,6 +240,10 @@ static void check_enum(struct run *r, const struct kinds_schema *s, const struct
 	yyjson_arr_foreach(s->rules->enum_values, i, n, allowed)
 		if (allowed_by(v, allowed))
 			return;
+	if (enough(r->c)) {
+		report(r, "", NULL, NULL);
+		return;
+	}
 	buf_printf(&b, "Unsupported value: %s: supported values: ", json_of(r->c, v));
 	yyjson_arr_foreach(s->rules->enum_values, i, n, allowed) {
 		BUF_AUTO struct buf one = {0};
@@ -320,45 +350,48 @@ static void check_object(struct run *r, const struct kinds_schema *s, const stru
 static void check_once(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
 	yyjson_mut_val *old);
 
-/* A trial of one alternative: its errors, apart from those of the whole. */
-struct trial { struct field_error *first, **tail; int count; size_t visits; };
-
-static struct trial try(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
-	yyjson_mut_val *old)
+/* Whether the value fits an alternative; nothing is told of what is wrong. */
+static bool fits(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old, size_t *ret_visits)
 {
-	struct vcheck *c = r->c, apart = *c;
+	struct vcheck apart = *r->c;
 	struct run one = { .c = &apart, .base = r->base };
 
+	apart.quiet = true;
 	apart.first = NULL;
 	apart.tail = &apart.first;
 	apart.count = 0;
 	check_once(&one, s, p, v, old);
 	r->visits += one.visits;
-	return (struct trial){ apart.first, apart.first ? apart.tail : NULL, apart.count, one.visits };
+	if (ret_visits)
+		*ret_visits = one.visits;
+	return !apart.count;
 }
 
-static void take(struct run *r, const struct trial *t)
+/* What is wrong with the value by one that does not fit. It was looked at already. */
+static void tell(struct run *r, const struct kinds_schema *s, const struct vpath *p, yyjson_mut_val *v,
+	yyjson_mut_val *old)
 {
-	if (!t->first || r->c->count >= VALIDATE_ERRORS_MAX)
-		return;
-	*r->c->tail = t->first;
-	r->c->tail = t->tail;
-	r->c->count += t->count;
+	size_t visits = r->visits;
+
+	if (!r->c->quiet)
+		check_once(r, s, p, v, old);
+	r->visits = visits;
 }
 
 /* How many of the list fit; of those that do not, *best is the one that was looked at most. */
 static size_t fitting(struct run *r, const struct kinds_schema *const *list, const struct vpath *p, yyjson_mut_val *v,
-	yyjson_mut_val *old, bool one_is_enough, struct trial *best)
+	yyjson_mut_val *old, bool one_is_enough, const struct kinds_schema **best)
 {
-	size_t n = 0;
+	size_t n = 0, most = 0, visits;
 
-	*best = (struct trial){ 0 };
-	for (; *list && !(n && one_is_enough); list++) {
-		struct trial t = try(r, *list, p, v, old);
-
-		n += !t.first;
-		if (t.first && (!best->first || t.visits > best->visits))
-			*best = t;
+	for (*best = NULL; *list && !(n && one_is_enough); list++) {
+		if (fits(r, *list, p, v, old, &visits)) {
+			n++;
+		} else if (!*best || visits > most) {
+			*best = *list;
+			most = visits;
+		}
 	}
 	return n;
 }
@@ -367,29 +400,30 @@ static void check_combinations(struct run *r, const struct kinds_schema *s, cons
 	yyjson_mut_val *old)
 {
 	const struct schema_rules *rules = s->rules;
+	const struct kinds_schema *best;
 	size_t n = 0, all = 0;
-	struct trial best;
 
 	if (rules->any_of && !fitting(r, rules->any_of, p, v, old, true, &best)) {
 		must(r, p, "validate at least one schema (anyOf)");
-		take(r, &best);
+		if (best)
+			tell(r, best, p, v, old);
 	}
 	if (rules->one_of && (n = fitting(r, rules->one_of, p, v, old, false, &best)) != 1) {
 		must(r, p, n ? v_text(r->c, "validate one and only one schema (oneOf). Found %zu valid alternatives", n) :
 			"validate one and only one schema (oneOf). Found none valid");
-		if (!n)
-			take(r, &best);
+		if (!n && best)
+			tell(r, best, p, v, old);
 	}
 	n = 0;
 	for (const struct kinds_schema *const *each = rules->all_of; each && *each; each++, all++) {
-		struct trial t = try(r, *each, p, v, old);
+		int count = r->c->count;
 
-		n += !t.first;
-		take(r, &t);
+		check_once(r, *each, p, v, old);
+		n += r->c->count == count;
 	}
 	if (n != all)
 		must(r, p, n ? "validate all the schemas (allOf)" : "validate all the schemas (allOf). None validated");
-	if (rules->not && !try(r, rules->not, p, v, old).first)
+	if (rules->not && fits(r, rules->not, p, v, old, NULL))
 		must(r, p, "not validate the schema (not)");
 }
 

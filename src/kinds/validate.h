@@ -39,6 +39,7 @@ struct vcheck {
 	yyjson_mut_val *volumes;   /* that pods are given beyond their own, or NULL */
 	struct field_error *first, **tail;
 	int count;
+	bool quiet;                /* errors are counted, nothing is printed of them */
 };
 
 /* V_EACH(i, m, list): each item m of the list, i its index.

@@ -310,6 +310,67 @@ static void objects_are_checked_by_their_schema(void **state)
 	assert_string_equal(causes(k, HEAD "}", NULL), "spec: Required value");
 }
 
+/* A definition "x.b.com" of whose objects only v is described. */
+static const struct kinds_kind *put_x(const char *v)
+{
+	const char *schema = arena_printf(a, "{\"type\":\"object\",\"properties\":{\"v\":%s}}", v);
+
+	if (kinds_custom_put(definition("x.b.com", "b.com", "x", "X", schema), 0, &err))
+		fail_msg("%s", err.msg);
+	return kinds_by_resource("b.com", "v1", "x");
+}
+
+#define X_HEAD "{\"apiVersion\":\"b.com/v1\",\"kind\":\"X\",\"metadata\":{\"name\":\"x\",\"namespace\":\"n\"},\"v\":"
+
+/* 2^53 is 9007199254740992: the next integer is no double. */
+static const struct { const char *schema, *v; bool fits; } number_cases[] = {
+	{ "{\"type\":\"integer\",\"maximum\":9007199254740992}", "9007199254740992", true },
+	{ "{\"type\":\"integer\",\"maximum\":9007199254740992}", "9007199254740993", false },
+	{ "{\"type\":\"integer\",\"minimum\":9007199254740994}", "9007199254740993", false },
+	{ "{\"type\":\"integer\",\"minimum\":-9007199254740992}", "-9007199254740993", false },
+	{ "{\"type\":\"integer\",\"exclusiveMinimum\":true,\"minimum\":9007199254740992}", "9007199254740993", true },
+	{ "{\"type\":\"integer\",\"maximum\":9223372036854775808}", "9223372036854775807", true },
+	{ "{\"type\":\"integer\",\"multipleOf\":2}", "9007199254740993", false },
+	{ "{\"type\":\"integer\",\"minimum\":0.5}", "0", false },
+	{ "{\"type\":\"integer\",\"maximum\":-0.5}", "0", false },
+	{ "{\"type\":\"number\",\"maximum\":0.5,\"minimum\":0.5}", "0.5", true },
+};
+
+static void bounds_of_large_integers_are_exact(void **state)
+{
+	for (size_t i = 0; i < sizeof(number_cases) / sizeof(number_cases[0]); i++) {
+		const struct kinds_kind *k = put_x(number_cases[i].schema);
+		const char *got = causes(k, arena_printf(a, X_HEAD "%s}", number_cases[i].v), NULL);
+
+		if (!*got != number_cases[i].fits)
+			fail_msg("%s %s: %s", number_cases[i].schema, number_cases[i].v, got);
+	}
+}
+
+static void alternatives_that_do_not_fit_take_no_memory(void **state)
+{
+	BUF_AUTO struct buf schema = { 0 };
+	const struct kinds_kind *k;
+	struct field_error *e;
+	yyjson_mut_val *v;
+	char *text;
+	size_t used;
+
+	buf_adds(&schema, "{\"type\":\"string\",\"anyOf\":[");
+	for (int i = 0; i < 100; i++)
+		buf_adds(&schema, "{\"pattern\":\"^b$\"},{\"anyOf\":[{\"maxLength\":1},{\"enum\":[\"c\"]}]},");
+	buf_adds(&schema, "{\"minLength\":1}]}");
+	k = put_x(schema.p);
+	text = arena_zalloc(a, 50001);
+	assert_non_null(text);
+	memset(text, 'a', 50000);
+	v = object_of(k, arena_printf(a, X_HEAD "\"%s\"}", text));
+	used = arena_used_bytes(a);
+	assert_int_equal(kinds_validate(a, k, NULL, v, NULL, &e), 0);
+	assert_null(e);
+	assert_true(arena_used_bytes(a) - used < 1000);
+}
+
 /* What was wrong before may stay, where it can be told that it is the same. */
 static const struct { const char *name, *was, *now, *want; } ratchet_cases[] = {
 	{ "untouched", "{\"cron\":\"x\",\"replicas\":99}", "{\"cron\":\"x\",\"replicas\":99,\"mode\":\"fast\"}", "" },
@@ -537,6 +598,8 @@ int main(void)
 		cmocka_unit_test_teardown(what_cannot_be_served_is_refused, drop_all),
 		cmocka_unit_test_teardown(unknown_members_are_pruned, drop_all),
 		cmocka_unit_test_teardown(objects_are_checked_by_their_schema, drop_all),
+		cmocka_unit_test_teardown(bounds_of_large_integers_are_exact, drop_all),
+		cmocka_unit_test_teardown(alternatives_that_do_not_fit_take_no_memory, drop_all),
 		cmocka_unit_test_teardown(what_was_wrong_may_stay, drop_all),
 		cmocka_unit_test_teardown(defaults_fill_what_is_absent, drop_all),
 		cmocka_unit_test_teardown(formats_are_those_of_the_table, drop_all),
