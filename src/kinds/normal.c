@@ -19,6 +19,13 @@ const struct kinds_field *normal_field(const struct kinds_type *t, const char *n
 	return NULL;
 }
 
+const struct kinds_type *normal_type(const struct kinds_type *t, const char *name)
+{
+	const struct kinds_field *f = normal_field(t, name, strlen(name));
+
+	return f ? f->type : NULL;
+}
+
 bool normal_put(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *obj,
 	const char *name, yyjson_mut_val *v)
 {

@@ -13,6 +13,8 @@
 
 /* The member of that name, NULL when t has none. */
 const struct kinds_field *normal_field(const struct kinds_type *t, const char *name, size_t len);
+/* The type of its objects, or NULL. */
+const struct kinds_type *normal_type(const struct kinds_type *t, const char *name);
 /* Set a member; v belongs to d and may not be used afterwards, look the member up. False over the cap. */
 bool normal_put(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *obj,
 	const char *name, yyjson_mut_val *v);

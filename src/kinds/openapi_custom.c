@@ -12,6 +12,7 @@
 
 #include "kinds/custom.h"
 #include "kinds/openapi.h"
+#include "kinds/schema.h"
 
 #define INT_OR_STRING "[{\"type\":\"integer\"},{\"type\":\"string\"}]"
 
@@ -84,11 +85,6 @@ static void add_meta(struct openapi *o, const char *meta_type)
 	openapi_close(o, '}');
 }
 
-static bool is_meta(const char *name)
-{
-	return !strcmp(name, "apiVersion") || !strcmp(name, "kind") || !strcmp(name, "metadata");
-}
-
 /* ---- schemas ---- */
 
 static void add_members(struct openapi *o, yyjson_val *v, bool object);
@@ -112,7 +108,7 @@ static void add_properties(struct openapi *o, yyjson_val *props, bool object)
 		add_meta(o, "meta/v1.ObjectMeta");
 	yyjson_obj_iter_init(props, &it);
 	while ((name = yyjson_obj_iter_next(&it)))
-		if (!object || !is_meta(yyjson_get_str(name)))
+		if (!object || !schema_is_meta(yyjson_get_str(name)))
 			add_schema(o, yyjson_get_str(name), yyjson_obj_iter_get_val(name));
 	openapi_close(o, '}');
 }

@@ -128,12 +128,6 @@ bool kinds_allows_unconditional_update(const struct kinds_kind *k)
 	return !(strategy_of(k)->flags & NEEDS_VERSION);
 }
 
-static const struct kinds_type *member_type(const struct kinds_type *t, const char *name)
-{
-	const struct kinds_field *f = normal_field(t, name, strlen(name));
-	return f ? f->type : NULL;
-}
-
 /* An empty status as the kind writes one. Custom kinds have none. */
 static bool reset_status(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v)
 {
@@ -201,7 +195,7 @@ static bool set_generation(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson
 
 	if (n <= 0)
 		return doc_mdel(meta, "generation") || true;
-	return normal_put(d, member_type(k->type, "metadata"), meta, "generation", yyjson_mut_int(d, n));
+	return normal_put(d, normal_type(k->type, "metadata"), meta, "generation", yyjson_mut_int(d, n));
 }
 
 /* stringData is how people write data; it is never stored. */
@@ -277,7 +271,7 @@ static bool keep_metadata(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_
 {
 	static const char *const once[] = { "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp",
 		"deletionGracePeriodSeconds" };
-	const struct kinds_type *t = member_type(k->type, "metadata");
+	const struct kinds_type *t = normal_type(k->type, "metadata");
 	yyjson_mut_val *was = yyjson_mut_obj_get(old, "metadata"), *meta;
 
 	if (!yyjson_mut_is_obj(yyjson_mut_obj_get(v, "metadata")) &&
@@ -336,7 +330,7 @@ bool prepare_resets(const struct kinds_kind *k, const char *member, size_t n)
 static bool keep_meta_members(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v,
 	yyjson_mut_val *old)
 {
-	const struct kinds_type *t = member_type(k->type, "metadata");
+	const struct kinds_type *t = normal_type(k->type, "metadata");
 	yyjson_mut_val *meta = yyjson_mut_obj_get(v, "metadata"), *was = yyjson_mut_obj_get(old, "metadata");
 
 	for (size_t i = 0; i < META_MEMBERS; i++)

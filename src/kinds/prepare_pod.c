@@ -61,17 +61,11 @@ const char *kinds_qos_class(yyjson_mut_val *spec)
 /* What follows is about one list of the pod's members and their types. */
 struct place { yyjson_mut_doc *d; const struct kinds_type *t; const struct index *labels; };
 
-static const struct kinds_type *member_type(const struct kinds_type *t, const char *name)
-{
-	const struct kinds_field *f = normal_field(t, name, strlen(name));
-	return f ? f->type : NULL;
-}
-
 /* What the pod's own labels say of these keys becomes part of the selector of v. */
 static bool merge_keys(const struct place *at, yyjson_mut_val *v, const char *keys, const char *operator)
 {
 	yyjson_mut_val *selector = yyjson_mut_obj_get(v, "labelSelector"), *key, *list;
-	const struct kinds_type *t = member_type(at->t, "labelSelector");
+	const struct kinds_type *t = normal_type(at->t, "labelSelector");
 	yyjson_mut_arr_iter it;
 
 	if (!selector)
@@ -155,7 +149,7 @@ static bool keep_generation(yyjson_mut_doc *d, const struct kinds_type *t, yyjso
 bool prepare_pod_status(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_val *v, yyjson_mut_val *old)
 {
 	yyjson_mut_val *now = yyjson_mut_obj_get(v, "status"), *was = yyjson_mut_obj_get(old, "status"), *m;
-	const struct kinds_type *t = member_type(k->type, "status");
+	const struct kinds_type *t = normal_type(k->type, "status");
 	const char *qos = doc_mstr(now, "qosClass");
 	yyjson_mut_arr_iter it;
 
@@ -170,7 +164,7 @@ bool prepare_pod_status(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mu
 	while ((m = yyjson_mut_arr_iter_next(&it))) {
 		const char *type = doc_mstr(m, "type");
 		yyjson_mut_val *o = type ? index_get(&known, type) : NULL;
-		if (o && !keep_generation(d, member_type(t, "conditions"), m, o))
+		if (o && !keep_generation(d, normal_type(t, "conditions"), m, o))
 			return false;
 	}
 	return true;
@@ -181,7 +175,7 @@ static bool keep_pod(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_v
 {
 	static const char *const named[] = { "name", "namespace", "uid", "resourceVersion", "managedFields" };
 	yyjson_mut_val *meta = yyjson_mut_val_mut_copy(d, yyjson_mut_obj_get(old, "metadata"));
-	const struct kinds_type *t = member_type(k->type, "metadata");
+	const struct kinds_type *t = normal_type(k->type, "metadata");
 
 	for (size_t i = 0; meta && i < sizeof(named) / sizeof(named[0]); i++)
 		if (!normal_take(d, t, meta, yyjson_mut_obj_get(v, "metadata"), named[i]))
@@ -195,7 +189,7 @@ bool prepare_debuggers(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut
 	yyjson_mut_val *sent = yyjson_mut_val_mut_copy(d, yyjson_mut_obj_get(v, "spec"));
 
 	return sent && keep_pod(d, k, v, old) &&
-		normal_take(d, member_type(k->type, "spec"), yyjson_mut_obj_get(v, "spec"), sent, list);
+		normal_take(d, normal_type(k->type, "spec"), yyjson_mut_obj_get(v, "spec"), sent, list);
 }
 
 /* Known containers are the old ones with new resources. Which there are, and their
@@ -204,11 +198,11 @@ bool prepare_resize(yyjson_mut_doc *d, const struct kinds_kind *k, yyjson_mut_va
 {
 	static const char *const lists[] = { "containers", "initContainers" };
 	yyjson_mut_val *sent = yyjson_mut_val_mut_copy(d, yyjson_mut_obj_get(v, "spec")), *s, *o;
-	const struct kinds_type *spec_type = member_type(k->type, "spec");
+	const struct kinds_type *spec_type = normal_type(k->type, "spec");
 	bool ok = sent && keep_pod(d, k, v, old);
 
 	for (int l = 0; ok && l < 2; l++) {
-		const struct kinds_type *t = member_type(spec_type, lists[l]);
+		const struct kinds_type *t = normal_type(spec_type, lists[l]);
 		INDEX_AUTO struct index known = index_list(doc_mget(old, l ? "spec.initContainers" : "spec.containers"), "name");
 		yyjson_mut_val *list = yyjson_mut_obj_get(sent, lists[l]), *merged = list ? yyjson_mut_arr(d) : NULL;
 		yyjson_mut_arr_iter it;

@@ -393,7 +393,7 @@ static int field_order(const void *a, const void *b)
 	return strcmp(((const struct kinds_field *)a)->name, ((const struct kinds_field *)b)->name);
 }
 
-static bool is_meta(const char *name)
+bool schema_is_meta(const char *name)
 {
 	return !strcmp(name, "apiVersion") || !strcmp(name, "kind") || !strcmp(name, "metadata");
 }
@@ -424,7 +424,7 @@ bool schema_type_fill(struct arena *a, const struct kinds_schema *s, struct kind
 	for (size_t i = 0; i < s->property_count && !failed; i++) {
 		const struct schema_property *p = &s->properties[i];
 
-		if (meta && is_meta(p->name))
+		if (meta && schema_is_meta(p->name))
 			continue;
 		fill_field(a, &fields[n], p->name, p->schema, name, &failed);
 		for (const char *const *r = s->required; r && *r; r++)

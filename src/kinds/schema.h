@@ -52,6 +52,8 @@ struct kinds_schema {
 int schema_compile(struct arena *a, yyjson_val *props, struct kinds_schema **ret, struct err *reterr);
 /* The same as a type. root: with apiVersion, kind and metadata. False over the cap. */
 bool schema_type_fill(struct arena *a, const struct kinds_schema *s, struct kinds_type *t, const char *name, bool root);
+/* apiVersion, kind and metadata, which objects have whatever their schema says. */
+bool schema_is_meta(const char *name);
 const struct schema_property *schema_property(const struct kinds_schema *s, const char *name, size_t len);
 
 /* Defaults of v, an object of schema s in normal form, at every level (schema_default.c).

@@ -82,7 +82,7 @@ static yyjson_mut_val *decode_members(struct json_decoder *c, const struct kinds
 
 		here.key = yyjson_get_str(key);
 		here.len = yyjson_get_len(key);
-		is_meta = meta && (!strcmp(here.key, "metadata") || !strcmp(here.key, "kind") || !strcmp(here.key, "apiVersion"));
+		is_meta = meta && schema_is_meta(here.key);
 		m = member_of(s, here.key, here.len);
 		if (!is_meta && !m.known) {
 			json_problem(c, "unknown field", &here);

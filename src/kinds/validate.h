@@ -155,6 +155,8 @@ const char *v_diff(struct vcheck *c, const char *head, yyjson_mut_val *was, yyjs
 /* One of allowed; an empty value is Required when must, else fine. */
 void v_enum(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name,
 	const char *allowed, bool must);
+/* The same behind a pointer: an empty text is a value, and not an allowed one. */
+void v_choice(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name, const char *allowed);
 void v_must(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name);
 void v_not_negative(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name);
 /* int-or-string: a count or a percentage, neither negative */
@@ -167,6 +169,8 @@ const char *v_bad_port_name(const char *s);
 bool v_port_name(struct vcheck *c, const struct vpath *p, const char *s);
 /* Of a user or group. */
 void v_id(struct vcheck *c, const struct vpath *p, yyjson_mut_val *id);
+/* Nothing but white space. */
+bool v_blank(const char *s);
 /* White space at either end. */
 bool v_padded(const char *s);
 void v_port_or_name(struct vcheck *c, const struct vpath *p, yyjson_mut_val *port);
@@ -181,6 +185,8 @@ bool v_one_of(const char *value, const char *allowed);
 bool v_all_of(yyjson_mut_val *list, const char *allowed);
 /* "*" is among the texts of a list. */
 bool v_has_star(yyjson_mut_val *list);
+/* A list that must not be empty (none: what is said then), in which "*" stands alone. */
+void v_star_list(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list, const char *none, const char *other);
 /* A rule of text_bad_* for a value that must be there. */
 void v_must_syntax(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name,
 	const char *(*bad)(const char *));

@@ -7,11 +7,6 @@
 #include "kinds/schema.h"
 #include "kinds/validate_crd.h"
 
-static bool is_meta(const char *key)
-{
-	return v_one_of(key, "metadata|kind|apiVersion");
-}
-
 /* Whether pruning would take something away. meta: v has metadata, kind and apiVersion. */
 static bool has_unknown(const struct kinds_schema *s, yyjson_mut_val *v, bool meta)
 {
@@ -25,7 +20,7 @@ static bool has_unknown(const struct kinds_schema *s, yyjson_mut_val *v, bool me
 		const struct schema_property *p = schema_property(s, key, strlen(key));
 		const struct kinds_schema *of = p ? p->schema : s->additional;
 
-		if (meta && is_meta(key))
+		if (meta && schema_is_meta(key))
 			continue;
 		if (of ? has_unknown(of, m, of->embedded) : !s->keep_unknown && !s->additional_any)
 			return true;
@@ -60,7 +55,7 @@ static void walk(struct vcheck *c, const struct vpath *p, const struct kinds_sch
 		const struct schema_property *prop = &s->properties[i];
 
 		walk(c, V_KEY(V_AT(p, "properties"), prop->name), prop->schema, prop->schema->embedded,
-			in_meta || (object && is_meta(prop->name)));
+			in_meta || (object && schema_is_meta(prop->name)));
 	}
 }
 

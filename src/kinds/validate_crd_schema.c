@@ -177,11 +177,6 @@ static void check_extensions(struct vcheck *c, const struct vpath *p, yyjson_mut
 
 /* ---- rules in CEL: their form, not what they say ---- */
 
-static bool blank(const char *s)
-{
-	return !s[strspn(s, " \t\r\n\v\f")];
-}
-
 static bool lines(const char *s)
 {
 	size_t n = strlen(s);
@@ -200,20 +195,20 @@ static void check_rules(struct vcheck *c, const struct vpath *p, yyjson_mut_val 
 		const char *rule = v_str(m, "rule"), *message = v_str(m, "message"), *reason = v_str(m, "reason");
 		const char *expression = v_str(m, "messageExpression"), *field = v_str(m, "fieldPath");
 
-		if (blank(rule))
+		if (v_blank(rule))
 			v_required(c, V_AT(at, "rule"), "rule is not specified");
-		else if (*message && blank(message))
+		else if (*message && v_blank(message))
 			v_invalid(c, V_AT(at, "message"), message, "message must be non-empty if specified");
 		else if (lines(message))
 			v_invalid(c, V_AT(at, "message"), message, "message must not contain line breaks");
-		else if (lines(rule) && blank(message))
+		else if (lines(rule) && v_blank(message))
 			v_required(c, V_AT(at, "message"), "message must be specified if rule contains line breaks");
-		if (*expression && blank(expression))
+		if (*expression && v_blank(expression))
 			v_required(c, V_AT(at, "messageExpression"), "messageExpression must be non-empty if specified");
 		if (*reason && !v_one_of(reason, "FieldValueDuplicate|FieldValueForbidden|FieldValueInvalid|FieldValueRequired"))
 			v_unsupported(c, V_AT(at, "reason"), reason,
 				"FieldValueDuplicate|FieldValueForbidden|FieldValueInvalid|FieldValueRequired");
-		if (*field && blank(field))
+		if (*field && v_blank(field))
 			v_invalid(c, V_AT(at, "fieldPath"), field, "fieldPath must be non-empty if specified");
 		if (strpbrk(field, "\r\n"))
 			v_invalid(c, V_AT(at, "fieldPath"), field, "fieldPath must not contain line breaks");

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "kinds/normal.h"
 #include "kinds/pattern.h"
 #include "kinds/validate_crd.h"
 
@@ -203,9 +204,10 @@ static void complete(struct vcheck *c, const struct vpath *vp, yyjson_mut_val *v
 		return;
 	if (yyjson_mut_is_obj(v_get(v, "items")))
 		complete(c, V_AT(vp, "items"), v_get(v, "items"), V_AT(sp, "items"), v_get(s, "items"), true);
+	INDEX_AUTO struct index outside = index_map(v_get(s, "properties"));
 	V_MEMBERS(key, m, v_get(v, "properties"))
 		complete(c, V_KEY(V_AT(vp, "properties"), key), m, V_KEY(V_AT(sp, "properties"), key),
-			v_get(v_get(s, "properties"), key), true);
+			index_get(&outside, key), true);
 }
 
 static int by_text(const void *pa, const void *pb)

@@ -368,6 +368,11 @@ void v_prefix_syntax(struct vcheck *c, const struct vpath *p, const char *value,
 		v_invalid(c, p, value, why);
 }
 
+bool v_blank(const char *s)
+{
+	return !s[strspn(s, " \t\r\n\v\f")];
+}
+
 bool v_padded(const char *s)
 {
 	size_t n = strlen(s);

@@ -84,20 +84,11 @@ static void subject(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m)
 	}
 }
 
-/* A list that must not be empty, in which "*" stands alone. */
-static void star_list(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list, const char *none, const char *other)
-{
-	if (!yyjson_mut_arr_size(list))
-		v_required(c, p, none);
-	else if (yyjson_mut_arr_size(list) > 1 && v_has_star(list))
-		v_invalid_value(c, p, list, v_text(c, "if '*' is present, must not specify other %s", other));
-}
-
 static void verbs(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list)
 {
 	BUF_AUTO struct buf b = { 0 };
 
-	star_list(c, p, list, "verbs must contain at least one value", "verbs");
+	v_star_list(c, p, list, "verbs must contain at least one value", "verbs");
 	if (v_has_star(list) || v_all_of(list, VERBS))
 		return;
 	if (!doc_mwrite(&b, list)) {
@@ -112,12 +103,12 @@ static void resource_rule(struct vcheck *c, const struct vpath *p, yyjson_mut_va
 	const struct vpath *np = V_AT(p, "namespaces");
 
 	verbs(c, V_AT(p, "verbs"), v_get(m, "verbs"));
-	star_list(c, V_AT(p, "apiGroups"), v_get(m, "apiGroups"), "resource rules must supply at least one api group",
+	v_star_list(c, V_AT(p, "apiGroups"), v_get(m, "apiGroups"), "resource rules must supply at least one api group",
 		"api groups");
-	star_list(c, V_AT(p, "resources"), v_get(m, "resources"), "resource rules must supply at least one resource",
+	v_star_list(c, V_AT(p, "resources"), v_get(m, "resources"), "resource rules must supply at least one resource",
 		"resources");
 	if (yyjson_mut_arr_size(spaces) || !doc_mbool(m, "clusterScope", false))
-		star_list(c, np, spaces, "resource rules that are not cluster scoped must supply at least one namespace",
+		v_star_list(c, np, spaces, "resource rules that are not cluster scoped must supply at least one namespace",
 			"namespaces");
 	V_EACH(i, ns, v_has_star(spaces) ? NULL : spaces) {
 		const char *s = yyjson_mut_get_str(ns), *why = text_bad_dns1123_label(s);
@@ -150,7 +141,7 @@ static void url_rule(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m)
 	const struct vpath *at = V_AT(p, "nonResourceURLs");
 
 	verbs(c, V_AT(p, "verbs"), v_get(m, "verbs"));
-	star_list(c, at, urls, "nonResourceURLs must contain at least one value", "non-resource URLs");
+	v_star_list(c, at, urls, "nonResourceURLs must contain at least one value", "non-resource URLs");
 	V_EACH(i, url, v_has_star(urls) ? NULL : urls)
 		v_syntax(c, V_ITEM(at, i), yyjson_mut_get_str(url), bad_url);
 }

@@ -13,8 +13,6 @@ void v_admission_rule(struct vcheck *c, const struct vpath *p, yyjson_mut_val *r
 void v_match_conditions(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list);
 /* One of url and service. */
 void v_webhook_client(struct vcheck *c, const struct vpath *p, yyjson_mut_val *config);
-/* Nothing but white space. */
-bool v_blank(const char *s);
 
 /* ---- resource.k8s.io (validate_claim.c) ---- */
 #define DEVICE_BINDING_CONDITIONS_MAX 4

@@ -182,15 +182,6 @@ static void windows_options(struct vcheck *c, const struct vpath *p, yyjson_mut_
 		windows_user(c, V_AT(p, "runAsUserName"), user);
 }
 
-/* An enum behind a pointer: an empty text is a value, and not a supported one. */
-static void choice(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m, const char *name, const char *allowed)
-{
-	const char *s = yyjson_mut_get_str(v_get(m, name));
-
-	if (s && !v_one_of(s, allowed))
-		v_unsupported(c, V_AT(p, name), s, allowed);
-}
-
 void v_pod_security(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 {
 	static const char *const ids[] = { "fsGroup", "runAsUser", "runAsGroup" };
@@ -204,12 +195,12 @@ void v_pod_security(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spe
 		v_invalid_raw(c, V_AT(p, "shareProcessNamespace"), "true",
 			"ShareProcessNamespace and HostPID cannot both be enabled");
 	sysctls(c, V_AT(p, "sysctls"), v_get(m, "sysctls"), spec);
-	choice(c, p, m, "fsGroupChangePolicy", "Always|OnRootMismatch");
+	v_choice(c, p, m, "fsGroupChangePolicy", "Always|OnRootMismatch");
 	seccomp(c, V_AT(p, "seccompProfile"), v_get(m, "seccompProfile"));
 	windows_options(c, V_AT(p, "windowsOptions"), v_get(m, "windowsOptions"));
 	apparmor(c, V_AT(p, "appArmorProfile"), v_get(m, "appArmorProfile"));
-	choice(c, p, m, "supplementalGroupsPolicy", "Merge|Strict");
-	choice(c, p, m, "seLinuxChangePolicy", "MountOption|Recursive");
+	v_choice(c, p, m, "supplementalGroupsPolicy", "Merge|Strict");
+	v_choice(c, p, m, "seLinuxChangePolicy", "MountOption|Recursive");
 }
 
 void v_container_security(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m, bool host_users)
@@ -218,7 +209,7 @@ void v_container_security(struct vcheck *c, const struct vpath *p, yyjson_mut_va
 
 	v_id(c, V_AT(p, "runAsUser"), v_get(m, "runAsUser"));
 	v_id(c, V_AT(p, "runAsGroup"), v_get(m, "runAsGroup"));
-	choice(c, p, m, "procMount", "Default|Unmasked");
+	v_choice(c, p, m, "procMount", "Default|Unmasked");
 	if (host_users && v_is(m, "procMount", "Unmasked"))
 		v_invalid(c, V_AT(p, "procMount"), "Unmasked", "`hostUsers` must be false to use `Unmasked`");
 	seccomp(c, V_AT(p, "seccompProfile"), v_get(m, "seccompProfile"));

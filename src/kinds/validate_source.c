@@ -63,14 +63,6 @@ void v_key_paths(struct vcheck *c, const struct vpath *p, yyjson_mut_val *source
 	}
 }
 
-static void choice(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m, const char *name, const char *allowed)
-{
-	const char *s = yyjson_mut_get_str(v_get(m, name));
-
-	if (s && !v_one_of(s, allowed))
-		v_unsupported(c, V_AT(p, name), s, allowed);
-}
-
 static void range(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m, const char *name, const char *why)
 {
 	int64_t n = doc_mint(m, name, 0);
@@ -92,7 +84,7 @@ static void host_path(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m
 		return;
 	}
 	v_syntax(c, V_AT(p, "path"), v_str(m, "path"), v_bad_backsteps);
-	choice(c, p, m, "type", "|BlockDevice|CharDevice|Directory|DirectoryOrCreate|File|FileOrCreate|Socket");
+	v_choice(c, p, m, "type", "|BlockDevice|CharDevice|Directory|DirectoryOrCreate|File|FileOrCreate|Socket");
 }
 
 static void local(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m, const struct v_volume *of)
@@ -277,8 +269,8 @@ static void azure_disk(struct vcheck *c, const struct vpath *p, yyjson_mut_val *
 	const char *uri = v_str(m, "diskURI");
 	bool managed = v_is(m, "kind", "Managed");
 
-	choice(c, p, m, "cachingMode", "None|ReadOnly|ReadWrite");
-	choice(c, p, m, "kind", "Dedicated|Managed|Shared");
+	v_choice(c, p, m, "cachingMode", "None|ReadOnly|ReadWrite");
+	v_choice(c, p, m, "kind", "Dedicated|Managed|Shared");
 	if (managed && strncmp(uri, "/subscriptions/", 15))
 		v_unsupported(c, V_AT(p, "diskURI"), uri, "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/"
 			"microsoft.compute/disks/{disk-id}");

@@ -28,6 +28,22 @@ bool v_has_star(yyjson_mut_val *list)
 	return false;
 }
 
+void v_star_list(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list, const char *none, const char *other)
+{
+	if (!yyjson_mut_arr_size(list))
+		v_required(c, p, none);
+	else if (yyjson_mut_arr_size(list) > 1 && v_has_star(list))
+		v_invalid_value(c, p, list, v_text(c, "if '*' is present, must not specify other %s", other));
+}
+
+void v_choice(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name, const char *allowed)
+{
+	const char *s = yyjson_mut_get_str(v_get(obj, name));
+
+	if (s && !v_one_of(s, allowed))
+		v_unsupported(c, V_AT(p, name), s, allowed);
+}
+
 void v_must_syntax(struct vcheck *c, const struct vpath *p, yyjson_mut_val *obj, const char *name,
 	const char *(*bad)(const char *))
 {

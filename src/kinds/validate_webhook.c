@@ -50,38 +50,22 @@ static void resources(struct vcheck *c, const struct vpath *p, yyjson_mut_val *l
 		v_invalid_value(c, p, list, "if '*' is present, must not specify other resources without subresources");
 }
 
-/* A list that must not be empty, in which "*" stands alone. */
-static void star_list(struct vcheck *c, const struct vpath *p, yyjson_mut_val *rule, const char *name, const char *what)
-{
-	yyjson_mut_val *list = v_get(rule, name);
-
-	if (!yyjson_mut_arr_size(list))
-		v_required(c, V_AT(p, name), "");
-	if (yyjson_mut_arr_size(list) > 1 && v_has_star(list))
-		v_invalid_value(c, V_AT(p, name), list, v_text(c, "if '*' is present, must not specify other %s", what));
-}
-
 void v_admission_rule(struct vcheck *c, const struct vpath *p, yyjson_mut_val *rule)
 {
 	static const char operations[] = "*|CONNECT|CREATE|DELETE|UPDATE", scopes[] = "*|Cluster|Namespaced";
 
-	star_list(c, p, rule, "operations", "operations");
+	v_star_list(c, V_AT(p, "operations"), v_get(rule, "operations"), "", "operations");
 	V_EACH(i, m, v_get(rule, "operations"))
 		if (!v_one_of(yyjson_mut_get_str(m), operations))
 			v_unsupported(c, V_ITEM(V_AT(p, "operations"), i), yyjson_mut_get_str(m), operations);
-	star_list(c, p, rule, "apiGroups", "API groups");
-	star_list(c, p, rule, "apiVersions", "API versions");
+	v_star_list(c, V_AT(p, "apiGroups"), v_get(rule, "apiGroups"), "", "API groups");
+	v_star_list(c, V_AT(p, "apiVersions"), v_get(rule, "apiVersions"), "", "API versions");
 	V_EACH(i, m, v_get(rule, "apiVersions"))
 		if (!yyjson_mut_get_len(m))
 			v_required(c, V_ITEM(V_AT(p, "apiVersions"), i), "");
 	resources(c, V_AT(p, "resources"), v_get(rule, "resources"));
 	if (v_get(rule, "scope") && !v_one_of(v_str(rule, "scope"), scopes))
 		v_unsupported(c, V_AT(p, "scope"), v_str(rule, "scope"), scopes);
-}
-
-bool v_blank(const char *s)
-{
-	return !s[strspn(s, " \t\r\n\v\f")];
 }
 
 void v_match_conditions(struct vcheck *c, const struct vpath *p, yyjson_mut_val *list)
