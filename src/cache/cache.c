@@ -51,7 +51,19 @@ static void unlink_from(struct map *m, const char *name, struct list *node)
 		free(map_del(m, name));
 }
 
-static void index_add(struct cache *c, struct obj *o)
+static struct space *space_of(struct resource *r, const char *ns)
+{
+	struct space *s = map_get(&r->namespaces, ns);
+
+	if (!s) {
+		s = calloc(1, sizeof(*s));
+		must(s && map_put(&r->namespaces, ns, s, NULL) == 0);
+		list_init(&s->orphans);
+	}
+	return s;
+}
+
+static void index_add(struct cache *c, struct resource *r, struct obj *o)
 {
 	if (*o->pub.uid)
 		must(map_put(&c->uids, o->pub.uid, o, NULL) == 0);
@@ -59,6 +71,8 @@ static void index_add(struct cache *c, struct obj *o)
 		list_add_tail(bucket_of(&c->nodes, o->pub.node), &o->on_node);
 	for (uint32_t i = 0; i < o->owner_count; i++)
 		list_add_tail(bucket_of(&c->owners, o->pub.owners[i]), &o->links[i].node);
+	if (!o->owner_count && !o->pub.deleting)
+		list_add_tail(&space_of(r, o->pub.ns)->orphans, &o->links[0].node);
 	c->object_bytes += o->pub.json->len;
 }
 
@@ -70,17 +84,18 @@ static void index_del(struct cache *c, struct obj *o)
 		unlink_from(&c->nodes, o->pub.node, &o->on_node);
 	for (uint32_t i = 0; i < o->owner_count; i++)
 		unlink_from(&c->owners, o->pub.owners[i], &o->links[i].node);
+	if (!o->owner_count)
+		list_del(&o->links[0].node);
 	c->object_bytes -= o->pub.json->len;
 }
 
 static void count(struct cache *c, struct resource *r, const char *ns, int by)
 {
-	uintptr_t n = (uintptr_t)map_get(&r->namespaces, ns) + (uintptr_t)(intptr_t)by;
+	struct space *s = space_of(r, ns);
 
-	if (n)
-		must(map_put(&r->namespaces, ns, (void *)n, NULL) == 0);
-	else
-		map_del(&r->namespaces, ns);
+	s->count += (size_t)(intptr_t)by;
+	if (!s->count)
+		free(map_del(&r->namespaces, ns));
 	r->count += (size_t)(intptr_t)by;
 	c->object_count += (size_t)(intptr_t)by;
 }
@@ -128,16 +143,16 @@ static void insert(struct cache *c, struct resource *r, struct obj *o, struct ob
 		count(c, r, o->pub.ns, 1);
 	}
 	r->live_bytes += o->pub.json->len;
-	index_add(c, o);
+	index_add(c, r, o);
 }
 
 static void erase(struct cache *c, struct resource *r, struct obj *old)
 {
 	map_del(&c->objects, old->key);
 	order_remove(&r->root, old);
-	count(c, r, old->pub.ns, -1);
 	r->live_bytes -= old->pub.json->len;
 	index_del(c, old);
+	count(c, r, old->pub.ns, -1);
 }
 
 static void follow(void *arg, const struct store_event *ev)
@@ -226,6 +241,8 @@ void cache_close(struct cache *c)
 		events_finish(r);
 		watch_finish(r);
 		observers_finish(&r->observers);
+		for (size_t i = 0; map_next(&r->namespaces, &i, NULL, &p);)
+			free(p);
 		map_finish(&r->namespaces);
 		free(r);
 	}
@@ -240,6 +257,15 @@ void cache_close(struct cache *c)
 }
 
 /* ---- reading ---- */
+
+struct cache_obj *cache_obj_past(struct cache *c, const char *key, const struct blob *stored,
+	int64_t create_rev, int64_t rev, bool look)
+{
+	struct resource *r = resource_of_key(c, key);
+	struct obj *o = r ? obj_new(c->shared, r->name, key, stored, create_rev, rev, look) : NULL;
+
+	return o ? &o->pub : NULL;
+}
 
 void cache_rest(struct cache *c) { shared_rest(c->shared); }
 
@@ -286,10 +312,14 @@ void cache_each(struct cache *c, const char *store, const char *ns,
 size_t cache_count(struct cache *c, const char *store, const char *ns)
 {
 	struct resource *r = map_get(&c->resources, store);
+	const struct space *s;
 
 	if (!r)
 		return 0;
-	return ns && *ns ? (size_t)(uintptr_t)map_get(&r->namespaces, ns) : r->count;
+	if (!ns || !*ns)
+		return r->count;
+	s = map_get(&r->namespaces, ns);
+	return s ? s->count : 0;
 }
 
 void cache_each_owned(struct cache *c, const char *owner_uid, cache_each_fn *fn, void *arg)
@@ -299,6 +329,18 @@ void cache_each_owned(struct cache *c, const char *owner_uid, cache_each_fn *fn,
 	if (!head)
 		return;
 	list_each(head, n)
+		if (!fn(arg, list_entry(n, struct owner_link, node)->obj))
+			return;
+}
+
+void cache_each_orphan(struct cache *c, const char *store, const char *ns, cache_each_fn *fn, void *arg)
+{
+	struct resource *r = map_get(&c->resources, store);
+	struct space *s = r ? map_get(&r->namespaces, ns) : NULL;
+
+	if (!s)
+		return;
+	list_each(&s->orphans, n)
 		if (!fn(arg, list_entry(n, struct owner_link, node)->obj))
 			return;
 }

@@ -26,13 +26,13 @@
 struct cache;
 struct cache_obj {                     /* one revision of one object */
 	uint32_t refs;
+	bool deleting;                 /* has a deletionTimestamp */
 	int64_t rev, create_rev;
 	const char *store;             /* "core/pods": interned, compare by pointer within one cache */
 	const char *ns, *name, *uid;   /* ns "" when cluster-scoped */
 	struct labels labels;
 	const char *node;              /* pods: spec.nodeName, else "" */
 	const char *const *owners;     /* uids of ownerReferences, NULL-terminated */
-	bool deleting;                 /* has a deletionTimestamp */
 	struct blob *json;             /* as a client gets it: kind, apiVersion, resourceVersion */
 	yyjson_doc *tree;              /* private: use cache_tree() */
 };
@@ -41,6 +41,11 @@ void cache_obj_unref(struct cache_obj *o);             /* accepts NULL */
 /* The parsed object, parsed at the first call and kept for a while; borrowed, valid
  * while the caller holds o (loop thread) and does not return to the loop. */
 yyjson_val *cache_tree(struct cache_obj *o);
+
+/* An object as it was at a revision that has passed, from what the store has of it; it is
+ * not in the cache. look: its tree will be asked for at once. NULL: no memory. Takes nothing over. */
+struct cache_obj *cache_obj_past(struct cache *c, const char *key, const struct blob *stored,
+	int64_t create_rev, int64_t rev, bool look);
 
 /* The store key of an object: "core/pods/NS/NAME", or "core/nodes/NAME" when ns is
  * "" or NULL. Lists and cache_each go in the byte order of these keys. 0, or
@@ -64,6 +69,8 @@ void cache_each(struct cache *c, const char *store, const char *ns,
 size_t cache_count(struct cache *c, const char *store, const char *ns);   /* ns NULL: all */
 /* Indexes. */
 void cache_each_owned(struct cache *c, const char *owner_uid, cache_each_fn *fn, void *arg);
+/* Those of one resource and namespace that nobody owns and that are not being deleted. */
+void cache_each_orphan(struct cache *c, const char *store, const char *ns, cache_each_fn *fn, void *arg);
 void cache_each_on_node(struct cache *c, const char *node, cache_each_fn *fn, void *arg);   /* pods */
 struct cache_obj *cache_by_uid(struct cache *c, const char *uid);
 /* Names of the resources that hold objects (store prefixes), for GC and namespaces. */

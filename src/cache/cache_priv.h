@@ -22,7 +22,7 @@ struct shared {
 };
 
 struct owner_link {
-	struct list node;      /* in the owner's bucket */
+	struct list node;      /* in the owner's bucket; of who has none: among the orphans */
 	struct cache_obj *obj;
 };
 
@@ -31,12 +31,12 @@ struct obj {
 	struct shared *shared;
 	struct list tree_node;                 /* in shared->trees while parsed */
 	struct obj *parent, *left, *right;     /* order.c */
-	uint64_t prio;
 	struct list on_node;
-	struct owner_link *links;
+	uint32_t prio;
 	uint32_t owner_count;
 	uint32_t version_at, version_len;      /* the spliced resourceVersion in json */
 	char *key;
+	struct owner_link links[];             /* owner_count, at least one */
 };
 
 static inline struct obj *obj_of(struct cache_obj *o) { return (struct obj *)(void *)o; }
@@ -75,12 +75,17 @@ void event_unref(struct event *e);
 
 enum wake { WAKE_ALL, WAKE_NS, WAKE_NAME, WAKE_NODE, WAKE_COUNT };
 
+struct space {                 /* a namespace of a resource, while it holds objects */
+	size_t count;
+	struct list orphans;   /* of owner_link */
+};
+
 struct resource {
 	const char *name;
 	struct cache *cache;
 	struct obj *root;
 	size_t count;
-	struct map namespaces;     /* name -> number of objects */
+	struct map namespaces;     /* name -> struct space */
 	/* events: sequence numbers first..next, v[seq & (cap - 1)] */
 	struct event **v;
 	size_t cap;

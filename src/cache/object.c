@@ -286,7 +286,8 @@ static struct obj *build(struct shared *s, const char *store, const char *key, s
 	yyjson_val *labels = yyjson_obj_get(meta, "labels");
 	yyjson_val *owners = yyjson_obj_get(meta, "ownerReferences"), *k, *v;
 	const char *uid = text_of(yyjson_obj_get(meta, "uid")), *node = "", *ns, *name;
-	size_t n_labels = 0, n_owners = 0, ns_len, size, idx, max;
+	size_t n_labels = 0, n_owners = 0, n_links, ns_len, size, idx, max;
+	static const char *const nobody;
 	struct label *label;
 	const char **owner;
 	struct obj *o;
@@ -295,7 +296,7 @@ static struct obj *build(struct shared *s, const char *store, const char *key, s
 	split_key(key, &ns, &ns_len, &name);
 	if (strcmp(store, "core/pods") == 0)
 		node = text_of(yyjson_obj_get(yyjson_obj_get(root, "spec"), "nodeName"));
-	size = strlen(key) + 1 + ns_len + 1 + strlen(name) + 1 + strlen(uid) + 1 + strlen(node) + 1;
+	size = strlen(key) + 1 + ns_len + 1 + strlen(uid) + 1 + strlen(node) + 1;
 	if (yyjson_is_obj(labels))
 		yyjson_obj_foreach(labels, idx, max, k, v) {
 			n_labels++;
@@ -306,15 +307,15 @@ static struct obj *build(struct shared *s, const char *store, const char *key, s
 			n_owners++;
 			size += strlen(text_of(yyjson_obj_get(v, "uid"))) + 1;
 		}
-	o = malloc(sizeof(*o) + n_owners * sizeof(*o->links) + n_labels * sizeof(*label) +
-		(n_owners + 1) * sizeof(*owner) + size);
+	n_links = n_owners ? n_owners : 1;
+	o = malloc(sizeof(*o) + n_links * sizeof(*o->links) + n_labels * sizeof(*label) +
+		(n_owners ? n_owners + 1 : 0) * sizeof(*owner) + size);
 	if (!o)
 		return NULL;
 	memset(o, 0, sizeof(*o));
-	o->links = (struct owner_link *)(o + 1);
-	label = (struct label *)(o->links + n_owners);
+	label = (struct label *)(o->links + n_links);
 	owner = (const char **)(label + n_labels);
-	at = (char *)(owner + n_owners + 1);
+	at = (char *)(owner + (n_owners ? n_owners + 1 : 0));
 	o->shared = s;
 	s->refs++;
 	list_init(&o->tree_node);
@@ -324,9 +325,9 @@ static struct obj *build(struct shared *s, const char *store, const char *key, s
 	memcpy(at, ns, ns_len);
 	at[ns_len] = 0;
 	o->pub = (struct cache_obj){ .refs = 1, .store = store, .ns = at, .json = json,
-		.labels = { label, (uint32_t)n_labels }, .owners = owner };
+		.labels = { label, (uint32_t)n_labels }, .owners = n_owners ? owner : &nobody };
 	at += ns_len + 1;
-	o->pub.name = put(&at, name);
+	o->pub.name = o->key + (name - key);
 	o->pub.uid = put(&at, uid);
 	o->pub.node = put(&at, node);
 	o->pub.deleting = yyjson_is_str(yyjson_obj_get(meta, "deletionTimestamp"));
@@ -339,10 +340,12 @@ static struct obj *build(struct shared *s, const char *store, const char *key, s
 	if (n_owners)
 		yyjson_arr_foreach(owners, idx, max, v) {
 			owner[idx] = put(&at, text_of(yyjson_obj_get(v, "uid")));
-			list_init(&o->links[idx].node);
-			o->links[idx].obj = &o->pub;
+			owner[idx + 1] = NULL;
 		}
-	owner[n_owners] = NULL;
+	for (size_t i = 0; i < n_links; i++) {
+		list_init(&o->links[i].node);
+		o->links[i].obj = &o->pub;
+	}
 	o->owner_count = (uint32_t)n_owners;
 	return o;
 }

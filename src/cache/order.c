@@ -45,7 +45,7 @@ void order_insert(struct obj **root, struct obj *o)
 		parent = *at;
 		at = strcmp(o->key, parent->key) < 0 ? &parent->left : &parent->right;
 	}
-	o->prio = hash_secret(o->key, strlen(o->key));
+	o->prio = (uint32_t)hash_secret(o->key, strlen(o->key));
 	o->left = o->right = NULL;
 	o->parent = parent;
 	*at = o;

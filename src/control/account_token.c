@@ -178,9 +178,9 @@ static void close_state(struct ctl *c)
 }
 
 static const struct ctl_watch watches[] = {
-	{ SECRETS, secret_changed, false },
-	{ ACCOUNTS, account_changed, false },
-	{ NULL, NULL, false },
+	{ SECRETS, secret_changed },
+	{ ACCOUNTS, account_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_account_token = { .name = "serviceaccount-token-controller", .watches = watches,
 	.reconcile = reconcile, .state_bytes = sizeof(struct state), .close = close_state };

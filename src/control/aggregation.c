@@ -96,6 +96,6 @@ static void close_state(struct ctl *c)
 	map_finish(&s->aggregated);
 }
 
-static const struct ctl_watch watches[] = { { ROLES, role_changed, false }, { NULL, NULL, false } };
+static const struct ctl_watch watches[] = { { ROLES, role_changed }, { NULL, NULL } };
 const struct ctl_def ctl_aggregation = { .name = "clusterrole-aggregation-controller", .watches = watches,
 	.reconcile = reconcile, .state_bytes = sizeof(struct state), .close = close_state };

@@ -103,8 +103,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ SERVICES, ctl_map_self, false },
-	{ CRDS, crd_changed, false },
-	{ NULL, NULL, false },
+	{ SERVICES, ctl_map_self },
+	{ CRDS, crd_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_api_services = { .name = "api-services", .watches = watches, .reconcile = reconcile };

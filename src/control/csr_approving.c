@@ -134,6 +134,6 @@ static void close_state(struct ctl *c)
 	map_finish(&s->granted);
 }
 
-static const struct ctl_watch watches[] = { { CSRS, csr_changed, false }, { NULL, NULL, false } };
+static const struct ctl_watch watches[] = { { CSRS, csr_changed }, { NULL, NULL } };
 const struct ctl_def ctl_csr_approving = { .name = "certificatesigningrequest-approving-controller", .watches = watches,
 	.reconcile = reconcile, .state_bytes = sizeof(struct state), .close = close_state };

@@ -80,6 +80,6 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 	return 0;
 }
 
-static const struct ctl_watch watches[] = { { CSRS, csr_changed, false }, { NULL, NULL, false } };
+static const struct ctl_watch watches[] = { { CSRS, csr_changed }, { NULL, NULL } };
 const struct ctl_def ctl_csr_cleaner = { .name = "certificatesigningrequest-cleaner-controller", .watches = watches,
 	.reconcile = reconcile };

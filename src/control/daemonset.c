@@ -309,9 +309,9 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "apps/daemonsets", ctl_map_self, false },
-	{ "core/pods", pod_changed, true },
-	{ "core/nodes", node_changed, false },
-	{ NULL, NULL, false },
+	{ "apps/daemonsets", ctl_map_self },
+	{ "core/pods", pod_changed },
+	{ "core/nodes", node_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_daemonset = { .name = "daemon-set-controller", .watches = watches, .reconcile = reconcile };

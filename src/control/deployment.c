@@ -128,9 +128,9 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "apps/deployments", ctl_map_self, false },
-	{ "apps/replicasets", rs_changed, true },
-	{ "core/pods", pod_changed, false },
-	{ NULL, NULL, false },
+	{ "apps/deployments", ctl_map_self },
+	{ "apps/replicasets", rs_changed },
+	{ "core/pods", pod_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_deployment = { .name = "deployment-controller", .watches = watches, .reconcile = reconcile };

@@ -273,12 +273,12 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ BUDGETS, ctl_map_self, false },
-	{ "core/pods", pod_changed, false },
-	{ "apps/deployments", scale_changed, false },
-	{ "apps/replicasets", scale_changed, false },
-	{ "apps/statefulsets", scale_changed, false },
-	{ "core/replicationcontrollers", scale_changed, false },
-	{ NULL, NULL, false },
+	{ BUDGETS, ctl_map_self },
+	{ "core/pods", pod_changed },
+	{ "apps/deployments", scale_changed },
+	{ "apps/replicasets", scale_changed },
+	{ "apps/statefulsets", scale_changed },
+	{ "core/replicationcontrollers", scale_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_disruption = { .name = "disruption-controller", .watches = watches, .reconcile = reconcile };

@@ -60,7 +60,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/pods", pod_changed, false },
-	{ NULL, NULL, false },
+	{ "core/pods", pod_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_disruption_target = { .name = "stale-pod-disruption", .watches = watches, .reconcile = reconcile };

@@ -219,9 +219,9 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/endpoints", ctl_map_self, false },
-	{ "core/services", ctl_map_self, false },
-	{ SLICES, slice_changed, false },
-	{ NULL, NULL, false },
+	{ "core/endpoints", ctl_map_self },
+	{ "core/services", ctl_map_self },
+	{ SLICES, slice_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_endpoint_mirror = { .name = "endpointslicemirroring-controller", .watches = watches, .reconcile = reconcile };

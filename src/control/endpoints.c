@@ -96,9 +96,9 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/services", ctl_map_self, false },
-	{ "core/pods", ep_pod_changed, false },
-	{ "core/endpoints", ctl_map_self, false },
-	{ NULL, NULL, false },
+	{ "core/services", ctl_map_self },
+	{ "core/pods", ep_pod_changed },
+	{ "core/endpoints", ctl_map_self },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_endpoints = { .name = "endpoint-controller", .watches = watches, .reconcile = reconcile };

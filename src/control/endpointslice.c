@@ -215,9 +215,9 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/services", ctl_map_self, false },
-	{ "core/pods", ep_pod_changed, false },
-	{ "discovery.k8s.io/endpointslices", slice_changed, false },
-	{ NULL, NULL, false },
+	{ "core/services", ctl_map_self },
+	{ "core/pods", ep_pod_changed },
+	{ "discovery.k8s.io/endpointslices", slice_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_endpointslice = { .name = "endpointslice-controller", .watches = watches, .reconcile = reconcile };

@@ -86,8 +86,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ SCHEMAS, schema_changed, false },
-	{ LEVELS, level_changed, false },
-	{ NULL, NULL, false },
+	{ SCHEMAS, schema_changed },
+	{ LEVELS, level_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_flow_schemas = { .name = "flow-schemas", .watches = watches, .reconcile = reconcile };

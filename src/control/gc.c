@@ -267,5 +267,5 @@ static int reconcile(struct ctl *c, const char *store, const char *name)
 	return o->deleting ? finish_owner(c, o) : check_dependent(c, o);
 }
 
-static const struct ctl_watch watches[] = { { "*", observe, false }, { NULL, NULL, false } };
+static const struct ctl_watch watches[] = { { "*", observe }, { NULL, NULL } };
 const struct ctl_def ctl_gc = { .name = "generic-garbage-collector", .watches = watches, .reconcile = reconcile };

@@ -96,9 +96,9 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/namespaces", namespace_changed, false },
-	{ LEASES, lease_changed, false },
-	{ NULL, NULL, false },
+	{ "core/namespaces", namespace_changed },
+	{ LEASES, lease_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_identity = { .name = "apiserver-identity", .watches = watches, .reconcile = reconcile,
 	.state_bytes = sizeof(struct identity) };

@@ -106,9 +106,9 @@ static int reconcile_claim(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch claim_watches[] = {
-	{ CLAIMS, self_if_going, false },
-	{ "core/pods", pod_changed, false },
-	{ NULL, NULL, false },
+	{ CLAIMS, self_if_going },
+	{ "core/pods", pod_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_claim_in_use = { .name = "pvc-protection-controller", .watches = claim_watches,
 	.reconcile = reconcile_claim };
@@ -130,8 +130,8 @@ static int reconcile_volume(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch volume_watches[] = {
-	{ VOLUMES, self_if_going, false },
-	{ NULL, NULL, false },
+	{ VOLUMES, self_if_going },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_volume_in_use = { .name = "pv-protection-controller", .watches = volume_watches,
 	.reconcile = reconcile_volume };
@@ -190,10 +190,10 @@ static int reconcile_class(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch class_watches[] = {
-	{ CLASSES, self_if_going, false },
-	{ CLAIMS, user_changed, false },
-	{ VOLUMES, user_changed, false },
-	{ NULL, NULL, false },
+	{ CLASSES, self_if_going },
+	{ CLAIMS, user_changed },
+	{ VOLUMES, user_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_class_in_use = { .name = "volumeattributesclass-protection-controller", .watches = class_watches,
 	.reconcile = reconcile_class };

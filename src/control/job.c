@@ -415,8 +415,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "batch/jobs", job_changed, false },
-	{ "core/pods", pod_changed, true },
-	{ NULL, NULL, false },
+	{ "batch/jobs", job_changed },
+	{ "core/pods", pod_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_job = { .name = "job-controller", .watches = watches, .reconcile = reconcile };

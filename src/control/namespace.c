@@ -177,8 +177,8 @@ static void namespace_changed(struct ctl *c, const struct cache_event *ev)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/namespaces", namespace_changed, false },
-	{ "*", content_changed, false },
-	{ NULL, NULL, false },
+	{ "core/namespaces", namespace_changed },
+	{ "*", content_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_namespace = { .name = "namespace-controller", .watches = watches, .reconcile = reconcile };

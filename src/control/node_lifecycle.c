@@ -262,10 +262,10 @@ static void finish(struct ctl *c)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/nodes", node_changed, false },
-	{ "coordination.k8s.io/leases", lease_changed, false },
-	{ "core/pods", pod_changed, false },
-	{ NULL, NULL, false },
+	{ "core/nodes", node_changed },
+	{ "coordination.k8s.io/leases", lease_changed },
+	{ "core/pods", pod_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_node_lifecycle = { .name = "node-controller", .watches = watches, .reconcile = reconcile,
 	.state_bytes = sizeof(struct lifecycle), .close = finish };

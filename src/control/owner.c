@@ -161,6 +161,8 @@ static bool claim_orphan(void *arg, struct cache_obj *o)
 {
 	struct claim *m = arg;
 
+	if (!selector_match(m->sel, &o->labels))
+		return true;
 	patch_owner(m->ctl, o, m->kind, owner_ref(ctl_doc(m->ctl), m->owner, m->owner_kind));
 	claim_add(m, o);
 	return !m->failed;
@@ -178,7 +180,7 @@ struct cache_obj **ctl_claim(struct ctl *c, struct cache_obj *owner, const struc
 
 	cache_each_owned(ctl_cache(c), owner->uid, claim_owned, &m);
 	if (!owner->deleting && !m.failed)
-		ctl_each_orphan(c, k->store, owner->ns, sel, claim_orphan, &m);
+		cache_each_orphan(ctl_cache(c), k->store, owner->ns, claim_orphan, &m);
 	*ret_n = m.n;
 	if (m.failed)
 		return NULL;

@@ -36,8 +36,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/pods", pod_changed, false },
-	{ "core/nodes", node_changed, false },
-	{ NULL, NULL, false },
+	{ "core/pods", pod_changed },
+	{ "core/nodes", node_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_pod_gc = { .name = "pod-garbage-collector", .watches = watches, .reconcile = reconcile };

@@ -60,7 +60,6 @@ struct ctl {
 	unsigned writes;
 	struct write *newest;
 	struct list in_flight;     /* struct write */
-	struct map orphans;        /* "store/ns" -> struct map, the names there without owners */
 	struct map events;         /* what was said -> name of its Event */
 	struct ctl_stats stats;
 	bool closing;
@@ -472,67 +471,11 @@ void ctl_event(struct ctl *c, struct cache_obj *obj, const char *type, const cha
 	send(c, NULL, "POST", path.p, NULL, NULL, e);
 }
 
-/* ---- orphans ---- */
-static void orphans_key(char key[1024], const char *store, const char *ns)
-{
-	snprintf(key, 1024, "%s/%s", store, ns);
-}
-
-static void forget_orphans(struct ctl *c, const char *key)
-{
-	struct map *names = map_del(&c->orphans, key);
-
-	if (names)
-		map_finish(names);
-	free(names);
-}
-
-static void note_orphan(struct ctl *c, const struct cache_event *ev)
-{
-	char key[1024];
-
-	orphans_key(key, ev->obj->store, ev->obj->ns);
-	struct map *names = map_get(&c->orphans, key);
-	if (ev->type == CACHE_DELETED || ev->obj->deleting || ev->obj->owners[0]) {
-		if (!names)
-			return;
-		map_del(names, ev->obj->name);
-		if (!names->len)
-			forget_orphans(c, key);
-		return;
-	}
-	if (!names && (!(names = calloc(1, sizeof(*names))) || map_put(&c->orphans, key, names, NULL))) {
-		free(names);
-		log_error("%s: out of memory; %s/%s will not be adopted", c->def->name, key, ev->obj->name);
-		return;
-	}
-	if (map_put(names, ev->obj->name, c, NULL))
-		log_error("%s: out of memory; %s/%s will not be adopted", c->def->name, key, ev->obj->name);
-}
-
-void ctl_each_orphan(struct ctl *c, const char *store, const char *ns, const struct selector *sel,
-	cache_each_fn *fn, void *arg)
-{
-	char key[1024];
-	const char *name;
-	size_t it = 0;
-
-	orphans_key(key, store, ns);
-	const struct map *names = map_get(&c->orphans, key);
-	while (names && map_next(names, &it, &name, NULL)) {
-		struct cache_obj *o = cache_get(c->cache, store, ns, name);
-		if (o && selector_match(sel, &o->labels) && !fn(arg, o))
-			return;
-	}
-}
-
 /* ---- life ---- */
 static void observed(void *arg, const struct cache_event *ev)
 {
 	struct observed *o = arg;
 
-	if (o->watch->orphans)
-		note_orphan(o->ctl, ev);
 	o->watch->map(o->ctl, ev);
 }
 
@@ -586,11 +529,6 @@ void ctl_close(struct ctl *c)
 	while (map_next(&c->keys, &it, NULL, &v))
 		key_free(v);
 	map_finish(&c->keys);
-	it = 0;
-	const char *where;
-	while (map_next(&c->orphans, &it, &where, NULL))
-		forget_orphans(c, where);
-	map_finish(&c->orphans);
 	forget_events(c);
 	if (c->def->close)
 		c->def->close(c);

@@ -35,7 +35,6 @@ struct loop;
 struct ctl_watch {
 	const char *store;         /* "core/pods"; "*": all */
 	void (*map)(struct ctl *c, const struct cache_event *ev);  /* enqueues what ev concerns */
-	bool orphans;              /* remember those without owners, for ctl_claim() */
 };
 struct ctl_def {
 	const char *name;          /* "deployment-controller": service account and queue */
@@ -107,13 +106,9 @@ bool ctl_is_controlled_by(yyjson_val *obj, const char *owner_uid);
 void ctl_set_owner(yyjson_mut_doc *d, yyjson_mut_val *meta, struct cache_obj *owner, const struct kinds_kind *k);
 /* The objects of one resource that owner controls; orphans that match sel are adopted (and
  * among the result), controlled ones that do not match are released (and not). In the run's
- * arena, sorted by name; *ret_n of them. The resource's watch needs .orphans. NULL: no memory. */
+ * arena, sorted by name; *ret_n of them. NULL: no memory. */
 struct cache_obj **ctl_claim(struct ctl *c, struct cache_obj *owner, const struct kinds_kind *owner_kind,
 	const struct kinds_kind *k, const struct selector *sel, size_t *ret_n);
-
-/* Walk the orphans of one resource and namespace that sel matches. */
-void ctl_each_orphan(struct ctl *c, const char *store, const char *ns, const struct selector *sel,
-	cache_each_fn *fn, void *arg);
 
 /* ---- conditions (condition.c) ---- */
 /* The entry of that type, or NULL. */

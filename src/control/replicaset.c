@@ -187,8 +187,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "apps/replicasets", ctl_map_self, false },
-	{ "core/pods", pod_event, true },
-	{ NULL, NULL, false },
+	{ "apps/replicasets", ctl_map_self },
+	{ "core/pods", pod_event },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_replicaset = { .name = "replicaset-controller", .watches = watches, .reconcile = reconcile };

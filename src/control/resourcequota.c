@@ -83,8 +83,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "*", object_changed, false },
-	{ NULL, NULL, false },
+	{ "*", object_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_resourcequota = { .name = "resourcequota-controller", .watches = watches,
 	.reconcile = reconcile, .state_bytes = sizeof(struct state), .close = close_state };

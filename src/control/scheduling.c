@@ -182,9 +182,9 @@ static void finish(struct ctl *c)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/nodes", node_changed, false },
-	{ "core/pods", pod_changed, false },
-	{ NULL, NULL, false },
+	{ "core/nodes", node_changed },
+	{ "core/pods", pod_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_scheduler = { .name = SCHEDULER_NAME, .watches = watches, .reconcile = reconcile,
 	.state_bytes = sizeof(struct scheduling), .close = finish };

@@ -118,8 +118,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ "core/services", service_changed, false },
-	{ ADDRESSES, address_changed, false },
-	{ NULL, NULL, false },
+	{ "core/services", service_changed },
+	{ ADDRESSES, address_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_service_addresses = { .name = "service-addresses", .watches = watches, .reconcile = reconcile };

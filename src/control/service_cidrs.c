@@ -115,8 +115,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch watches[] = {
-	{ RANGES, range_changed, false },
-	{ ADDRESSES, address_changed, false },
-	{ NULL, NULL, false },
+	{ RANGES, range_changed },
+	{ ADDRESSES, address_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_service_cidrs = { .name = "service-cidrs-controller", .watches = watches, .reconcile = reconcile };

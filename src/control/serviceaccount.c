@@ -61,9 +61,9 @@ static int reconcile_account(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch account_watches[] = {
-	{ "core/namespaces", ctl_map_self, false },
-	{ "core/serviceaccounts", account_changed, false },
-	{ NULL, NULL, false },
+	{ "core/namespaces", ctl_map_self },
+	{ "core/serviceaccounts", account_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_serviceaccount = { .name = "service-account-controller", .watches = account_watches,
 	.reconcile = reconcile_account };
@@ -103,9 +103,9 @@ static int reconcile_root_ca(struct ctl *c, const char *ns, const char *name)
 }
 
 static const struct ctl_watch root_ca_watches[] = {
-	{ "core/namespaces", ctl_map_self, false },
-	{ "core/configmaps", root_ca_changed, false },
-	{ NULL, NULL, false },
+	{ "core/namespaces", ctl_map_self },
+	{ "core/configmaps", root_ca_changed },
+	{ NULL, NULL },
 };
 const struct ctl_def ctl_root_ca = { .name = "root-ca-cert-publisher", .watches = root_ca_watches,
 	.reconcile = reconcile_root_ca };

@@ -37,5 +37,5 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 	return 0;
 }
 
-static const struct ctl_watch watches[] = { { "core/secrets", secret_changed, false }, { NULL, NULL, false } };
+static const struct ctl_watch watches[] = { { "core/secrets", secret_changed }, { NULL, NULL } };
 const struct ctl_def ctl_token_cleaner = { .name = "token-cleaner", .watches = watches, .reconcile = reconcile };

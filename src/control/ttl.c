@@ -32,5 +32,5 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 	return 0;
 }
 
-static const struct ctl_watch watches[] = { { "batch/jobs", job_changed, false }, { NULL, NULL, false } };
+static const struct ctl_watch watches[] = { { "batch/jobs", job_changed }, { NULL, NULL } };
 const struct ctl_def ctl_ttl = { .name = "ttl-after-finished-controller", .watches = watches, .reconcile = reconcile };

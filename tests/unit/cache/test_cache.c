@@ -191,6 +191,57 @@ static void test_indexes_follow_updates(void **state)
 	assert_int_equal(cache_count(f->cache, "core/pods", "n"), 1);
 }
 
+static void test_orphans_are_found_by_namespace(void **state)
+{
+	struct fixture *f = *state;
+	struct names t = { 0 };
+	int64_t rev = put_pod(f, "n", "p", 0, "", ""), rev_q;
+
+	rev_q = put_pod(f, "n", "q", 0, "", "");
+	put_pod(f, "n", "owned", 0, ",\"ownerReferences\":[{\"uid\":\"o1\"}]", "");
+	put_pod(f, "m", "p", 0, "", "");
+	cache_each_orphan(f->cache, "core/pods", "n", take_name, &t);
+	assert_string_equal(t.text, "n/p n/q");
+	/* Adopted; and one that goes. */
+	rev = put_pod(f, "n", "p", rev, ",\"ownerReferences\":[{\"uid\":\"o1\"}]", "");
+	rev_q = put_pod(f, "n", "q", rev_q, ",\"deletionTimestamp\":\"2020-01-01T00:00:00Z\"", "");
+	t = (struct names){ 0 };
+	cache_each_orphan(f->cache, "core/pods", "n", take_name, &t);
+	assert_string_equal(t.text, "");
+	/* Released. */
+	rev = put_pod(f, "n", "p", rev, "", "");
+	cache_each_orphan(f->cache, "core/pods", "n", take_name, &t);
+	cache_each_orphan(f->cache, "core/pods", "none", take_name, &t);
+	cache_each_orphan(f->cache, "core/none", "n", take_name, &t);
+	assert_string_equal(t.text, "n/p");
+	del(f, "core/pods/n/p", rev);
+	del(f, "core/pods/n/q", rev_q);
+	t = (struct names){ 0 };
+	cache_each_orphan(f->cache, "core/pods", "n", take_name, &t);
+	cache_each_orphan(f->cache, "core/pods", "m", take_name, &t);
+	assert_string_equal(t.text, "m/p");
+}
+
+static void test_an_object_of_the_past_is_not_in_the_cache(void **state)
+{
+	struct fixture *f = *state;
+	int64_t rev = put_pod(f, "n", "p", 0, ",\"labels\":{\"a\":\"new\"}", "h");
+	const char *was = "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p\",\"uid\":\"u\","
+		"\"labels\":{\"a\":\"old\"}},\"spec\":{\"nodeName\":\"g\"}}";
+	struct blob *b = blob_new(was, strlen(was));
+	struct cache_obj *o = cache_obj_past(f->cache, "core/pods/n/p", b, 1, 2, true);
+
+	blob_unref(b);
+	assert_non_null(strstr(o->json->p, "\"uid\":\"u\",\"resourceVersion\":\"2\""));
+	assert_string_equal(labels_get(&o->labels, "a"), "old");
+	assert_string_equal(o->ns, "n");
+	assert_string_equal(o->name, "p");
+	assert_int_equal(o->rev, 2);
+	assert_ptr_equal(o->store, cache_get(f->cache, "core/pods", "n", "p")->store);
+	assert_int_equal(cache_get(f->cache, "core/pods", "n", "p")->rev, rev);
+	cache_obj_unref(o);
+}
+
 static void test_resources_that_hold_objects(void **state)
 {
 	struct fixture *f = *state;
@@ -326,6 +377,8 @@ int main(void)
 		T(test_header_is_read_from_the_bytes),
 		T(test_walks_are_ordered_and_bounded),
 		T(test_indexes_follow_updates),
+		T(test_orphans_are_found_by_namespace),
+		T(test_an_object_of_the_past_is_not_in_the_cache),
 		T(test_resources_that_hold_objects),
 		T(test_objects_outlive_their_replacement_and_the_cache),
 		T(test_trees_stay_within_a_turn_and_are_trimmed_after),
