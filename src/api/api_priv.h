@@ -80,6 +80,7 @@ struct api {
 	struct map turns;                     /* turns.c: "store/ns/name" -> whose turn it is */
 	bool ready, draining;
 	int64_t started_us;                   /* wall clock */
+	size_t past_bytes;             /* pages.c: of lists of past revisions */
 	struct blob *frame_begin[3], *frame_end, *list_next;  /* around objects that are shared */
 	struct bootstrap *bootstrap;          /* while it runs */
 	struct bootstrap_keep *bootstrap_keep; /* once it ran */

@@ -325,9 +325,6 @@ bool filter_match(struct call *c, const struct filter *f, struct cache_obj *o);
  * through then is what matches. */
 bool filter_needs_tree(const struct call *c, const struct filter *f);
 bool filter_near(struct call *c, const struct filter *f, struct cache_obj *o);
-/* The same for an object that is not in the cache. */
-bool filter_match_tree(struct call *c, const struct filter *f, const struct labels *labels,
-	const char *ns, const char *name, yyjson_val *tree);
 
 /* table.c, proto.c: one object appended in a form */
 void table_columns(struct buf *out, const struct kinds_kind *k);

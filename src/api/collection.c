@@ -29,7 +29,7 @@ static bool pick(void *arg, struct cache_obj *o)
 	if (l->o.limit && l->n >= (size_t)l->o.limit)
 		return false;
 	view_reset(l->c);
-	return !filter_match(l->c, &l->f, o) || list_add(l, o, NULL);
+	return !filter_match(l->c, &l->f, o) || list_add(l, o);
 }
 
 static void add_text(struct buf *b, const char *s) { buf_add_json(b, s, strlen(s)); }
@@ -80,7 +80,7 @@ static void more(struct collection *co)
 	struct call *c = co->c;
 
 	while (!co->failure && co->running < AT_ONCE && co->next < co->l->n) {
-		struct cache_obj *o = co->l->items[co->next].o;
+		struct cache_obj *o = co->l->items[co->next];
 		struct single *s = arena_alloc(c->arena, sizeof(*s));
 		BUF_AUTO struct buf path = { 0 };
 		BUF_AUTO struct buf body = { 0 };

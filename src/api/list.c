@@ -25,11 +25,11 @@
 
 /* ---- picking ---- */
 
-bool list_add(struct listing *l, struct cache_obj *o, struct blob *json)
+bool list_add(struct listing *l, struct cache_obj *o)
 {
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? 2 * l->cap : 256;
-		struct list_item *v = realloc(l->items, cap * sizeof(*v));
+		struct cache_obj **v = realloc(l->items, cap * sizeof(*v));
 
 		if (!v) {
 			l->failed = true;
@@ -38,7 +38,7 @@ bool list_add(struct listing *l, struct cache_obj *o, struct blob *json)
 		l->items = v;
 		l->cap = cap;
 	}
-	l->items[l->n++] = (struct list_item){ o ? cache_obj_ref(o) : NULL, json ? blob_ref(json) : NULL };
+	l->items[l->n++] = cache_obj_ref(o);
 	return true;
 }
 
@@ -53,7 +53,7 @@ static bool pick(void *arg, struct cache_obj *o)
 	view_reset(l->c);
 	if (!filter_match(l->c, &l->f, o))
 		return true;
-	if (!list_add(l, o, NULL))
+	if (!list_add(l, o))
 		return false;
 	l->last = o;
 	return true;
@@ -63,14 +63,10 @@ void list_free(struct listing *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->n; i++) {
-		cache_obj_unref(l->items[i].o);
-		blob_unref(l->items[i].json);
-	}
-	for (size_t i = 0; i < l->piece_count; i++)
-		blob_unref(l->pieces[i]);
+	for (size_t i = 0; i < l->n; i++)
+		cache_obj_unref(l->items[i]);
+	l->c->api->past_bytes -= l->past_bytes;
 	free(l->items);
-	free(l->pieces);
 	free(l);
 }
 
@@ -79,7 +75,7 @@ static bool pick_near(void *arg, struct cache_obj *o)
 {
 	struct listing *l = arg;
 
-	return !filter_near(l->c, &l->f, o) || list_add(l, o, NULL);
+	return !filter_near(l->c, &l->f, o) || list_add(l, o);
 }
 
 static void pick_from(struct listing *l, cache_each_fn *fn)
@@ -152,16 +148,16 @@ static bool sift_some(struct listing *l, int64_t until_us)
 	size_t i;
 
 	while (l->sifted < l->n && !full) {
-		struct list_item it = l->items[l->sifted];
+		struct cache_obj *o = l->items[l->sifted];
 		bool match;
 
-		l->items[l->sifted++].o = NULL;   /* moved or dropped: a client that goes away frees the rest */
+		l->items[l->sifted++] = NULL;   /* moved or dropped: a client that goes away frees the rest */
 		view_reset(l->c);
-		match = filter_match(l->c, &l->f, it.o);
+		match = filter_match(l->c, &l->f, o);
 		if (match)
-			l->items[l->kept++] = it;
+			l->items[l->kept++] = o;
 		else
-			cache_obj_unref(it.o);
+			cache_obj_unref(o);
 		full = l->o.limit && l->kept >= (size_t)l->o.limit;
 		if (until_us && l->sifted % 16 == 0 && env_now_us() >= until_us)
 			break;
@@ -169,9 +165,9 @@ static bool sift_some(struct listing *l, int64_t until_us)
 	if (l->sifted < l->n && !full)
 		return false;
 	l->remaining = l->sifted < l->n;
-	l->last = l->kept ? l->items[l->kept - 1].o : NULL;
+	l->last = l->kept ? l->items[l->kept - 1] : NULL;
 	for (i = l->sifted; i < l->n; i++)
-		cache_obj_unref(l->items[i].o);
+		cache_obj_unref(l->items[i]);
 	l->n = l->kept;
 	return true;
 }

@@ -4,7 +4,8 @@
  * as the client takes them and its user's turns come.
  *
  *	JSON      begin, items ..., end             sent as they are made
- *	protobuf  every length goes before its bytes, so the pieces are made first
+ *	protobuf  every length goes before its bytes, so the items are made twice: counted,
+ *	          then sent as JSON is; nothing waits in memory
  *
  * Source: apimachinery pkg/runtime/generated.proto (Unknown), KEP-5116 (the same idea
  * upstream).
@@ -31,33 +32,12 @@ static void list_meta(struct buf *b, const struct listing *l)
 	buf_addc(b, '}');
 }
 
-static const char *item_text(struct listing *l, size_t i, size_t *ret_len)
-{
-	struct list_item *it = &l->items[i];
-
-	if (it->o)
-		return view_json(l->c, it->o, ret_len);
-	*ret_len = it->json->len;
-	return it->json->p;
-}
-
-static yyjson_val *item_tree(struct listing *l, size_t i, yyjson_doc **ret_doc)
-{
-	struct list_item *it = &l->items[i];
-
-	*ret_doc = NULL;
-	if (it->o)
-		return view_tree(l->c, it->o);
-	*ret_doc = yyjson_read(it->json->p, it->json->len, 0);
-	return yyjson_doc_get_root(*ret_doc);
-}
-
 static int item_json(struct listing *l, size_t i, struct buf *b)
 {
 	const char *json, *rest;
 	size_t n;
 
-	json = item_text(l, i, &n);
+	json = view_json(l->c, l->items[i], &n);
 	if (!json)
 		return -ERR_NOMEM;
 	rest = l->c->kind->custom ? NULL : shape_skip_type(json, n);   /* custom objects name their kind everywhere */
@@ -85,30 +65,26 @@ static int item_proto(struct call *c, yyjson_val *tree, struct buf *b)
 static int item(struct listing *l, size_t i, struct buf *b)
 {
 	struct call *c = l->c;
-	yyjson_doc *d;
 	yyjson_val *tree;
 	const char *json;
 	size_t n;
-	int rc = 0;
 
 	view_reset(c);
 	if (i && c->media != MEDIA_PROTO)
 		buf_addc(b, ',');
 	if (c->view == VIEW_OBJECT && c->media != MEDIA_PROTO)
 		return item_json(l, i, b);
-	tree = item_tree(l, i, &d);
+	tree = view_tree(c, l->items[i]);
 	if (!tree)
 		return -ERR_NOMEM;
 	if (c->view == VIEW_TABLE) {
-		json = item_text(l, i, &n);
-		rc = json ? table_row(c, b, c->kind, json, n, tree) : -ERR_NOMEM;
-	} else if (c->media == MEDIA_PROTO) {
-		rc = item_proto(c, tree, b);
-	} else {
-		partial_json(c, b, tree);
+		json = view_json(c, l->items[i], &n);
+		return json ? table_row(c, b, c->kind, json, n, tree) : -ERR_NOMEM;
 	}
-	yyjson_doc_free(d);
-	return rc;
+	if (c->media == MEDIA_PROTO)
+		return item_proto(c, tree, b);
+	partial_json(c, b, tree);
+	return 0;
 }
 
 /* Items from l->sent on, until there are enough bytes. */
@@ -153,7 +129,7 @@ static bool send_shared(struct listing *l)
 	struct call *c = l->c;
 
 	while (l->sent < l->n && http_stream_pending(c->http) < PENDING_MAX) {
-		struct blob *json = l->items[l->sent++].o->json;
+		struct blob *json = l->items[l->sent++]->json;
 		const char *rest = shape_skip_type(json->p, json->len);
 
 		if (!rest)
@@ -172,34 +148,46 @@ static bool send_made(struct listing *l)
 	if (!add_items(l, &b, PIECE_BYTES))
 		return false;
 	flow_charge(l->c, b.len);
+	l->made_bytes += b.len;
 	http_stream_writec(l->c->http, b.p, b.len);
 	return true;
 }
 
+/* What follows the last item. False: the items are not what was counted. */
+static bool send_end(struct listing *l)
+{
+	struct call *c = l->c;
+	BUF_AUTO struct buf b = { 0 };
+
+	if (c->media != MEDIA_PROTO)
+		buf_adds(&b, "]}");
+	else if (l->made_bytes == l->raw_bytes)
+		proto_envelope_end(&b);
+	if (!b.p || b.failed)
+		return false;
+	http_stream_writec(c->http, b.p, b.len);
+	http_stream_end(c->http);
+	return true;
+}
+
 /* A turn: the next piece. */
-static void json_more(struct call *c)
+static void more(struct call *c)
 {
 	struct listing *l = c->work;
 
 	if (!l || !c->http || http_stream_pending(c->http) >= PENDING_MAX)
 		return;
-	if (!(l->shared ? send_shared(l) : send_made(l))) {
+	if (!(l->shared ? send_shared(l) : send_made(l)) || (l->sent == l->n && !send_end(l)))
 		http_abort(c->http);
-		return;
-	}
-	if (l->sent < l->n)
-		return;
-	http_stream_writec(c->http, "]}", 2);
-	http_stream_end(c->http);
 }
 
-static void json_drained(void *ctx)
+static void drained(void *ctx)
 {
 	struct call *c = ctx;
 	struct listing *l = c->work;
 
 	if (l && l->sent < l->n)
-		flow_run(c, json_more);
+		flow_run(c, more);
 }
 
 static const char *content_type(const struct call *c)
@@ -208,7 +196,7 @@ static const char *content_type(const struct call *c)
 		c->media == MEDIA_YAML ? "application/yaml" : "application/json";
 }
 
-static void begin_stream(struct listing *l, void (*drained)(void *ctx))
+static void begin_stream(struct listing *l)
 {
 	struct call *c = l->c;
 
@@ -246,8 +234,8 @@ static enum step send_json(struct listing *l)
 	}
 	if (!flow_widen(c))
 		return fail_here(l, &b, -ERR_FULL);
-	l->shared = c->view == VIEW_OBJECT && !c->kind->custom && !convert_needed(c) && l->items[0].o;
-	begin_stream(l, json_drained);
+	l->shared = c->view == VIEW_OBJECT && !c->kind->custom && !convert_needed(c);
+	begin_stream(l);
 	flow_charge(c, b.len);
 	http_stream_writec(c->http, b.p, b.len);
 	buf_finish(&b);
@@ -257,26 +245,6 @@ static enum step send_json(struct listing *l)
 }
 
 /* ---- protobuf ---- */
-
-static bool keep_piece(struct listing *l, const struct buf *b)
-{
-	struct blob **v = l->pieces;
-
-	if (l->piece_count == l->piece_cap) {
-		size_t cap = l->piece_cap ? 2 * l->piece_cap : 16;
-
-		v = realloc(l->pieces, cap * sizeof(struct blob *));
-		if (!v)
-			return false;
-		l->pieces = v;
-		l->piece_cap = cap;
-	}
-	v[l->piece_count] = b->failed ? NULL : blob_new(b->p ? b->p : "", b->len);
-	if (!v[l->piece_count])
-		return false;
-	l->piece_count++;
-	return true;
-}
 
 static void proto_meta(struct listing *l, struct buf *b)
 {
@@ -302,55 +270,48 @@ static void proto_begin(struct listing *l, struct buf *b, size_t raw_bytes)
 		c->kind->api_version, partial ? "PartialObjectMetadataList" : c->kind->list_kind, raw_bytes);
 }
 
-static void pieces_drained(void *ctx)
-{
-	struct call *c = ctx;
-	struct listing *l = c->work;
-
-	while (l && c->http && l->pieces_sent < l->piece_count && http_stream_pending(c->http) < PENDING_MAX)
-		http_stream_write(c->http, l->pieces[l->pieces_sent++]);
-	if (l && c->http && l->pieces_sent == l->piece_count)
-		http_stream_end(c->http);
-}
-
+/* The items are counted: again from the first, and out. */
 static void proto_send(struct listing *l)
 {
 	struct call *c = l->c;
 	BUF_AUTO struct buf head = { 0 };
+	BUF_AUTO struct buf meta = { 0 };
 	BUF_AUTO struct buf tail = { 0 };
 	char length[24];
-	size_t bytes = 0;
 
-	for (size_t i = 0; i < l->piece_count; i++)
-		bytes += l->pieces[i]->len;
-	proto_begin(l, &head, bytes);
+	proto_begin(l, &head, l->raw_bytes);
 	proto_envelope_end(&tail);
-	if (head.failed || !keep_piece(l, &tail)) {
+	proto_meta(l, &meta);
+	if (head.failed || meta.failed || tail.failed) {
 		http_abort(c->http);
 		return;
 	}
-	snprintf(length, sizeof(length), "%zu", head.len + bytes + tail.len);
+	l->sent = 0;
+	l->made_bytes = meta.len;
+	snprintf(length, sizeof(length), "%zu", head.len + l->raw_bytes + tail.len);
 	http_set_header(c->http, "content-length", length);
-	begin_stream(l, pieces_drained);
+	begin_stream(l);
 	http_stream_writec(c->http, head.p, head.len);
-	pieces_drained(c);
+	http_stream_writec(c->http, meta.p, meta.len);
+	if (!strcmp(c->method, "HEAD"))
+		http_stream_end(c->http);
 }
 
-/* A turn: encode some. */
-static void proto_more(struct call *c)
+/* A turn: count some. */
+static void proto_count(struct call *c)
 {
 	struct listing *l = c->work;
 	BUF_AUTO struct buf b = { 0 };
 
 	if (!l || !c->http)
 		return;
-	if (!add_items(l, &b, PIECE_BYTES) || !keep_piece(l, &b)) {
+	if (!add_items(l, &b, PIECE_BYTES)) {
 		http_abort(c->http);
 		return;
 	}
-	flow_charge(c, b.len);
+	l->raw_bytes += b.len;
 	if (l->sent < l->n)
-		flow_later(c, proto_more);
+		flow_later(c, proto_count);
 	else
 		proto_send(l);
 }
@@ -373,11 +334,10 @@ static enum step send_proto(struct listing *l)
 	}
 	if (!flow_widen(c))
 		return fail_here(l, &out, -ERR_FULL);
-	if (!keep_piece(l, &raw))
-		return fail_here(l, &out, -ERR_NOMEM);
+	l->raw_bytes = raw.len;
 	c->work = l;
 	c->cancel = send_canceled;
-	flow_later(c, proto_more);
+	flow_later(c, proto_count);
 	return STEP_END;
 }
 

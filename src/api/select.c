@@ -92,17 +92,19 @@ bool filter_near(struct call *c, const struct filter *f, struct cache_obj *o)
 	return true;
 }
 
-/* o or tree is there; tree is parsed only when the header does not suffice. */
-static bool match(struct call *c, const struct filter *f, const struct labels *labels, const char *ns,
-	const char *name, struct cache_obj *o, yyjson_val *tree)
+bool filter_match(struct call *c, const struct filter *f, struct cache_obj *o)
 {
-	if (!selector_match(f->labels, labels) || (f->name && strcmp(f->name, name)))
+	yyjson_val *tree = NULL;
+
+	if (f->everything)
+		return true;
+	if (!selector_match(f->labels, &o->labels) || (f->name && strcmp(f->name, o->name)))
 		return false;
 	for (uint32_t i = 0; i < f->fields.n; i++) {
 		const struct field_term *t = &f->fields.v[i];
 		const char *v;
 
-		if (!near_value(c, t, ns, name, o, &v)) {
+		if (!near_value(c, t, o->ns, o->name, o, &v)) {   /* only then it is parsed */
 			if (!tree)
 				tree = view_tree(c, o);
 			v = kinds_field_value(c->kind, tree, t->field);
@@ -111,15 +113,4 @@ static bool match(struct call *c, const struct filter *f, const struct labels *l
 			return false;
 	}
 	return true;
-}
-
-bool filter_match(struct call *c, const struct filter *f, struct cache_obj *o)
-{
-	return f->everything || match(c, f, &o->labels, o->ns, o->name, o, NULL);
-}
-
-bool filter_match_tree(struct call *c, const struct filter *f, const struct labels *labels,
-	const char *ns, const char *name, yyjson_val *tree)
-{
-	return f->everything || match(c, f, labels, ns, name, NULL, tree);
 }

@@ -93,7 +93,7 @@ static void answer(struct mem *m, struct range_job *j)
 	int64_t rev = j->rev ? j->rev : m->base.rev;
 	struct store_item *items;
 	struct key **keys;
-	size_t n, take;
+	size_t n, take, taken = 0, bytes = 0;
 
 	if (rev < m->base.compacted_rev || rev > m->base.rev) {
 		j->done(j->arg, rev > m->base.rev ? -ERR_BAD_REQUEST : -ERR_EXPIRED, NULL, 0, 0);
@@ -102,13 +102,14 @@ static void answer(struct mem *m, struct range_job *j)
 	keys = matching(m, j->prefix, j->start, rev, &n);
 	take = j->limit && j->limit < n ? j->limit : n;
 	items = calloc(take + 1, sizeof(*items));
-	for (size_t i = 0; keys && items && i < take; i++) {
-		struct version *v = at(keys[i], rev);
+	for (; keys && items && taken < take && bytes < STORE_RANGE_BYTES; taken++) {
+		struct version *v = at(keys[taken], rev);
 
-		items[i] = (struct store_item){ keys[i]->name, v->rev, v->create_rev, v->value };
+		items[taken] = (struct store_item){ keys[taken]->name, v->rev, v->create_rev, v->value };
+		bytes += v->value->len;
 	}
 	if (keys && items)
-		j->done(j->arg, 0, items, take, (int64_t)(n - take));
+		j->done(j->arg, 0, items, taken, (int64_t)(n - taken));
 	else
 		j->done(j->arg, -ERR_NOMEM, NULL, 0, 0);
 	free(items);

@@ -323,7 +323,7 @@ int sqlite_log_range(struct sqlite_log *g, const char *prefix, const char *start
 	const char *from = strcmp(start, prefix) > 0 ? start : prefix;
 	bool bounded = prefix_end(end, prefix);
 	int64_t compacted = 0, newest = 0;
-	size_t cap = 0;
+	size_t cap = 0, bytes = 0;
 	int step, r = 0;
 
 	if (!run(g->begin) || !ask(g->compacted, &compacted) || !ask(g->newest, &newest))
@@ -338,7 +338,7 @@ int sqlite_log_range(struct sqlite_log *g, const char *prefix, const char *start
 	}
 	bind_shown(g->range, from, bounded ? end : NULL, rev);
 	sqlite3_bind_int64(g->range, 4, limit ? (int64_t)limit : -1);
-	while ((step = sqlite3_step(g->range)) == SQLITE_ROW) {
+	while ((step = sqlite3_step(g->range)) == SQLITE_ROW && bytes < STORE_RANGE_BYTES) {
 		struct store_item *item;
 
 		if (ret->n == cap) {
@@ -362,11 +362,12 @@ int sqlite_log_range(struct sqlite_log *g, const char *prefix, const char *start
 			r = -ERR_NOMEM;
 			break;
 		}
+		bytes += item->value->len;
 	}
 	sqlite3_reset(g->range);
-	if (r == 0 && step != SQLITE_DONE)
+	if (r == 0 && step != SQLITE_DONE && step != SQLITE_ROW)
 		goto fail;
-	if (r == 0 && limit && ret->n == limit) {
+	if (r == 0 && ((limit && ret->n == limit) || step == SQLITE_ROW)) {
 		bind_shown(g->count, from, bounded ? end : NULL, rev);
 		sqlite3_bind_text(g->count, 4, ret->v[ret->n - 1].key, -1, SQLITE_STATIC);
 		if (!ask(g->count, &ret->remaining))

@@ -29,6 +29,7 @@ struct store;
 
 #define STORE_KEY_MAX   1024u
 #define STORE_VALUE_MAX (2u << 20)
+#define STORE_RANGE_BYTES (4u << 20)   /* of values: a range ends with the one that reaches it */
 #define STORE_QUEUE_MAX 16384u
 
 /* uri: "sqlite:/path/to/file" or "mem:". Opens (creates) and checks it; blocking,
@@ -71,7 +72,7 @@ struct store_item { const char *key; int64_t rev, create_rev; struct blob *value
 /* items are valid during the call; remaining: how many keys lie after the last one. */
 typedef void store_range_fn(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining);
 /* The live keys >= start with this prefix as they were at rev (0: now), at most
- * limit, on a worker. done gets -ERR_EXPIRED below the compacted revision,
+ * limit (0: any number) and STORE_RANGE_BYTES, on a worker. done gets -ERR_EXPIRED below the compacted revision,
  * -ERR_BAD_REQUEST above the newest. */
 int store_range(struct store *s, const char *prefix, const char *start, unsigned limit,
 	int64_t rev, store_range_fn *done, void *arg);

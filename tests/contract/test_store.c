@@ -129,6 +129,8 @@ static int64_t must_put(struct fixture *f, const char *key, const char *value, i
 struct listing {
 	bool came;
 	int rc;
+	size_t n;
+	int64_t remaining;
 	char text[512];
 };
 
@@ -140,6 +142,8 @@ static void take_range(void *arg, int rc, const struct store_item *items, size_t
 	assert_false(l->came);
 	l->came = true;
 	l->rc = rc;
+	l->n = n;
+	l->remaining = remaining;
 	for (size_t i = 0; i < n && at < sizeof(l->text); i++)
 		at += (size_t)snprintf(l->text + at, sizeof(l->text) - at, "%s%s=%s@%lld/%lld",
 			i ? " " : "", items[i].key, items[i].value->p, (long long)items[i].rev,
@@ -342,6 +346,24 @@ static void test_ranges(void **state)
 	/* A new life of a key has a new create revision. */
 	must_put(f, "p/a", "9", 0);
 	assert_range(f, "p/a", NULL, 0, 0, "p/a=9@9/9");
+}
+
+static void test_ranges_end_at_their_bytes(void **state)
+{
+	struct fixture *f = *state;
+	char *large = malloc(STORE_RANGE_BYTES / 4 + 1);
+
+	memset(large, 'x', STORE_RANGE_BYTES / 4);
+	large[STORE_RANGE_BYTES / 4] = 0;
+	for (char key[] = "p/a"; key[2] <= 'f'; key[2]++)
+		must_put(f, key, large, 0);
+	free(large);
+	assert_int_equal(range(f, "p/", NULL, 0, 0).n, 4);
+	assert_int_equal(range(f, "p/", NULL, 5, 0).remaining, 2);
+	assert_int_equal(range(f, "p/", "p/d", 5, 0).n, 3);
+	assert_int_equal(range(f, "p/", "p/d", 5, 0).remaining, 0);
+	assert_int_equal(range(f, "p/", "p/c", 0, 0).n, 4);
+	assert_int_equal(range(f, "p/", "p/c", 0, 0).remaining, 0);
 }
 
 static void test_compaction_forgets_only_what_is_superseded(void **state)
@@ -615,6 +637,7 @@ int main(void)
 		BOTH(test_limits),
 		BOTH(test_full_queue_refuses_then_recovers),
 		BOTH(test_ranges),
+		BOTH(test_ranges_end_at_their_bytes),
 		BOTH(test_compaction_forgets_only_what_is_superseded),
 		BOTH(test_follower_sees_state_then_every_write_in_order),
 		BOTH(test_event_comes_before_done),

@@ -181,6 +181,59 @@ def pages():
               {"c06", "c07"} <= set(names(exact)) and "b-between-1" not in names(exact), names(exact))
 
 
+def past():
+    """Pages of a revision that passed are shown as a current list is."""
+    n = {"i": 0}
+
+    def write():   # the resource goes on: what follows is read from the history
+        n["i"] += 1
+        api.obj("POST", EVENTS, event(f"z{n['i']}"))
+        api.obj("PATCH", HPA.format("v2") + "/h0", {"metadata": {"labels": {"n": str(n["i"])}}}, headers=MERGE_PATCH)
+        api.obj("PATCH", CM + "/b0", {"metadata": {"labels": {"n": str(n["i"])}}}, headers=MERGE_PATCH)
+
+    EVENTS, HPA = NS + "/events", "/apis/autoscaling/{}/namespaces/lists/horizontalpodautoscalers"
+    event = lambda name: {"metadata": {"name": name, "namespace": "lists"}, "message": "m-" + name, "reason": "R", "type": "Normal",
+                          "involvedObject": {"kind": "Pod", "namespace": "lists", "name": "odd" if name in ("e1", "e3") else "even"}}
+    for i in range(5):
+        api.obj("POST", EVENTS, event(f"e{i}"))
+        api.obj("POST", HPA.format("v2"), {"metadata": {"name": f"h{i}"}, "spec": {
+            "scaleTargetRef": {"kind": "Deployment", "name": "d", "apiVersion": "apps/v1"}, "maxReplicas": 3, "metrics": [
+                {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 40 + i}}}]}})
+
+    def items(path, limit):
+        out, t = [], ""
+        while True:
+            status, o = api.obj("GET", f"{path}{'&' if '?' in path else '?'}limit={limit}" + (f"&continue={urllib.parse.quote(t)}" if t else ""))
+            if status != 200:
+                return o
+            out += o["items"]
+            t = o["metadata"].get("continue", "")
+            if not t:
+                return out
+            write()
+
+    new = "/apis/events.k8s.io/v1/namespaces/lists/events"
+    for what, path, limit in (("Events of the other group", new, 2), ("autoscalers of the other version", HPA.format("v1"), 2),
+                              ("a field of the other group", new + q(fieldSelector="regarding.name=odd"), 1)):
+        whole = api.obj("GET", path)[1]["items"]
+        api.check(f"pages of the past: {what}", items(path, limit) == whole and len(whole) > 1, items(path, limit))
+    api.check("and that field selects", [x["metadata"]["name"] for x in whole] == ["e1", "e3"], whole)
+    for i in range(22):
+        api.obj("POST", CM, {"metadata": {"name": f"b{i}"}, "data": {"k": "x" * 1000000}})
+    big = api.obj("GET", CM)[1]
+    rv, want = big["metadata"]["resourceVersion"], names(big)
+    write()
+    status, o = api.obj("GET", CM + q(resourceVersion=rv, resourceVersionMatch="Exact", limit=100))
+    api.check("a page of the past ends when it is large", status == 200 and 10 < len(o["items"]) < 25 and
+              o["metadata"].get("remainingItemCount") == len(want) - len(o["items"]), (len(o["items"]), o["metadata"]))
+    rest = api.obj("GET", CM + q(**{"continue": o["metadata"]["continue"]}))[1]
+    api.check("and the next goes on", names(o) + names(rest) == want, (names(o), names(rest)))
+    whole = api.obj("GET", CM + q(resourceVersion=rv, resourceVersionMatch="Exact"))[1]
+    api.check("without a limit it is whole", names(whole) == want, len(names(whole)))
+    for i in range(22):
+        api.obj("DELETE", f"{CM}/b{i}")
+
+
 def selectors():
     bad = "unable to parse requirement: "
     fine = [
@@ -293,4 +346,4 @@ def forms():
               rv[1] >= rv[0], rv)
 
 
-api.finish(prepare, options, tokens, pages, selectors, forms)
+api.finish(prepare, options, tokens, pages, past, selectors, forms)
