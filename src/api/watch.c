@@ -22,7 +22,7 @@
 #include "http/ws.h"
 
 #define PENDING_MAX   (256u << 10)
-#define STEPS_MAX     256u        /* events looked at in one turn */
+#define PUMP_US       FLOW_QUANTUM_US   /* of a turn, for one watch */
 #define BOOKMARK_MS   60000
 #define TIMEOUT_MIN_S 1800
 #define TIMEOUT_MAX_S 86400       /* whoever asks for more */
@@ -379,7 +379,7 @@ static bool follow(struct watch *w)
 static bool send_initial(struct watch *w)
 {
 	struct listing *l = w->initial;
-	struct cache_obj *o = l->items[l->sent++].o;
+	struct cache_obj *o = l->items[l->sent++];
 	bool ok;
 
 	view_reset(w->c);
@@ -405,14 +405,16 @@ static bool step_on(struct watch *w)
 static void pump(struct call *c)
 {
 	struct watch *w = c->work;
+	int64_t until_us = env_now_us() + PUMP_US;
 
 	call_hold(c);
 	/* Cutting off or ending may run the closed callback, which frees w. */
-	for (unsigned i = 0; w && c->work == w && is_open(w) && pending(w) < PENDING_MAX; i++) {
-		if (i == STEPS_MAX)
+	while (w && c->work == w && is_open(w) && pending(w) < PENDING_MAX && step_on(w)) {
+		if (env_now_us() < until_us)
+			continue;
+		if (c->work == w)
 			flow_later(c, pump);
-		if (i == STEPS_MAX || !step_on(w))
-			break;
+		break;
 	}
 	call_drop(c);
 }
@@ -472,7 +474,7 @@ static bool pick(void *arg, struct cache_obj *o)
 {
 	struct listing *l = arg;
 
-	return !filter_near(l->c, &l->f, o) || list_add(l, o, NULL);
+	return !filter_near(l->c, &l->f, o) || list_add(l, o);
 }
 
 static int take_initial(struct watch *w, const char *ns)
