@@ -35,15 +35,29 @@ static void warn_idle(struct call *c)
 	}
 }
 
+/* An object in the form that rules are about. NULL: over the cap. */
+static yyjson_mut_val *judged(struct call *c, yyjson_mut_val *v)
+{
+	if (c->kind != c->api->k.hpa1)
+		return v;
+	/* What version 1 says in annotations obeys the same rules. */
+	v = yyjson_mut_val_mut_copy(c->doc, v);
+	return v && !convert(c, c->api->k.hpa1, c->api->k.hpa2, &v) ? v : NULL;
+}
+
 enum step stage_validate(struct call *c)
 {
 	const char *sub = *c->sub ? c->sub : NULL;
+	const struct kinds_kind *kind = c->kind == c->api->k.hpa1 ? c->api->k.hpa2 : c->kind;
 	struct field_error *errors = NULL;
 	struct kinds_problem *warnings = NULL;
+	yyjson_mut_val *obj, *old;
 
 	if (!c->obj || c->verb == VERB_DELETE)
 		return STEP_NEXT;
-	if (kinds_validate(c->arena, c->kind, sub, c->obj, c->old, &errors))
+	obj = judged(c, c->obj);
+	old = c->old ? judged(c, c->old) : NULL;
+	if (!obj || (c->old && !old) || kinds_validate(c->arena, kind, sub, obj, old, &errors))
 		return fail_err(c, -ERR_SIZE, NULL);
 	if (errors)
 		return fail_invalid(c, c->kind->kind, c->group, c->name, errors);

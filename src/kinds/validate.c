@@ -27,7 +27,6 @@ static const struct rules { const char *type; validate_fn *object, *status; } ki
 	{ "authorization/v1.LocalSubjectAccessReview", validate_access_review },
 	{ "authorization/v1.SelfSubjectAccessReview", validate_access_review },
 	{ "authorization/v1.SubjectAccessReview", validate_access_review },
-	{ "autoscaling/v1.HorizontalPodAutoscaler", validate_hpa, validate_counts },
 	{ "autoscaling/v2.HorizontalPodAutoscaler", validate_hpa, validate_counts },
 	{ "batch/v1.CronJob", validate_cron_job },
 	{ "batch/v1.Job", validate_job, validate_job_status },

@@ -17,7 +17,6 @@ static const struct { const char *type, *counts; } counted[] = {
 	  "observedGeneration|terminatingReplicas" },
 	{ "apps/v1.StatefulSet", "replicas|readyReplicas|currentReplicas|updatedReplicas|availableReplicas|"
 	  "observedGeneration|collisionCount" },
-	{ "autoscaling/v1.HorizontalPodAutoscaler", "currentReplicas|desiredReplicas" },
 	{ "autoscaling/v2.HorizontalPodAutoscaler", "currentReplicas|desiredReplicas" },
 };
 

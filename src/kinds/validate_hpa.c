@@ -148,8 +148,7 @@ static void rules(struct vcheck *c, const struct vpath *p, yyjson_mut_val *m)
 
 void validate_hpa(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 {
-	yyjson_mut_val *min = v_get(spec, "minReplicas"), *cpu = v_get(spec, "targetCPUUtilizationPercentage");
-	yyjson_mut_val *behavior = v_get(spec, "behavior");
+	yyjson_mut_val *min = v_get(spec, "minReplicas"), *behavior = v_get(spec, "behavior");
 	int64_t least = yyjson_mut_get_sint(min), max = doc_mint(spec, "maxReplicas", 0);
 	bool zero_before = c->old && doc_mint(c->old, "spec.minReplicas", 1) == 0, scales_to_zero = false;
 	const struct vpath *mp = V_AT(p, "metrics");
@@ -161,9 +160,6 @@ void validate_hpa(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 	if (min && max < least)
 		v_invalid_int(c, V_AT(p, "maxReplicas"), max, "must be greater than or equal to `minReplicas`");
 	reference(c, V_AT(p, "scaleTargetRef"), v_get(spec, "scaleTargetRef"));
-	if (cpu && yyjson_mut_get_sint(cpu) < 1)
-		v_invalid_value(c, V_AT(V_AT(V_AT(V_ITEM(mp, 0), "resource"), "target"), "averageUtilization"), cpu,
-			"must be greater than 0");
 	V_EACH(i, m, v_get(spec, "metrics")) {
 		metric(c, V_ITEM(mp, i), m);
 		scales_to_zero |= v_one_of(v_str(m, "type"), "Object|External");

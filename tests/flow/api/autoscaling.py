@@ -100,7 +100,20 @@ def errors():
          "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`")),
         ("no target", "POST", V2, {"metadata": {"name": "bad"}, "spec": {"maxReplicas": 1, "scaleTargetRef": {}}}, {}, 422, message(
             "Invalid", bad + "[spec.scaleTargetRef.kind: Required value, spec.scaleTargetRef.name: Required value]")),
+        ("version 1's number", "POST", V1, hpa("bad", targetCPUUtilizationPercentage=0), {}, 422, message(
+            "Invalid", bad + "spec.metrics[0].resource.target.averageUtilization: Invalid value: 0: must be greater than 0")),
     ])
+    noted = hpa("bad", targetCPUUtilizationPercentage=50)
+    for what, name, value, want in (
+            ("a metric without its source", "metrics", [{"type": "Pods"}], "spec.metrics[0].pods: Required value: must populate information for the "
+             "given metric source"),
+            ("a behavior without policies", "behavior", {"ScaleUp": {"StabilizationWindowSeconds": 4000, "Policies": None}}, "[spec.behavior.scaleUp."
+             "stabilizationWindowSeconds: Invalid value: 4000: must be less than or equal to 3600, spec.behavior.scaleUp.policies: Required value: "
+             "must specify at least one Policy]")):
+        noted["metadata"]["annotations"] = {NOTE + name: json.dumps(value)}
+        api.run([(f"version 1, noted: {what}", "POST", V1, noted, {}, 422, message("Invalid", bad + want))])
+    zero = hpa("zero", minReplicas=0, targetCPUUtilizationPercentage=50)
+    api.run([("no pods need a metric from outside", "POST", V1, zero, {}, 422, None)])
 
 
 def scale():

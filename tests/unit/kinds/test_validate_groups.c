@@ -30,7 +30,7 @@
 #define NOT_NEGATIVE ": must be greater than or equal to 0"
 #define NO_MATCH "spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: `selector` does not match template `labels`"
 
-enum base { DEPLOY, RS, DS, STS, REVISION, JOB, INDEXED, CRON, HPA, HPA1, PDB, INGRESS, CLASS, POLICY, IP, CIDR, SLICE,
+enum base { DEPLOY, RS, DS, STS, REVISION, JOB, INDEXED, CRON, HPA, PDB, INGRESS, CLASS, POLICY, IP, CIDR, SLICE,
 	SC, DRIVER, NODE, CAPACITY, ATTACH, VAC, ROLE, CROLE, BIND, CBIND, PC, LEASE, RTC, CSR, HOOKS, VAP, VAPB, MAP, MAPB,
 	SERVICE, FLOW, LEVEL, CLAIM, CLAIMT, DCLASS, DSLICE, SAR, LSAR, BASES };
 static const struct judge_base bases[BASES] = {
@@ -46,8 +46,6 @@ static const struct judge_base bases[BASES] = {
 	[CRON] = { "batch/v1 CronJob", "{" META ",'spec':{'schedule':'* * * * *','jobTemplate':{'spec':{'template':{" JOB_POD "}}}}}" },
 	[HPA] = { "autoscaling/v2 HorizontalPodAutoscaler", "{" META ",'spec':{'maxReplicas':5,'scaleTargetRef':{'kind':"
 	  "'Deployment','name':'d','apiVersion':'apps/v1'}}}" },
-	[HPA1] = { "autoscaling/v1 HorizontalPodAutoscaler", "{" META ",'spec':{'maxReplicas':5,'scaleTargetRef':{'kind':"
-	  "'Deployment','name':'d'}}}" },
 	[PDB] = { "policy/v1 PodDisruptionBudget", "{" META ",'spec':{'minAvailable':1,'selector':{'matchLabels':{'a':'b'}}}}" },
 	[INGRESS] = { "networking.k8s.io/v1 Ingress", "{" META ",'spec':{'defaultBackend':{'service':{'name':'s','port':{'number':80}}}}}" },
 	[CLASS] = { "networking.k8s.io/v1 IngressClass", "{" META_C ",'spec':{'controller':'a.io/c'}}" },
@@ -384,8 +382,6 @@ static const struct judge_case cases[] = {
 	  "spec.behavior.scaleDown.policies[0].type: Unsupported value: \"No\": supported values: \"Percent\", \"Pods\"\n"
 	  "spec.behavior.scaleDown.policies[0].value: Invalid value: 0: must be greater than zero\n"
 	  "spec.behavior.scaleDown.policies[0].periodSeconds: Invalid value: 1801: must be less than or equal to 1800" },
-	{ HPA1, "", NULL, "{'spec':{'targetCPUUtilizationPercentage':0}}",
-	  "spec.metrics[0].resource.target.averageUtilization: Invalid value: 0: must be greater than 0" },
 	{ HPA, "status", "", "{'status':{'desiredReplicas':-1}}", "status.desiredReplicas: Invalid value: -1" NOT_NEGATIVE },
 
 	/* policy */
