@@ -433,6 +433,33 @@ def versions():
     ])
 
 
+def owners():
+    """Owners of fields over versions: an apply's are its manager's whatever the version, an update's are of its version."""
+    schema = {"openAPIV3Schema": spec(a={"type": "string"}, b={"type": "string"})}
+    make(crd("owns", versions=[{"name": n, "served": True, "storage": n == "v1", "schema": schema} for n in ("v1", "v2")]))
+
+    def apply(name, version, manager, status, expect=None, **said):
+        return (name, "PATCH", path("owns", version) + f"/o?fieldManager={manager}", thing("o", "Own", version, spec=said), {"headers": APPLY},
+                status, expect)
+
+    def owner(name, version, operation="Apply"):
+        return lambda o: [(m["apiVersion"], m["operation"]) for m in o["metadata"]["managedFields"] if m["manager"] == name] == [
+            (f"flow.example.com/{version}", operation)]
+
+    api.run([
+        apply("applied in one version", "v1", "m", 201, owner("m", "v1"), a="1", b="1"),
+        apply("what the other version leaves out goes", "v2", "m", 200, lambda o: o["spec"] == {"a": "1"} and owner("m", "v2")(o), a="1"),
+        apply("the same again changes nothing", "v2", "m", 200, owner("m", "v2"), a="1"),
+        apply("another manager meets it", "v1", "n", 409, {"details.causes.0.message": 'conflict with "m"'}, a="2"),
+        ("an update in one version", "PATCH", path("owns") + "/o?fieldManager=u", {"spec": {"a": "3"}}, {"headers": MERGE_PATCH}, 200, owner("u", "v1", "Update")),
+        apply("is met by an apply in the other", "v2", "m", 409, {"details.causes.0.message": 'conflict with "u" using flow.example.com/v1',
+                                                                  "details.causes.0.field": ".spec.a"}, a="1"),
+        ("an update in the other version", "PATCH", path("owns", "v2") + "/o?fieldManager=u", {"spec": {"b": "3"}}, {"headers": MERGE_PATCH}, 200,
+         lambda o: sorted((m["apiVersion"], json.dumps(m["fieldsV1"])) for m in o["metadata"]["managedFields"] if m["manager"] == "u") == [
+             ("flow.example.com/v1", '{"f:spec": {"f:a": {}}}'), ("flow.example.com/v2", '{"f:spec": {"f:b": {}}}')]),
+    ])
+
+
 def webhook():
     """Conversion by webhook is not done, and not half done."""
     d = crd("hooks", versions=[{"name": n, "served": True, "storage": n == "v1", "schema": {"openAPIV3Schema": KEEP}} for n in ("v1", "v2")])
@@ -562,5 +589,5 @@ def many():
     api.eventually("all gone", lambda: api.obj("GET", CRDS)[1]["items"] == [], 120)
 
 
-api.finish(prepare, life, refusals, names, end, pruning, rules, ratcheting, defaulting, status, scale, columns, selectable, versions,
+api.finish(prepare, life, refusals, names, end, pruning, rules, ratcheting, defaulting, status, scale, columns, selectable, versions, owners,
            field_validation, operators, webhook, cluster_scope, many)
