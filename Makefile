@@ -7,6 +7,9 @@ TSAN  ?= build-tsan
 FUZZ  ?= build-fuzz
 FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
+# Sanitizer builds take a third of the time of -O2 -g so; of a text's length gcc knows too little at -Og to warn.
+CHECKED = -Dbuildtype=debug -Doptimization=g -Db_lundef=false
+GCC_ARGS = -Dc_args=-g1,-Wno-format-truncation
 
 .PHONY: all deps up down test test-long bench fuzz tidy install clean
 
@@ -17,13 +20,13 @@ $(BUILD)/build.ninja:
 	meson setup $(BUILD) -Dbuildtype=release -Dprefix=$(PREFIX)
 
 $(TEST)/build.ninja:
-	meson setup $(TEST) -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+	meson setup $(TEST) $(CHECKED) $(GCC_ARGS) -Db_sanitize=address,undefined
 
 $(TSAN)/build.ninja:
-	meson setup $(TSAN) -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
+	meson setup $(TSAN) $(CHECKED) $(GCC_ARGS) -Db_sanitize=thread
 
 $(FUZZ)/build.ninja:
-	CC=clang-14 meson setup $(FUZZ) -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+	CC=clang-14 meson setup $(FUZZ) $(CHECKED) -Dc_args=-g1 -Db_sanitize=address,undefined
 
 deps:
 	tools/deps.sh
@@ -37,8 +40,8 @@ down:
 test: deps all $(TEST)/build.ninja $(TSAN)/build.ninja
 	BUILD=$(BUILD) TEST=$(TEST) TSAN=$(TSAN) FUZZ=$(FUZZ) tools/test.sh
 
-test-long: deps all $(TEST)/build.ninja
-	BUILD=$(BUILD) TEST=$(TEST) tools/test.sh --long
+test-long: deps all $(TEST)/build.ninja $(TSAN)/build.ninja
+	BUILD=$(BUILD) TEST=$(TEST) TSAN=$(TSAN) FUZZ=$(FUZZ) tools/test.sh --long
 
 bench: deps all
 	BUILD=$(BUILD) bench/run.sh

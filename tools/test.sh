@@ -25,6 +25,32 @@ step() {
 	else failed=$((failed + 1)); broken+=("$name"); fi
 }
 
+# aside NAME...: flows that mostly wait, one after the other beside the steps that follow;
+# asides_told tells how they went, as steps of their own.
+aside() {
+	asides+=("$@")
+	(for t; do
+		began=$SECONDS
+		flow "$t" >"$log/$(basename "$t")" 2>&1; rc=$?
+		echo "($((SECONDS - began)) s, beside others)" >>"$log/$(basename "$t")"
+		echo $rc >"$log/$(basename "$t").rc"
+	done) &
+	aside_pid=$!
+}
+asides=()
+asides_told() {
+	wait "$aside_pid"
+	for t in "${asides[@]}"; do step "$t" told "$t"; done
+}
+told() { cat "$log/$(basename "$1")"; return "$(cat "$log/$(basename "$1").rc")"; }
+
+# flow FILE: half of them drive the release build, half the one with sanitizers.
+flow() {
+	local program=$BUILD limit=$([ -n "$long" ] && echo 6000 || echo 600)
+	case $1 in tests/flow/10_*|tests/flow/21_*|tests/flow/30_*|tests/node/10_*) program=$TEST;; esac
+	env SAMPAN="$(realpath "$program")/sampan" timeout "$limit" "$1"
+}
+
 # meson_suite DIR SUITE...: counts Meson's own tests.
 meson_suite() {
 	local dir=$1; shift
@@ -48,16 +74,12 @@ say "unit, contract and crash tests (address and undefined-behaviour sanitizers)
 meson_suite "$TEST" unit contract crash
 say "workers and store under the thread sanitizer"
 for t in "${tsan_tests[@]}"; do step "tsan $t" env TSAN_OPTIONS=halt_on_error=1 "$TSAN/$t"; done
+aside tests/flow/12_certificates.sh tests/flow/40_kill.sh
 for t in tests/flow/*.sh tests/node/*.sh; do
-	[ -e "$t" ] || continue
 	case $(basename "$t") in lib*) continue;; esac
-	# Half of them drive the release build, half the one with sanitizers.
-	case $t in
-	tests/flow/10_*|tests/flow/21_*|tests/flow/30_*|tests/node/10_*) program=$(realpath "$TEST")/sampan;;
-	*) program=$(realpath "$BUILD")/sampan;;
-	esac
-	step "$t" env SAMPAN="$program" timeout 600 "$t"
+	[[ " ${asides[*]} " = *" $t "* ]] || step "$t" flow "$t"
 done
+asides_told
 step "fuzzers" env FUZZ_SEED=$([ -n "$long" ] && echo 0 || echo 1) make -s fuzz FUZZ_SECONDS=$([ -n "$long" ] && echo 600 || echo 60)
 
 printf '\n'

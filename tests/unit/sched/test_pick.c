@@ -164,7 +164,7 @@ static void places_pods(void **state)
 static void room_is_counted_and_given_back(void **state)
 {
 	struct world w;
-	char name[8];
+	char name[16];
 
 	(void)state;
 	world_open(&w);
