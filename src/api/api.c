@@ -126,6 +126,8 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	if (!rc)
 		rc = discovery_open(&a->discovery, a);
 	if (!rc)
+		rc = openapi_docs_open(&a->openapi, l);
+	if (!rc)
 		rc = expire_open(&a->expirer, a);
 	if (!rc)
 		rc = crds_open(&a->crds, a);
@@ -171,7 +173,7 @@ void api_close(struct api *a)
 	crds_close(a->crds);
 	expire_close(a->expirer);
 	discovery_close(a->discovery);
-	openapi_forget(&a->openapi);
+	openapi_docs_close(&a->openapi);
 	node_authz_close(a->node_authz);
 	rbac_close(a->rbac);
 	metrics_close(a->metrics);

@@ -144,6 +144,9 @@ struct call {
 	struct blob *value;            /* bytes being written, without resourceVersion */
 	int64_t written_rev;
 
+	struct list document_line;     /* openapi.c: waits for a document */
+	bool document_made;            /* since the request came */
+
 	/* the answer */
 	int status;
 	struct blob *out;              /* bytes */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * openapi - the schemas of everything served, v3 by group and version and v2 in one.
- * Made of the kinds' table when first asked for, and kept. The index names each
- * document by its hash, so that clients may keep it for good.
+ * Made of the kinds' table when first asked for, on a worker, and kept. Who asks meanwhile
+ * for the same waits for the same job. The index names each document by its hash, so that
+ * clients may keep it for good.
  * Source: KEP-2896.
  */
 #include <stdio.h>
@@ -12,11 +13,24 @@
 
 #include "api/call.h"
 #include "api/openapi.h"
+#include "base/loop.h"
 #include "base/text.h"
+#include "base/workers.h"
 #include "http/http.h"
 
 #define PROTO_TYPE "application/com.github.proto-openapi.spec."
 #define PATH_SIZE 320
+
+struct job {
+	struct list link;              /* openapi.jobs */
+	struct openapi *o;
+	struct kinds_openapi *of;
+	struct openapi_doc *doc;       /* what is being made */
+	struct list waiting;           /* call.document_line */
+	bool proto;
+	int rc;
+	char key[PATH_SIZE];
+};
 
 static void doc_free(struct openapi_doc *d)
 {
@@ -25,15 +39,23 @@ static void doc_free(struct openapi_doc *d)
 	free(d);
 }
 
-void openapi_forget(struct openapi *o)
+int openapi_docs_open(struct openapi *o, struct loop *l)
+{
+	list_init(&o->jobs);
+	return workers_open(&o->workers, l, "openapi", 1, OPENAPI_JOBS_MAX);
+}
+
+void openapi_docs_close(struct openapi *o)
 {
 	const char *key;
 	void *v;
 
+	atomic_store(&o->closing, true);
+	if (o->workers)
+		workers_close(o->workers);
 	for (size_t it = 0; map_next(&o->docs, &it, &key, &v);)
 		doc_free(v);
 	map_finish(&o->docs);
-	o->docs = (struct map){ 0 };
 }
 
 /* Keys of the kept documents: "j apis/apps/v1", "p apis/apps/v1" as protobuf; "j v2". */
@@ -42,60 +64,142 @@ static bool is_v2(const char *path)
 	return !strcmp(path, "v2");
 }
 
+static void seen(struct openapi *o, char form, const char *path)
+{
+	char key[PATH_SIZE];
+	struct openapi_doc *d;
+
+	snprintf(key, sizeof(key), "%c %s", form, path);
+	d = map_get(&o->docs, key);
+	if (d)
+		d->generation = o->generation;
+}
+
 /* Documents of versions that are no longer served are not kept. */
 static void forget_gone(struct openapi *o)
 {
-	const char *key;
+	const char *key, *path;
 	uint64_t stamp;
 	void *v;
 
 	if (o->generation == kinds_generation())
 		return;
 	o->generation = kinds_generation();
+	for (size_t it = 0; kinds_openapi_v3_next(&it, &path, &stamp);) {
+		seen(o, 'j', path);
+		seen(o, 'p', path);
+	}
 	for (size_t it = 0; map_next(&o->docs, &it, &key, &v);)
-		if (!is_v2(key + 2) && kinds_openapi_v3_stamp(key + 2, &stamp)) {
+		if (!is_v2(key + 2) && ((struct openapi_doc *)v)->generation != o->generation) {
 			map_del(&o->docs, key);
 			doc_free(v);
 		}
 }
 
-static int make(struct buf *out, const char *path, bool proto)
+/* ---- making one ---- */
+
+/* On the worker. */
+static void make(void *arg)
 {
-	if (is_v2(path))
-		return proto ? kinds_openapi_v2_proto(out) : kinds_openapi_v2(out);
-	return proto ? kinds_openapi_v3_proto(out, path) : kinds_openapi_v3(out, path);
+	struct job *j = arg;
+	BUF_AUTO struct buf b = { 0 };
+	uint8_t sum[32];
+
+	j->rc = atomic_load(&j->o->closing) ? -ERR_CANCELED : kinds_openapi_make(j->of, j->proto, &b);
+	if (!j->rc && !(j->doc->body = blob_new(b.p, b.len)))
+		j->rc = -ERR_NOMEM;
+	if (j->rc)
+		return;
+	text_sha256(sum, b.p, b.len);
+	text_hex(j->doc->hash, sum, 16);
 }
 
-static struct openapi_doc *load(struct call *c, const char *path, bool proto)
+static void keep(struct openapi *o, struct job *j)
 {
-	struct openapi *o = &c->api->openapi;
-	struct openapi_doc *d;
-	char key[PATH_SIZE];
-	BUF_AUTO struct buf b = { 0 };
-	uint64_t stamp = kinds_generation();
-	uint8_t sum[32];
+	uint64_t stamp;
 	void *old = NULL;
 
 	forget_gone(o);
-	if (!is_v2(path) && kinds_openapi_v3_stamp(path, &stamp))
-		return NULL;
-	if ((size_t)snprintf(key, sizeof(key), "%c %s", proto ? 'p' : 'j', path) >= sizeof(key))
-		return NULL;
-	d = map_get(&o->docs, key);
-	if (d && d->stamp == stamp)
-		return d;
-	if (make(&b, path, proto))
-		return NULL;
-	d = calloc(1, sizeof(*d));
-	if (!d || b.failed || !(d->body = blob_new(b.p, b.len)) || map_put(&o->docs, key, d, &old)) {
-		doc_free(d);
-		return NULL;
+	if (!is_v2(j->key + 2) && kinds_openapi_v3_stamp(j->key + 2, &stamp))
+		return;
+	j->doc->generation = o->generation;
+	if (map_put(&o->docs, j->key, j->doc, &old)) {
+		j->rc = -ERR_NOMEM;
+		return;
 	}
+	j->doc = NULL;
 	doc_free(old);
-	d->stamp = stamp;
-	text_sha256(sum, b.p, b.len);
-	text_hex(d->hash, sum, 16);
-	return d;
+}
+
+static void made(void *arg)
+{
+	struct job *j = arg;
+	struct openapi *o = j->o;
+
+	list_del(&j->link);
+	kinds_openapi_end(j->of);
+	if (!j->rc)
+		keep(o, j);
+	while (!atomic_load(&o->closing) && !list_empty(&j->waiting)) {
+		struct call *c = list_entry(j->waiting.next, struct call, document_line);
+
+		list_del(&c->document_line);
+		c->document_made = true;
+		call_resume(c, j->rc ? fail_err(c, j->rc, NULL) : STEP_AGAIN);
+		call_drop(c);
+	}
+	doc_free(j->doc);
+	free(j);
+}
+
+static int begin(struct openapi *o, const char *key, uint64_t stamp, struct job **ret)
+{
+	struct job *j = calloc(1, sizeof(*j));
+	int rc = -ERR_NOMEM;
+
+	if (j && (j->doc = calloc(1, sizeof(*j->doc))))
+		rc = kinds_openapi_begin(&j->of, key + 2);
+	if (!rc) {
+		j->o = o;
+		j->proto = *key == 'p';
+		j->doc->stamp = stamp;
+		snprintf(j->key, sizeof(j->key), "%s", key);
+		list_init(&j->waiting);
+		rc = workers_submit(o->workers, make, made, j);
+	}
+	if (rc) {
+		if (j) {
+			kinds_openapi_end(j->of);
+			free(j->doc);
+		}
+		free(j);
+		return rc;
+	}
+	list_add_tail(&o->jobs, &j->link);
+	*ret = j;
+	return 0;
+}
+
+/* c waits for the document, made of what there is now or by whoever asked before. */
+static enum step wait_for(struct call *c, const char *key, uint64_t stamp)
+{
+	struct openapi *o = &c->api->openapi;
+	struct job *j = NULL;
+	int rc;
+
+	list_each(&o->jobs, it) {
+		struct job *at = list_entry(it, struct job, link);
+
+		if (at->doc->stamp == stamp && !strcmp(at->key, key))
+			j = at;
+	}
+	rc = j ? 0 : begin(o, key, stamp, &j);
+	if (rc)
+		return rc == -ERR_FULL ? fail_busy(c, 429, 1, "too many documents are being made, please try again later") :
+			fail_err(c, rc, NULL);
+	list_add_tail(&j->waiting, &c->document_line);
+	call_hold(c);
+	return STEP_WAIT;
 }
 
 /* The index's hashes are of the program and of what a document is made of, not of the
@@ -167,9 +271,10 @@ static void expires(struct call *c)
 
 static enum step send_doc(struct call *c, const char *path, bool proto)
 {
+	struct openapi *o = &c->api->openapi;
 	const char *asked = param(c, "hash");
 	struct openapi_doc *d;
-	char hash[33];
+	char hash[33], key[PATH_SIZE];
 	uint64_t stamp;
 
 	if (asked && *asked && !kinds_openapi_v3_stamp(path, &stamp)) {
@@ -184,9 +289,14 @@ static enum step send_doc(struct call *c, const char *path, bool proto)
 		c->cache_control = "public, immutable";
 		expires(c);
 	}
-	d = load(c, path, proto);
-	if (!d)
+	forget_gone(o);
+	stamp = kinds_generation();
+	if ((!is_v2(path) && kinds_openapi_v3_stamp(path, &stamp)) ||
+	    (size_t)snprintf(key, sizeof(key), "%c %s", proto ? 'p' : 'j', path) >= sizeof(key))
 		return fail_text(c, 404, "404 page not found\n");
+	d = map_get(&o->docs, key);
+	if (!d || (d->stamp != stamp && !c->document_made))
+		return wait_for(c, key, stamp);
 	return send(c, blob_ref(d->body), d->hash, !proto ? "application/json" :
 		is_v2(path) ? PROTO_TYPE "v2.v1.0+protobuf" : PROTO_TYPE "v3.v1.0+protobuf");
 }

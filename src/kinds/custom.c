@@ -377,3 +377,13 @@ const struct kinds_type *custom_list_type(const struct kinds_kind *k)
 {
 	return &custom_of(k)->list;
 }
+
+void custom_copy(struct custom_kind *to, const struct kinds_kind *k)
+{
+	kinds_ref(k);
+	*to = *custom_of(k);
+	to->type = (struct kinds_type){ .name = to->type.name };
+	to->list = (struct kinds_type){ .name = to->list.name };
+	to->kind.type = &to->type;
+	to->loaded = NULL;
+}

@@ -47,6 +47,9 @@ const struct kinds_kind *custom_by_store(const char *store);
 const struct kinds_type *custom_gvk(const char *group, const char *version, const char *kind);
 /* The type of lists of a custom kind: its name always, members once it is loaded. */
 const struct kinds_type *custom_list_type(const struct kinds_kind *k);
+/* All of k but its compiled schema, for another thread: nobody changes the copy. It holds
+ * its definition until kinds_unref(&to->kind). */
+void custom_copy(struct custom_kind *to, const struct kinds_kind *k);
 /* < 0: a comes before b. */
 int custom_version_order(const char *a, const char *b);
 

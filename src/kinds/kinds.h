@@ -204,16 +204,18 @@ const struct kinds_kind *kinds_scale_view(void);
 const char *kinds_field_value(const struct kinds_kind *k, yyjson_val *v, const char *field);
 bool kinds_field_known(const struct kinds_kind *k, const char *field);
 bool kinds_field_any(const struct kinds_kind *k);  /* others than name and namespace? */
-/* OpenAPI v3 of one group-version ("apis/apps/v1", "api/v1", "version" ...), or
- * -ERR_NOT_FOUND; the index's paths; v2 of everything. JSON. A stamp changes with what
- * the document is made of; it is that of the document until the program is another. */
+/* OpenAPI documents: "v2" of everything, v3 of one group and version ("apis/apps/v1",
+ * "api/v1", "version" ...); the index's paths of v3. A stamp changes with what the
+ * document is made of; it is that of the document until the program is another. */
 extern const char kinds_openapi_seed[];     /* another one when documents are made in another way */
-int kinds_openapi_v3(struct buf *out, const char *path);
 bool kinds_openapi_v3_next(size_t *it, const char **ret_path, uint64_t *ret_stamp);
-int kinds_openapi_v3_stamp(const char *path, uint64_t *ret);
-int kinds_openapi_v2(struct buf *out);
-/* The same documents as protobuf, gnostic's messages. */
-int kinds_openapi_v2_proto(struct buf *out);
-int kinds_openapi_v3_proto(struct buf *out, const char *path);
+int kinds_openapi_v3_stamp(const char *path, uint64_t *ret);    /* or -ERR_NOT_FOUND */
+/* What a document is made of, as it is now, so that it can be made beside the loop: begin
+ * and end on the loop, make on any thread. begin: 0, -ERR_NOT_FOUND or -ERR_NOMEM. make:
+ * JSON, or (proto) gnostic's message of it. */
+struct kinds_openapi;
+int kinds_openapi_begin(struct kinds_openapi **ret, const char *path);
+int kinds_openapi_make(const struct kinds_openapi *s, bool proto, struct buf *out);
+void kinds_openapi_end(struct kinds_openapi *s);    /* accepts NULL */
 
 #endif

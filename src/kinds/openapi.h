@@ -10,12 +10,27 @@
 
 #define OPENAPI_TYPES_MAX 1024   /* above kinds_type_count */
 
+struct custom_kind;
+struct kinds_openapi {
+	const struct kinds_kind **kinds;          /* what it tells of, in kinds_next's order */
+	size_t count;
+	struct custom_kind *customs;              /* those of them that are custom: copies */
+	size_t custom_count;
+	char path[];                              /* "v2", "apis/apps/v1" */
+};
+
 struct openapi {
 	struct buf *out;
 	bool v2;
 	uint64_t types[OPENAPI_TYPES_MAX / 64];   /* built-in types referred to */
 	uint32_t scalars;                         /* bits of enum kinds_value referred to */
 };
+
+/* ---- documents (openapi_v2.c, openapi_v3.c) ---- */
+int openapi_v2(const struct kinds_openapi *s, struct buf *out);
+int openapi_v3(const struct kinds_openapi *s, struct buf *out);
+/* A version's document has its kinds; others none. False: there is no such document. */
+bool openapi_v3_first(const char *path, const struct kinds_kind **ret_first);
 
 /* ---- writing: commas put themselves ---- */
 void openapi_open(struct openapi *o, const char *key, char bracket);  /* key NULL: an element */

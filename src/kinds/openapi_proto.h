@@ -30,6 +30,8 @@ struct message {
 	const struct field *(*pick)(yyjson_val *v);
 };
 
+extern const struct message openapi_v2_message, openapi_v3_message;
+
 #define EXTENSION(nr) { NULL, nr, F_ANY, NULL }
 #define CHOICE(name) static const struct field *name(yyjson_val *v)
 

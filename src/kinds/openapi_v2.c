@@ -7,7 +7,7 @@
 
 #include "kinds/openapi.h"
 
-int kinds_openapi_v2(struct buf *out)
+int openapi_v2(const struct kinds_openapi *s, struct buf *out)
 {
 	struct openapi o = { .out = out, .v2 = true };
 	char camel[OPENAPI_NAME_MAX], tag[OPENAPI_NAME_MAX], name[OPENAPI_NAME_MAX + 32], path[400];
@@ -21,7 +21,8 @@ int kinds_openapi_v2(struct buf *out)
 		kinds_type_by_name("meta/v1.APIVersions"));
 	openapi_get_path(&o, "/apis/", "getAPIVersions", "apis", "get available API versions",
 		kinds_type_by_name("meta/v1.APIGroupList"));
-	for (size_t it = 0; kinds_next(&it, &k); last = k) {
+	for (size_t i = 0; i < s->count; last = k, i++) {
+		k = s->kinds[i];
 		if (!last || strcmp(last->api_version, k->api_version)) {
 			openapi_names(camel, tag, k->group, k->version);
 			snprintf(name, sizeof(name), "get%sAPIResources", camel);
@@ -33,9 +34,9 @@ int kinds_openapi_v2(struct buf *out)
 	}
 	openapi_close(&o, '}');
 	openapi_open(&o, "definitions", '{');
-	for (size_t it = 0; kinds_next(&it, &k);)
-		if (k->custom)
-			openapi_custom_schemas(&o, k);
+	for (size_t i = 0; i < s->count; i++)
+		if (s->kinds[i]->custom)
+			openapi_custom_schemas(&o, s->kinds[i]);
 	openapi_schemas(&o);
 	openapi_close(&o, '}');
 	openapi_raw(&o, "securityDefinitions", "{\"BearerToken\":{\"type\":\"apiKey\",\"in\":\"header\","

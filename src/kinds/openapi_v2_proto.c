@@ -179,12 +179,4 @@ static const struct field document_fields[] = {
 	{ "definitions", 9, F_MSG, &m_schemas }, { "security", 12, F_MSG, &m_requirement },
 	{ "securityDefinitions", 13, F_MSG, &m_securities }, { 0 },
 };
-static const struct message m_document = { .fields = document_fields, .extension = EXTENSION(16) };
-
-int kinds_openapi_v2_proto(struct buf *out)
-{
-	BUF_AUTO struct buf json = { 0 };
-	int rc = kinds_openapi_v2(&json);
-
-	return rc ? rc : openapi_proto(out, &json, &m_document);
-}
+const struct message openapi_v2_message = { .fields = document_fields, .extension = EXTENSION(16) };

@@ -103,6 +103,13 @@ static bool document(const char *path, const struct kinds_kind **ret_first, uint
 	return false;
 }
 
+bool openapi_v3_first(const char *path, const struct kinds_kind **ret_first)
+{
+	uint64_t stamp;
+
+	return document(path, ret_first, &stamp);
+}
+
 int kinds_openapi_v3_stamp(const char *path, uint64_t *ret)
 {
 	const struct kinds_kind *first;
@@ -130,29 +137,25 @@ static void add_index(struct openapi *o, const char *path)
 	}
 }
 
-static void add_group_version(struct openapi *o, const struct kinds_kind *first, const char *path)
+static void add_group_version(struct openapi *o, const struct kinds_openapi *s)
 {
 	char camel[OPENAPI_NAME_MAX], tag[OPENAPI_NAME_MAX], name[OPENAPI_NAME_MAX + 32], at[PATH_MAX_LEN + 2];
-	const struct kinds_kind *k;
 
-	openapi_names(camel, tag, first->group, first->version);
-	snprintf(at, sizeof(at), "/%s/", path);
+	openapi_names(camel, tag, s->kinds[0]->group, s->kinds[0]->version);
+	snprintf(at, sizeof(at), "/%s/", s->path);
 	snprintf(name, sizeof(name), "get%sAPIResources", camel);
 	openapi_get_path(o, at, name, tag, "get available resources", kinds_type_by_name("meta/v1.APIResourceList"));
-	for (size_t it = 0; kinds_next(&it, &k);)
-		if (!strcmp(k->api_version, first->api_version))
-			openapi_paths(o, k);
+	for (size_t i = 0; i < s->count; i++)
+		openapi_paths(o, s->kinds[i]);
 }
 
-static int finish(struct openapi *o, const struct kinds_kind *first)
+static int finish(struct openapi *o, const struct kinds_openapi *s)
 {
-	const struct kinds_kind *k;
-
 	openapi_open(o, "components", '{');
 	openapi_open(o, "schemas", '{');
-	for (size_t it = 0; first && first->custom && kinds_next(&it, &k);)
-		if (!strcmp(k->api_version, first->api_version))
-			openapi_custom_schemas(o, k);
+	for (size_t i = 0; i < s->count; i++)
+		if (s->kinds[i]->custom)
+			openapi_custom_schemas(o, s->kinds[i]);
 	openapi_schemas(o);
 	openapi_close(o, '}');
 	openapi_raw(o, "securitySchemes", SECURITY);
@@ -162,29 +165,25 @@ static int finish(struct openapi *o, const struct kinds_kind *first)
 	return o->out->failed ? -ERR_NOMEM : 0;
 }
 
-int kinds_openapi_v3(struct buf *out, const char *path)
+int openapi_v3(const struct kinds_openapi *s, struct buf *out)
 {
 	struct openapi o = { .out = out };
-	const struct kinds_kind *first;
-	uint64_t stamp;
 
-	if (!document(path, &first, &stamp))
-		return -ERR_NOT_FOUND;
 	buf_addc(out, '{');
 	openapi_str(&o, "openapi", "3.0.0");
 	openapi_raw(&o, "info", "{\"title\":\"Kubernetes\",\"version\":\"" KINDS_API_LEVEL "\"}");
 	openapi_open(&o, "paths", '{');
-	if (!strcmp(path, "version")) {
+	if (!strcmp(s->path, "version")) {
 		openapi_open(&o, "/version/", '{');
 		openapi_raw(&o, "get", "{\"description\":\"get the version of the server\",\"operationId\":\"getCodeVersion\","
 			"\"tags\":[\"version\"],\"responses\":{\"200\":{\"description\":\"OK\",\"content\":{\"application/json\":"
 			"{\"schema\":{\"type\":\"object\"}}}},\"401\":{\"description\":\"Unauthorized\"}}}");
 		openapi_close(&o, '}');
-	} else if (first) {
-		add_group_version(&o, first, path);
+	} else if (s->count) {
+		add_group_version(&o, s);
 	} else {
-		add_index(&o, path);
+		add_index(&o, s->path);
 	}
 	openapi_close(&o, '}');
-	return finish(&o, first);
+	return finish(&o, s);
 }

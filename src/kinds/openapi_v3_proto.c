@@ -137,12 +137,4 @@ static const struct field document_fields[] = {
 	{ "openapi", 1, F_STR, NULL }, { "info", 2, F_MSG, &m_info }, { "paths", 4, F_MSG, &m_paths },
 	{ "components", 5, F_MSG, &m_components }, { 0 },
 };
-static const struct message m_document = { .fields = document_fields, .extension = EXTENSION(9) };
-
-int kinds_openapi_v3_proto(struct buf *out, const char *path)
-{
-	BUF_AUTO struct buf json = { 0 };
-	int rc = kinds_openapi_v3(&json, path);
-
-	return rc ? rc : openapi_proto(out, &json, &m_document);
-}
+const struct message openapi_v3_message = { .fields = document_fields, .extension = EXTENSION(9) };

@@ -465,6 +465,48 @@ static void writers_of_one_object_take_turns(void **state)
 	assert_int_equal(yyjson_obj_size(doc_get(cache_tree(o), "data")), WRITERS);
 }
 
+struct heard { int status; struct buf body; };
+
+static void hear(void *arg, int status, const struct blob *body)
+{
+	struct heard *h = arg;
+
+	h->status = status;
+	buf_add(&h->body, body->p, body->len);
+}
+
+/* What takes long is not made on the loop, and once for all who wait for it. */
+static void schemas_are_made_beside_the_loop(void **state)
+{
+	static const char *const groups[] = { "system:masters", NULL };
+	const struct user admin = { .name = "admin", .groups = groups };
+	static const char *const paths[] = { "/openapi/v2", "/openapi/v2", "/openapi/v3/apis/batch/v1" };
+	struct heard heard[3] = { 0 };
+	size_t jobs = 0, told = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct api_call q = { .method = "GET", .path = paths[i], .user = &admin };
+
+		assert_int_equal(api_call(f.api, &q, hear, &heard[i]), 0);
+	}
+	loop_turn(f.loop, 0);
+	assert_int_equal(heard[0].status, 0);
+	list_each(&f.api->openapi.jobs, it)
+		jobs++;
+	assert_int_equal(jobs, 2);
+	for (int n = 0; n < 2000 && told < 3; n++) {
+		loop_turn(f.loop, 10);
+		told = 0;
+		for (size_t i = 0; i < 3; i++)
+			told += heard[i].status == 200;
+	}
+	assert_int_equal(told, 3);
+	assert_string_equal(heard[0].body.p, heard[1].body.p);
+	assert_non_null(strstr(heard[2].body.p, "io.k8s.api.batch.v1.Job"));
+	for (size_t i = 0; i < 3; i++)
+		buf_finish(&heard[i].body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +524,7 @@ int main(void)
 		cmocka_unit_test(custom_kinds_come_and_go),
 		cmocka_unit_test(two_versions_are_one_object),
 		cmocka_unit_test(evictions_ask_the_budget),
+		cmocka_unit_test(schemas_are_made_beside_the_loop),
 	};
 
 	return cmocka_run_group_tests(tests, open_fixture, close_fixture);

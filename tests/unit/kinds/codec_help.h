@@ -89,4 +89,16 @@ static inline yyjson_mut_val *normal(const struct kinds_type *t, yyjson_val *in)
 	return v;
 }
 
+static inline int openapi_made(struct buf *b, const char *path, bool proto)
+{
+	struct kinds_openapi *s;
+	int rc = kinds_openapi_begin(&s, path);
+
+	if (rc)
+		return rc;
+	rc = kinds_openapi_make(s, proto, b);
+	kinds_openapi_end(s);
+	return rc;
+}
+
 #endif

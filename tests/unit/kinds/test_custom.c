@@ -564,7 +564,7 @@ static void openapi_describes_custom_kinds(void **state)
 	for (size_t it = 0; kinds_openapi_v3_next(&it, &path, &stamp);)
 		listed |= !strcmp(path, "apis/example.com/v1beta1");
 	assert_true(listed);
-	assert_int_equal(kinds_openapi_v3(&v3, "apis/example.com/v1"), 0);
+	assert_int_equal(openapi_made(&v3, "apis/example.com/v1", false), 0);
 	schemas = doc_get(parse(v3.p), "components.schemas");
 	s = yyjson_obj_get(schemas, "com.example.v1.CronTab");
 	assert_string_equal(doc_str(s, "properties.spec.properties.parts.x-kubernetes-list-type"), "map");
@@ -574,11 +574,25 @@ static void openapi_describes_custom_kinds(void **state)
 	s = yyjson_obj_get(schemas, "com.example.v1.CronTabList");
 	assert_string_equal(doc_str(s, "properties.items.items.$ref"), "#/components/schemas/com.example.v1.CronTab");
 
-	assert_int_equal(kinds_openapi_v2(&v2), 0);
+	assert_int_equal(openapi_made(&v2, "v2", false), 0);
 	schemas = doc_get(parse(v2.p), "definitions");
 	s = yyjson_obj_get(schemas, "com.example.v1.CronTab");
 	assert_non_null(s);
 	assert_null(doc_get(s, "properties.spec.properties.one.oneOf"));
+}
+
+static void a_document_is_made_of_what_there_was_when_it_was_begun(void **state)
+{
+	BUF_AUTO struct buf v3 = {0};
+	struct kinds_openapi *s;
+
+	put_crontab();
+	assert_int_equal(kinds_openapi_begin(&s, "apis/example.com/v1"), 0);
+	kinds_custom_clear();
+	assert_int_equal(kinds_openapi_make(s, false, &v3), 0);
+	kinds_openapi_end(s);
+	assert_non_null(yyjson_obj_get(doc_get(parse(v3.p), "components.schemas"), "com.example.v1.CronTab"));
+	assert_int_equal(kinds_openapi_begin(&s, "apis/example.com/v1"), -ERR_NOT_FOUND);
 }
 
 static void custom_kinds_have_no_protobuf(void **state)
@@ -607,6 +621,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_document_has_a_stamp_of_its_own, drop_all),
 		cmocka_unit_test_teardown(types_carry_defaults_and_merge_keys, drop_all),
 		cmocka_unit_test_teardown(openapi_describes_custom_kinds, drop_all),
+		cmocka_unit_test_teardown(a_document_is_made_of_what_there_was_when_it_was_begun, drop_all),
 		cmocka_unit_test_teardown(custom_kinds_have_no_protobuf, drop_all),
 	};
 	return cmocka_run_group_tests(tests, open_arena, close_arena);

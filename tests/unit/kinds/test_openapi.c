@@ -5,7 +5,7 @@
 static yyjson_val *document(const char *path)
 {
 	BUF_AUTO struct buf b = {0};
-	int r = path ? kinds_openapi_v3(&b, path) : kinds_openapi_v2(&b);
+	int r = openapi_made(&b, path ? path : "v2", false);
 
 	assert_int_equal(r, 0);
 	return parse(b.p);
@@ -118,8 +118,8 @@ static void what_is_not_served_is_not_found(void **state)
 {
 	BUF_AUTO struct buf b = {0};
 
-	assert_int_equal(kinds_openapi_v3(&b, "apis/apps/v1beta1"), -ERR_NOT_FOUND);
-	assert_int_equal(kinds_openapi_v3(&b, ""), -ERR_NOT_FOUND);
+	assert_int_equal(openapi_made(&b, "apis/apps/v1beta1", false), -ERR_NOT_FOUND);
+	assert_int_equal(openapi_made(&b, "", false), -ERR_NOT_FOUND);
 	assert_int_equal(b.len, 0);
 }
 
@@ -163,9 +163,9 @@ static void protobuf_of_one_version(void **state)
 	size_t len = 0;
 	unsigned number, seen = 0;
 
-	assert_int_equal(kinds_openapi_v3_proto(&b, "apis/none/v1"), -ERR_NOT_FOUND);
+	assert_int_equal(openapi_made(&b, "apis/none/v1", true), -ERR_NOT_FOUND);
 	b.len = 0;
-	assert_int_equal(kinds_openapi_v3_proto(&b, "apis/apps/v1"), 0);
+	assert_int_equal(openapi_made(&b, "apis/apps/v1", true), 0);
 	for (p = (const uint8_t *)b.p, end = p + b.len; p < end; seen |= 1u << number) {
 		number = next_field(&p, end, &at, &len);
 		if (number == 1)
@@ -180,7 +180,7 @@ static void protobuf_has_every_path_and_definition(void **state)
 	yyjson_val *d = document(NULL);
 	size_t paths = 0, definitions = 0;
 
-	assert_int_equal(kinds_openapi_v2_proto(&b), 0);
+	assert_int_equal(openapi_made(&b, "v2", true), 0);
 	const uint8_t *p = (const uint8_t *)b.p, *end = p + b.len, *at = NULL;
 	size_t len = 0;
 
