@@ -2,7 +2,8 @@
 /*
  * endpoint_mirror - Endpoints that somebody wrote for a Service without a selector, as
  * EndpointSlices, which are all that nodes read. The slices are owned by the Endpoints and go
- * with them; they go as well when the Service goes, or chooses its pods itself.
+ * with them; they go as well when the Service goes, or chooses its pods itself. Of subsets
+ * that would need more than SLICES_MAX slices the first are mirrored; upstream has no such bound.
  * Source: kubernetes pkg/controller/endpointslicemirroring.
  */
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #define SLICE_MAX  100u
 #define SUBSET_MAX 1000u               /* addresses of a family that are mirrored */
+#define SLICES_MAX 100u                /* of one Endpoints: each is compared with those there are */
 #define SLICES "discovery.k8s.io/endpointslices"
 #define SERVICE_LABEL "kubernetes.io/service-name"
 #define MANAGED_LABEL "endpointslice.kubernetes.io/managed-by"
@@ -22,6 +24,7 @@ struct mirror {
 	struct cache_obj *src;
 	yyjson_val *tree;
 	struct have *have;             /* slices that there are */
+	unsigned slices;               /* that there shall be */
 	bool failed;
 };
 
@@ -106,6 +109,9 @@ static void put_slice(struct mirror *m, bool v6, yyjson_mut_val *endpoints, yyjs
 	yyjson_mut_val *o = yyjson_mut_obj(d);
 	char prefix[260];
 
+	if (m->slices == SLICES_MAX)
+		return;
+	m->slices++;
 	doc_mset_str(d, o, "kind", "EndpointSlice");
 	doc_mset_str(d, o, "apiVersion", "discovery.k8s.io/v1");
 	doc_mset_str(d, o, "addressType", v6 ? "IPv6" : "IPv4");
@@ -209,6 +215,8 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 		return -ERR_NOMEM;
 	if (is_mirrored(&m))
 		yyjson_arr_foreach(yyjson_obj_get(m.tree, "subsets"), i, max, it) {
+			if (m.slices == SLICES_MAX)
+				break;
 			mirror_subset(&m, it, false);
 			mirror_subset(&m, it, true);
 		}

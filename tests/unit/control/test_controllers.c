@@ -264,6 +264,29 @@ static void endpoints_that_people_write_are_mirrored(void **state)
 	world_close(&w);
 }
 
+static void of_many_subsets_the_first_are_mirrored(void **state)
+{
+	struct world w;
+	BUF_AUTO struct buf b = { 0 };
+
+	(void)state;
+	world_open(&w);
+	must(&w, "POST", CORE "services", "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"db\"},\"spec\":{\"ports\":[{\"port\":1}]}}");
+	settle(&w);
+	size_t before = all(&w, "discovery.k8s.io/endpointslices").n;
+	buf_adds(&b, "{\"kind\":\"Endpoints\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"db\"},\"subsets\":[");
+	for (unsigned i = 1; i <= 120; i++)
+		buf_printf(&b, "%s{\"addresses\":[{\"ip\":\"10.9.9.%u\"}],\"ports\":[{\"port\":%u}]}", i > 1 ? "," : "", i, i);
+	buf_adds(&b, "]}");
+	must(&w, "POST", CORE "endpoints", b.p);
+	settle(&w);
+	assert_int_equal(all(&w, "discovery.k8s.io/endpointslices").n, before + 100);
+	must(&w, "PATCH", CORE "endpoints/db", "{\"subsets\":[{\"addresses\":[{\"ip\":\"10.9.9.1\"}],\"ports\":[{\"port\":7}]}]}");
+	settle(&w);
+	assert_non_null(only_slice(&w, "db"));
+	world_close(&w);
+}
+
 static void own(struct world *w, const char *what, const char *owner)
 {
 	char path[64], body[400], uid[40];
@@ -562,6 +585,7 @@ int main(void)
 		cmocka_unit_test(deletion_cascades_as_asked),
 		cmocka_unit_test(foreground_waits_for_its_dependents),
 		cmocka_unit_test(endpoints_that_people_write_are_mirrored),
+		cmocka_unit_test(of_many_subsets_the_first_are_mirrored),
 		cmocka_unit_test(a_circle_of_owners_does_not_wait_for_itself),
 		cmocka_unit_test(who_lets_go_of_its_owner_is_waited_for_no_more),
 		cmocka_unit_test(what_names_a_missing_owner_goes),
