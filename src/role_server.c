@@ -50,7 +50,7 @@ struct server {
 	struct loop_timer drain_timer, history_timer, crowded_timer, burst_timer;
 	unsigned burst_events;
 	int64_t old_rev;               /* the newest when the history was last looked at */
-	const char *listen;
+	const char *listen, *data_dir;
 	int64_t started_ms;
 	bool stopping;
 	int exit_code;
@@ -114,8 +114,8 @@ static void on_bootstrap(void *arg, int rc)
 		loop_stop(s->loop);
 		return;
 	}
-	log_info("ready on %s after %lld ms, revision %lld", s->listen,
-		(long long)(env_now_ms() - s->started_ms), (long long)store_rev(s->store));
+	log_info("ready on %s after %lld ms, revision %lld; the way in is %s/admin.kubeconfig", s->listen,
+		(long long)(env_now_ms() - s->started_ms), (long long)store_rev(s->store), s->data_dir);
 	role_notify("READY=1");
 }
 
@@ -340,6 +340,7 @@ static int run(int argc, char **argv)
 	loop_signal(s.loop, SIGTERM, on_signal, &s);
 	loop_signal(s.loop, SIGINT, on_signal, &s);
 	s.listen = f.listen;
+	s.data_dir = f.data_dir;
 	int rc = open_all(&s, &f, &e);
 	if (!rc) {
 		s.old_rev = store_rev(s.store);

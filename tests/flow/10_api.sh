@@ -41,6 +41,7 @@ check "laid out for people" '"kind": "NamespaceList"' admin -A curl/8 "$URL/api/
 check "or not" '^\{"kind":"NamespaceList"' admin -A curl/8 "$URL/api/v1/namespaces?pretty=false"
 check "HTTP/1.1" "^1.1 200$" admin --http1.1 -o /dev/null -w '%{http_version} %{http_code}' "$URL/api/v1/namespaces"
 refuse "plain HTTP gets no answer" "" curl -sf -o /dev/null --max-time 5 "http://127.0.0.1:$PORT/version"
+check "the log names the way in" "$DATA/admin.kubeconfig" grep "ready on" "$WORK/log"
 check "kubeconfig is for its owner only" "^600$" stat -c %a "$KUBECONFIG"
 check "keys too" "^600$" bash -c "stat -c %a $DATA/pki/*.key $DATA/server/state.db | sort -u"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /O=system:masters/CN=evil \
