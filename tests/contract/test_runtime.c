@@ -289,6 +289,24 @@ static size_t read_all(struct fix *f, int fd, char *out, size_t size)
 	return n;
 }
 
+/* A process beside that of c-1, which runs. */
+static struct runtime_exec *exec_in(struct fix *f, const struct runtime_exec_spec *s, int fds[3])
+{
+	struct runtime_exec *e = NULL;
+	struct err err;
+
+	f->exec_exits = 0;
+	if (runtime_exec(&e, f->rt, "c-1", s, fds, exec_exited, f, &err))
+		fail_msg("%s", err.msg);
+	return e;
+}
+
+static void exec_ends_with(struct fix *f, int code)
+{
+	wait_until(f, &f->exec_exits, 1);
+	assert_int_equal(f->exec_code, code);
+}
+
 static void exec_has_its_own_stdio_and_code(void **state)
 {
 	FIX(f);
@@ -302,17 +320,14 @@ static void exec_has_its_own_stdio_and_code(void **state)
 	create(f, "c-1", "sleep 100", false);
 	assert_int_equal(runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err), -ERR_NOT_FOUND);
 	start(f, "c-1");
-	f->exec_exits = 0;
-	if (runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err))
-		fail_msg("%s", err.msg);
+	exec_in(f, &s, fds);
 	assert_int_equal(fds[2], -1);
 	assert_int_equal(write(fds[0], "in\n", 3), 3);
 	close(fds[0]);
 	read_all(f, fds[1], text, sizeof(text));
 	assert_string_equal(text, "in\nsaid\n");
 	close(fds[1]);
-	wait_until(f, &f->exec_exits, 1);
-	assert_int_equal(f->exec_code, 5);
+	exec_ends_with(f, 5);
 	remove_one(f, "c-1");
 }
 
@@ -321,16 +336,12 @@ static void exec_is_cut_off_by_its_timeout(void **state)
 	FIX(f);
 	const char *args[] = { "/bin/sh", "-c", "sleep 100", NULL };
 	struct runtime_exec_spec s = { .args = args, .timeout_ms = 300 };
-	struct runtime_exec *e;
-	struct err err;
 	int fds[3];
 
 	create(f, "c-1", "sleep 100", false);
 	start(f, "c-1");
-	f->exec_exits = 0;
-	assert_int_equal(runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err), 0);
-	wait_until(f, &f->exec_exits, 1);
-	assert_int_equal(f->exec_code, 124);
+	exec_in(f, &s, fds);
+	exec_ends_with(f, 124);
 	assert_string_equal(f->message, "command timed out");
 	remove_one(f, "c-1");
 }
@@ -497,21 +508,17 @@ static void exec_on_a_terminal(void **state)
 	struct runtime_exec_spec s = { .args = args, .tty = true, .in = true, .out = true };
 	struct runtime_exec *e;
 	char text[256];
-	struct err err;
 	int fds[3];
 
 	create(f, "c-1", "sleep 100", false);
 	start(f, "c-1");
-	f->exec_exits = 0;
-	if (runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err))
-		fail_msg("%s", err.msg);
+	e = exec_in(f, &s, fds);
 	runtime_exec_resize(e, 80, 25);
 	assert_int_equal(write(fds[0], "line\n", 5), 5);
 	read_all(f, fds[0], text, sizeof(text));
 	assert_non_null(strstr(text, "got line\r\n"));
 	close(fds[0]);
-	wait_until(f, &f->exec_exits, 1);
-	assert_int_equal(f->exec_code, 3);
+	exec_ends_with(f, 3);
 	remove_one(f, "c-1");
 }
 
@@ -529,20 +536,15 @@ static void exec_on_a_terminal_waits_for_a_slow_reader(void **state)
 		const char *args[] = { "/bin/sh", "-c", script, NULL };
 		struct runtime_exec_spec s = { .args = args, .tty = true, .in = true, .out = true };
 		int64_t end = env_now_ms() + 400;
-		struct runtime_exec *e;
-		struct err err;
 		int fds[3];
 
 		snprintf(script, sizeof(script), "stty -opost; head -c %u /dev/zero", size);
-		f->exec_exits = 0;
-		if (runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err))
-			fail_msg("%s", err.msg);
+		exec_in(f, &s, fds);
 		while (env_now_ms() < end)
 			loop_turn(f->loop, 20);
 		assert_int_equal(read_all(f, fds[0], text, sizeof(text)), size);
 		close(fds[0]);
-		wait_until(f, &f->exec_exits, 1);
-		assert_int_equal(f->exec_code, 0);
+		exec_ends_with(f, 0);
 	}
 	remove_one(f, "c-1");
 }
@@ -552,14 +554,12 @@ static void exec_gives_errors_with_the_output(void **state)
 	FIX(f);
 	const char *args[] = { "/bin/sh", "-c", "echo one;echo two >&2", NULL };
 	struct runtime_exec_spec s = { .args = args, .out = true, .err_in_out = true };
-	struct runtime_exec *e;
 	char text[256];
-	struct err err;
 	int fds[3];
 
 	create(f, "c-1", "sleep 100", false);
 	start(f, "c-1");
-	assert_int_equal(runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err), 0);
+	exec_in(f, &s, fds);
 	read_all(f, fds[1], text, sizeof(text));
 	assert_string_equal(text, "one\ntwo\n");
 	close(fds[1]);
@@ -572,19 +572,15 @@ static void exec_ends_though_its_children_have_no_parent(void **state)
 {
 	FIX(f);
 	const char *args[] = { "/bin/sh", "-c", "(sleep 0.2 &) ; sleep 1000 & exit 4", NULL };
-	struct runtime_exec *e;
-	struct err err;
 	int fds[3];
 
 	create(f, "c-1", "exec sleep 100", false);
 	start(f, "c-1");
-	f->exec_exits = 0;
-	for (int i = 1; i <= 20; i++) {
+	for (int i = 0; i < 20; i++) {
 		struct runtime_exec_spec s = { .args = args, .out = i % 2, .err = i % 2 };
 
-		assert_int_equal(runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err), 0);
-		wait_until(f, &f->exec_exits, i);
-		assert_int_equal(f->exec_code, 4);
+		exec_in(f, &s, fds);
+		exec_ends_with(f, 4);
 		for (unsigned k = 1; k < 3; k++)
 			if (fds[k] >= 0)
 				close(fds[k]);
@@ -597,14 +593,11 @@ static void exec_of_a_missing_program_is_explained(void **state)
 	FIX(f);
 	const char *args[] = { "no-such", NULL };
 	struct runtime_exec_spec s = { .args = args };
-	struct runtime_exec *e;
-	struct err err;
 	int fds[3];
 
 	create(f, "c-1", "sleep 100", false);
 	start(f, "c-1");
-	f->exec_exits = 0;
-	assert_int_equal(runtime_exec(&e, f->rt, "c-1", &s, fds, exec_exited, f, &err), 0);
+	exec_in(f, &s, fds);
 	wait_until(f, &f->exec_exits, 1);
 	assert_int_not_equal(f->exec_code, 0);
 	assert_non_null(strstr(f->message, "no-such"));
