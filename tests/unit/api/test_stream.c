@@ -37,41 +37,40 @@ static void the_door(void **state)
 	hang_up(&c);
 }
 
+/* What is asked for by its media type, and what the answer has. */
 static void forms(void **state)
 {
+	static const struct { const char *path, *accept, *want[2]; } cases[] = {
+		{ CM "/form", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+			{ "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\"", "\"rows\":[{\"cells\":[\"form\",1," } },
+		{ CM, "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+			{ "\"items\":[{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"name\":\"form\"" } },
+		{ CM "/form", "application/vnd.kubernetes.protobuf,application/json",
+			{ "content-type: application/vnd.kubernetes.protobuf", "ConfigMap" } },
+		{ CM "/form", "text/plain",
+			{ "HTTP/1.1 406" } },
+		{ "/apis", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json",
+			{ "content-type: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "\"kind\":\"APIGroupDiscoveryList\"" } },
+		{ "/apis", "application/json,application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+			{ "\"kind\":\"APIGroupList\"" } },
+		{ "/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf,application/json",
+			{ "content-type: application/com.github.proto-openapi.spec.v2.v1.0+protobuf" } },
+		{ "/openapi/v2", "text/html,application/com.github.proto-openapi.spec.v2.v1.0+protobuf;q=0.5,*/*",
+			{ "content-type: application/json" } },
+		{ "/openapi/v3/apis/apps/v1", "image/png",
+			{ "HTTP/1.1 406" } },
+	};
 	struct conn c;
+	char headers[300];
 
 	assert_int_equal(fixture_call(&f, "POST", CM, NULL, NULL, "{\"metadata\":{\"name\":\"form\"},\"data\":{\"k\":\"v\"}}"), 201);
-	ask(&c, "GET", CM "/form", ROOT "accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json\r\n");
-	wait_for(&c, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\"");
-	wait_for(&c, "\"rows\":[{\"cells\":[\"form\",1,");
-	hang_up(&c);
-	ask(&c, "GET", CM, ROOT "accept: application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io\r\n");
-	wait_for(&c, "\"items\":[{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"name\":\"form\"");
-	hang_up(&c);
-	ask(&c, "GET", CM "/form", ROOT "accept: application/vnd.kubernetes.protobuf,application/json\r\n");
-	wait_for(&c, "content-type: application/vnd.kubernetes.protobuf");
-	wait_for(&c, "ConfigMap");
-	hang_up(&c);
-	ask(&c, "GET", CM "/form", ROOT "accept: text/plain\r\n");
-	wait_for(&c, "HTTP/1.1 406");
-	hang_up(&c);
-	ask(&c, "GET", "/apis", ROOT "accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json\r\n");
-	wait_for(&c, "content-type: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
-	wait_for(&c, "\"kind\":\"APIGroupDiscoveryList\"");
-	hang_up(&c);
-	ask(&c, "GET", "/apis", ROOT "accept: application/json,application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList\r\n");
-	wait_for(&c, "\"kind\":\"APIGroupList\"");
-	hang_up(&c);
-	ask(&c, "GET", "/openapi/v2", ROOT "accept: application/com.github.proto-openapi.spec.v2@v1.0+protobuf,application/json\r\n");
-	wait_for(&c, "content-type: application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
-	hang_up(&c);
-	ask(&c, "GET", "/openapi/v2", ROOT "accept: text/html,application/com.github.proto-openapi.spec.v2.v1.0+protobuf;q=0.5,*/*\r\n");
-	wait_for(&c, "content-type: application/json");
-	hang_up(&c);
-	ask(&c, "GET", "/openapi/v3/apis/apps/v1", ROOT "accept: image/png\r\n");
-	wait_for(&c, "HTTP/1.1 406");
-	hang_up(&c);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(headers, sizeof(headers), ROOT "accept: %s\r\n", cases[i].accept);
+		ask(&c, "GET", cases[i].path, headers);
+		for (int w = 0; w < 2 && cases[i].want[w]; w++)
+			wait_for(&c, cases[i].want[w]);
+		hang_up(&c);
+	}
 }
 
 static void a_watch_follows(void **state)
