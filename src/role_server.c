@@ -32,9 +32,7 @@
 
 #define DRAIN_MAX_MS 5000
 #define CERT_VALID_MIN_S 8
-#define HISTORY_MS 300000          /* superseded values are kept for at least this, */
-#define HISTORY_REVS 200000        /* but no more revisions than these; */
-#define CROWDED_MS 1000            /* looked at this often when there are more */
+#define HISTORY_MIN_S 5            /* a list in pages takes this long */
 #define BURST_EVENTS 2000          /* so many events leave free memory behind, */
 #define BURST_OVER_MS 3000         /* given back when nothing came for this long */
 
@@ -47,9 +45,8 @@ struct server {
 	struct control *control;
 	struct pki_dir pki;
 	struct server_certs *certs;
-	struct loop_timer drain_timer, history_timer, crowded_timer, burst_timer;
+	struct loop_timer drain_timer, burst_timer;
 	unsigned burst_events;
-	int64_t old_rev;               /* the newest when the history was last looked at */
 	const char *listen, *data_dir;
 	int64_t started_ms;
 	bool stopping;
@@ -119,30 +116,6 @@ static void on_bootstrap(void *arg, int rc)
 	role_notify("READY=1");
 }
 
-/* History is bounded in time: lists in pages and of exact revisions find what was there
- * up to ten minutes ago, at least five; and in number. Both timers are set by writes only,
- * so that an idle server does not wake up for them.
- * Source: apiserver pkg/storage/etcd3/compact.go, the same interval. */
-static void forget(void *arg)
-{
-	struct server *s = arg;
-
-	if (s->old_rev > store_compacted_rev(s->store))
-		store_compact(s->store, s->old_rev);
-	s->old_rev = store_rev(s->store);
-	if (s->old_rev > store_compacted_rev(s->store))
-		loop_timer_set(&s->history_timer, HISTORY_MS);
-}
-
-static void forget_crowded(void *arg)
-{
-	struct server *s = arg;
-	int64_t rev = store_rev(s->store) - HISTORY_REVS;
-
-	if (rev > store_compacted_rev(s->store))
-		store_compact(s->store, rev);
-}
-
 /* What a burst of requests needed lies between what it left, where free() alone cannot
  * give it back. */
 static void burst_over(void *arg)
@@ -165,10 +138,6 @@ static void on_event(void *arg, const struct cache_event *ev)
 
 	if (++s->burst_events >= BURST_EVENTS && !loop_timer_is_set(&s->burst_timer))
 		loop_timer_set(&s->burst_timer, BURST_OVER_MS);
-	if (!loop_timer_is_set(&s->history_timer))
-		loop_timer_set(&s->history_timer, HISTORY_MS);
-	if (!loop_timer_is_set(&s->crowded_timer) && ev->rev - HISTORY_REVS > store_compacted_rev(s->store))
-		loop_timer_set(&s->crowded_timer, CROWDED_MS);
 }
 
 static int service_first_ip(const char *cidr, char ret[46], struct err *reterr)
@@ -201,7 +170,7 @@ static void *open_keys(void *arg)
 }
 
 struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *tokens, *node_name, *store, *plugins_on, *plugins_off,
-	*cert_validity; };
+	*cert_validity, *history; };
 
 static void metrics(void *arg, struct buf *out)
 {
@@ -243,9 +212,21 @@ static int cert_validity(const char *s, int64_t *ret_s, struct err *reterr)
 	return 0;
 }
 
+static int history(const char *s, struct store_history_limits *ret, struct err *reterr)
+{
+	int64_t ns;
+
+	*ret = (struct store_history_limits)STORE_HISTORY_LIMITS;
+	if (text_parse_duration(s, &ns) || ns < HISTORY_MIN_S * 1000000000LL)
+		return err_set(reterr, ERR_BAD_REQUEST, "--history %s is not a duration of at least %ds, like 5m", s, HISTORY_MIN_S);
+	ret->ms = ns / 1000000;
+	return 0;
+}
+
 static int open_all(struct server *s, const struct server_flags *f, struct err *reterr)
 {
 	char host[256], reach[256], advertise[300], service_ip[46], uri[4200], node[256];
+	struct store_history_limits limits;
 	unsigned port;
 	int rc;
 
@@ -259,11 +240,13 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 		.service_ip = service_ip, .node_name = f->node_name ? f->node_name : node } };
 	if ((rc = service_first_ip(f->service_cidr, service_ip, reterr)) ||
 	    (rc = cert_validity(f->cert_validity, &keys.cfg.valid_s, reterr)) ||
+	    (rc = history(f->history, &limits, reterr)) ||
 	    (rc = role_lock(dir, "server", reterr)))
 		return rc;
 	if (pthread_create(&keys.thread, NULL, open_keys, &keys))
 		return err_set(reterr, ERR_IO, "cannot start a thread");
-	if (!(rc = store_open(&s->store, s->loop, f->store ? f->store : uri, reterr)))
+	if (!(rc = store_open(&s->store, s->loop, f->store ? f->store : uri, reterr)) &&
+	    !(rc = store_keep_history(s->store, &limits)))
 		rc = cache_open(&s->cache, s->store, reterr);
 	pthread_join(keys.thread, NULL);
 	if (!rc && keys.rc)
@@ -300,8 +283,6 @@ static void close_all(struct server *s)
 	cache_close(s->cache);
 	pki_dir_finish(&s->pki);
 	loop_timer_stop(&s->drain_timer);
-	loop_timer_stop(&s->history_timer);
-	loop_timer_stop(&s->crowded_timer);
 	loop_timer_stop(&s->burst_timer);
 	loop_close(s->loop);
 }
@@ -309,7 +290,8 @@ static void close_all(struct server *s)
 static int run(int argc, char **argv)
 {
 	struct server s = { .started_ms = env_now_ms() };
-	struct server_flags f = { .data_dir = DEFAULT_DATA_DIR, .listen = DEFAULT_LISTEN, .service_cidr = "10.96.0.0/16" };
+	struct server_flags f = { .data_dir = DEFAULT_DATA_DIR, .listen = DEFAULT_LISTEN, .service_cidr = "10.96.0.0/16",
+		.history = "5m" };
 	struct err e = { 0 };
 	const struct cli_option opts[] = {
 		{ "data-dir", "DIR", "where state, keys and admin.kubeconfig are kept", &f.data_dir, NULL },
@@ -323,6 +305,7 @@ static int run(int argc, char **argv)
 		{ "disable-admission-plugins", "NAMES", "admission plug-ins that do not run", &f.plugins_off, NULL },
 		{ "cert-validity", "DURATION", "how long certificates live; they are renewed before (default 8760h)",
 			&f.cert_validity, NULL },
+		{ "history", "DURATION", "how long superseded values are kept for lists in pages, while there are not very many", &f.history, NULL },
 		{ "store", "URI", "sqlite:FILE or mem: (nothing is kept)", &f.store, NULL },
 		{ NULL, NULL, NULL, NULL, NULL },
 	};
@@ -334,8 +317,6 @@ static int run(int argc, char **argv)
 	if (loop_open(&s.loop))
 		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_server, &e);
 	loop_timer_init(&s.drain_timer, s.loop, stop_now, &s);
-	loop_timer_init(&s.history_timer, s.loop, forget, &s);
-	loop_timer_init(&s.crowded_timer, s.loop, forget_crowded, &s);
 	loop_timer_init(&s.burst_timer, s.loop, burst_over, &s);
 	loop_signal(s.loop, SIGTERM, on_signal, &s);
 	loop_signal(s.loop, SIGINT, on_signal, &s);
@@ -343,7 +324,6 @@ static int run(int argc, char **argv)
 	s.data_dir = f.data_dir;
 	int rc = open_all(&s, &f, &e);
 	if (!rc) {
-		s.old_rev = store_rev(s.store);
 		cache_observe(s.cache, NULL, false, on_event, &s);
 		api_bootstrap(s.api, on_bootstrap, &s);
 		loop_run(s.loop);

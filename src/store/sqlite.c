@@ -8,14 +8,13 @@
  *
  * Whatever arrives while a group is being made durable is the next group, so that
  * groups grow with the load and one lone write waits for nobody. Between groups
- * the writer sweeps, checkpoints and shrinks, a few milliseconds at a time.
- * Ranges run on a reader thread with a connection of its own.
+ * the writer sweeps and shrinks, a few milliseconds at a time; while it has writes, sweeping
+ * goes along in their transactions. The WAL is copied by a thread of its own. Ranges run on a reader thread with a connection of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +37,11 @@ enum {
 	QUEUE_BYTES_MAX = 256 << 20,
 	COMPLETE_MAX = 64,             /* writes completed in one turn of the loop */
 	RANGES_MAX = 256,
-	SWEEP_BUDGET_US = 4000,        /* its fsync comes on top */
+	SWEEP_ROWS = 256,              /* in a transaction of its own */
 	SHRINK_PAGES = 64,
-	WAL_IDLE_PAGES = 1000,         /* checkpointed when nobody waits */
-	WAL_MAX_PAGES = 4000,          /* checkpointed before anything else */
+	WAL_COPY_PAGES = 1000,         /* copied beside the writes; */
+	WAL_REST_PAGES = 256,          /* what came meanwhile by the writer, so that it begins anew; */
+	WAL_MAX_PAGES = 12000,         /* all of it, when copying falls behind */
 	COMPLAIN_MS = 5000,
 };
 
@@ -67,14 +67,17 @@ struct sqlite {
 	pthread_cond_t wake;
 	struct writes queue, finished;
 	int64_t compact_rev;
+	int copied_pages;              /* -1: no copy has ended since */
+	struct err copy_err;
 	bool stop;
 
 	/* writer thread */
 	struct sqlite_log writer;
 	int64_t rev, forgotten_rev, swept_rev;
 	int64_t failed_rev;            /* compaction towards it failed: wait for the next */
-	bool shrinking;
+	bool shrinking, copying;
 	int wal_pages;
+	struct sqlite_checkpointer *checkpointer;
 	int64_t complained_ms;
 
 	_Atomic uint64_t groups;
@@ -125,9 +128,10 @@ static void complain(struct sqlite *s, const struct err *e)
 	log_error("%s", e->msg);
 }
 
-static void take_group(struct sqlite *s, struct writes *group)
+static unsigned take_group(struct sqlite *s, struct writes *group)
 {
-	size_t n = 0, bytes = 0;
+	unsigned n = 0;
+	size_t bytes = 0;
 
 	while (s->queue.head && n < GROUP_MAX && bytes < GROUP_BYTES_MAX) {
 		struct store_write *w = writes_take(&s->queue);
@@ -136,15 +140,39 @@ static void take_group(struct sqlite *s, struct writes *group)
 		bytes += w->value ? w->value->len : 0;
 		writes_add(group, w);
 	}
+	return n;
 }
 
-static void commit_group(struct sqlite *s, struct writes *group)
+static bool sweep_due(const struct sqlite *s, int64_t compact_rev)
+{
+	return s->swept_rev < s->forgotten_rev && compact_rev != s->failed_rev;
+}
+
+/* Write a group, or nothing, and sweep as much as keeps up with it. */
+static int commit(struct sqlite *s, struct store_write *group, unsigned n, int64_t compact_rev, struct err *reterr)
+{
+	struct sqlite_sweep sweep = { s->swept_rev, s->forgotten_rev, group ? n + n / 4 + 16 : SWEEP_ROWS };
+	int r;
+
+	if (!sweep_due(s, compact_rev))
+		return group ? sqlite_log_commit(&s->writer, group, &s->rev, NULL, reterr) : 0;
+	r = sqlite_log_commit(&s->writer, group, &s->rev, &sweep, reterr);
+	if (r < 0) {           /* the writes shall not suffer for it */
+		s->failed_rev = compact_rev;
+		return group ? sqlite_log_commit(&s->writer, group, &s->rev, NULL, reterr) : r;
+	}
+	s->swept_rev = sweep.swept;
+	s->shrinking = s->swept_rev == s->forgotten_rev;
+	return 0;
+}
+
+static void commit_group(struct sqlite *s, struct writes *group, unsigned n_writes, int64_t compact_rev)
 {
 	struct err e;
 	uint64_t one = 1;
 	ssize_t n;
 
-	if (sqlite_log_commit(&s->writer, group->head, &s->rev, &e) < 0) {
+	if (commit(s, group->head, n_writes, compact_rev, &e) < 0) {
 		for (struct store_write *w = group->head; w; w = w->next) {
 			w->rc = -ERR_IO;
 			w->rev = 0;
@@ -180,28 +208,55 @@ static int note_wal(void *arg, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+static void copied(void *arg, int pages, const struct err *e)
+{
+	struct sqlite *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	s->copied_pages = pages;
+	s->copy_err = *e;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* A copy of the WAL has ended. Only when all of it is in the file, the next write begins
+ * it anew; so what was written meanwhile is copied at once, when it is little. */
+static void copy_ended(struct sqlite *s, int pages, const struct err *e, bool idle)
+{
+	int rest = s->wal_pages - pages;
+
+	s->copying = false;
+	if (e->code)
+		complain(s, e);
+	if (e->code || rest <= 0)
+		s->wal_pages = 0;
+	else if (rest <= WAL_REST_PAGES)
+		checkpoint(s);
+	if (idle)                      /* the burst is over; so is the use of its pages */
+		sqlite3_db_release_memory(s->writer.db);
+}
+
 /* One small piece of upkeep; false: none is due. */
 static bool upkeep(struct sqlite *s, int64_t compact_rev, bool idle)
 {
 	struct err e;
 	int r = 0;
 
-	if (s->wal_pages >= (idle ? WAL_IDLE_PAGES : WAL_MAX_PAGES)) {
+	if (s->wal_pages >= WAL_MAX_PAGES) {
 		checkpoint(s);
-		if (idle)              /* the burst is over; so is the use of its pages */
-			sqlite3_db_release_memory(s->writer.db);
+	} else if (s->wal_pages >= WAL_COPY_PAGES && !s->copying) {
+		s->copying = true;
+		sqlite_checkpointer_ask(s->checkpointer);
 	} else if (s->forgotten_rev < compact_rev && compact_rev != s->failed_rev) {
 		r = sqlite_log_forget(&s->writer, compact_rev, &e);
 		if (r == 0)
 			s->forgotten_rev = compact_rev;
-	} else if (s->swept_rev < s->forgotten_rev && compact_rev != s->failed_rev) {
-		r = sqlite_log_sweep(&s->writer, &s->swept_rev, s->forgotten_rev,
-			SWEEP_BUDGET_US, &e);
-		s->shrinking = r == 0 && s->swept_rev == s->forgotten_rev;
+	} else if (sweep_due(s, compact_rev) && idle) {
+		r = commit(s, NULL, 0, compact_rev, &e);
 	} else if (s->shrinking && idle) {
 		r = sqlite_log_shrink(&s->writer, SHRINK_PAGES, &s->shrinking, &e);
 		if (!s->shrinking)   /* only a checkpoint cuts the file */
-			s->wal_pages = WAL_IDLE_PAGES;
+			s->wal_pages = WAL_COPY_PAGES;
 	} else {
 		return false;
 	}
@@ -222,12 +277,19 @@ static void *write_all(void *arg)
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
 		struct writes group;
+		struct err copy_err;
+		int copied_pages;
+		unsigned n;
 		bool stop;
 
-		while (!s->queue.head && !s->stop && !busy && s->compact_rev == compact_rev)
+		while (!s->queue.head && !s->stop && !busy && s->compact_rev == compact_rev &&
+				s->copied_pages < 0)
 			pthread_cond_wait(&s->wake, &s->lock);
 		writes_init(&group);
-		take_group(s, &group);
+		n = take_group(s, &group);
+		copied_pages = s->copied_pages;
+		copy_err = s->copy_err;
+		s->copied_pages = -1;
 		compact_rev = s->compact_rev;
 		stop = s->stop;
 		pthread_mutex_unlock(&s->lock);
@@ -239,7 +301,9 @@ static void *write_all(void *arg)
 		}
 		busy = true;
 		if (group.head)
-			commit_group(s, &group);
+			commit_group(s, &group, n, compact_rev);
+		if (copied_pages >= 0)
+			copy_ended(s, copied_pages, &copy_err, !group.head);
 		if (!stop)
 			busy = upkeep(s, compact_rev, !group.head) || group.head;
 		pthread_mutex_lock(&s->lock);
@@ -392,6 +456,7 @@ static void sqlite_stats(const struct store *base, struct store_stats *ret)
 
 static void release(struct sqlite *s)
 {
+	sqlite_checkpointer_close(s->checkpointer);
 	sqlite_log_close(&s->reader);
 	if (s->writer.db)   /* leave one file behind, not three */
 		sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
@@ -451,20 +516,6 @@ static int take_lock(struct sqlite *s, struct err *reterr)
 	return r;
 }
 
-static int start_thread(struct sqlite *s, struct err *reterr)
-{
-	sigset_t all, old;
-	int rc;
-
-	sigfillset(&all);   /* signals belong to the loop thread */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&s->thread, NULL, write_all, s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	s->started = rc == 0;
-	errno = rc;
-	return rc == 0 ? 0 : err_errno(reterr, "start the store's writer");
-}
-
 int store_sqlite_open(struct store **ret, struct loop *l, const char *path, struct err *reterr)
 {
 	struct sqlite *s = calloc(1, sizeof(*s));
@@ -494,19 +545,22 @@ int store_sqlite_open(struct store **ret, struct loop *l, const char *path, stru
 	    (r = sqlite_file_open(&db, path, &meta, reterr)) < 0 ||
 	    (r = sqlite_log_open_writer(&s->writer, db, s->path, reterr)) < 0 ||
 	    (r = sqlite_file_open_reader(&db, path, reterr)) < 0 ||
-	    (r = sqlite_log_open_reader(&s->reader, db, s->path, reterr)) < 0)
+	    (r = sqlite_log_open_reader(&s->reader, db, s->path, reterr)) < 0 ||
+	    (r = sqlite_checkpointer_open(&s->checkpointer, s->path, copied, s, reterr)) < 0)
 		goto fail;
 	sqlite3_wal_hook(s->writer.db, note_wal, s);
 	s->rev = s->base.rev = meta.rev;
 	s->base.compacted_rev = s->compact_rev = s->forgotten_rev = meta.compacted_rev;
 	s->swept_rev = meta.swept_rev;
 	s->failed_rev = -1;
+	s->copied_pages = -1;
 	r = workers_open(&s->readers, l, "store-reader", 1, RANGES_MAX);
 	if (r < 0) {
 		err_set(reterr, -r, "open %s: start its reader", path);
 		goto fail;
 	}
-	r = start_thread(s, reterr);
+	r = sqlite_start_thread(&s->thread, write_all, s, reterr);
+	s->started = r == 0;
 	if (r < 0) {
 		workers_close(s->readers);
 		goto fail;

@@ -5,7 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/env.h"
+/* Where lists in pages are, so that what remains is counted once for a list and not once a
+ * page: at one revision it never changes. */
+enum { WALKS = 16 };
+struct sqlite_walk {
+	struct { int64_t rev, remaining; char prefix[STORE_KEY_MAX + 1], last[STORE_KEY_MAX + 1]; } v[WALKS];
+	unsigned next;
+};
 
 /* As of revision ?3: rows that it shows, in key order. */
 #define SHOWN "FROM log l WHERE l.key >= ?1 AND l.key < ?2 AND l.deleted = 0 AND l.rev = " \
@@ -30,7 +36,7 @@ int sqlite_log_open_writer(struct sqlite_log *g, sqlite3 *db, const char *path, 
 	    (r = prepare(g, &g->insert, "INSERT INTO log(rev, key, create_rev, prev_rev, deleted, "
 			"value) VALUES(?1, ?2, ?3, ?4, ?5, ?6)", reterr)) < 0 ||
 	    (r = prepare(g, &g->next, "SELECT rev, prev_rev, deleted FROM log WHERE rev > ?1 AND "
-			"rev <= ?2 ORDER BY rev LIMIT 64", reterr)) < 0 ||
+			"rev <= ?2 ORDER BY rev LIMIT ?3", reterr)) < 0 ||
 	    (r = prepare(g, &g->drop, "DELETE FROM log WHERE rev = ?1", reterr)) < 0 ||
 	    (r = prepare(g, &g->created, "SELECT create_rev FROM log WHERE rev = ?1", reterr)) < 0 ||
 	    (r = prepare(g, &g->set_meta, "UPDATE meta SET value = ?2 WHERE name = ?1", reterr)) < 0)
@@ -55,6 +61,10 @@ int sqlite_log_open_reader(struct sqlite_log *g, sqlite3 *db, const char *path, 
 			reterr)) < 0 ||
 	    (r = prepare(g, &g->newest, "SELECT coalesce(max(rev), 0) FROM log", reterr)) < 0)
 		sqlite_log_close(g);
+	else if (!(g->walks = calloc(1, sizeof(*g->walks)))) {
+		sqlite_log_close(g);
+		r = err_set(reterr, ERR_NOMEM, "open %s: out of memory", path);
+	}
 	return r;
 }
 
@@ -65,6 +75,7 @@ void sqlite_log_close(struct sqlite_log *g)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		sqlite3_finalize(all[i]);
+	free(g->walks);
 	sqlite3_close(g->db);
 	*g = (struct sqlite_log){ 0 };
 }
@@ -121,39 +132,6 @@ static bool insert(struct sqlite_log *g, const struct store_write *w)
 	return run(g->insert);
 }
 
-int sqlite_log_commit(struct sqlite_log *g, struct store_write *group, int64_t *rev,
-	struct err *reterr)
-{
-	int64_t next = *rev;
-	int r;
-
-	if (!run(g->begin))
-		goto fail;
-	for (struct store_write *w = group; w; w = w->next) {
-		int64_t now, create;
-
-		if (!find(g, w, &now, &create))
-			goto fail;
-		if (!store_decide(w, now, create, next + 1))
-			continue;
-		if (!insert(g, w))
-			goto fail;
-		next++;
-	}
-	if (next == *rev) {   /* conflicts only: nothing to make durable */
-		rollback(g);
-		return 0;
-	}
-	if (!run(g->commit))
-		goto fail;
-	*rev = next;
-	return 0;
-fail:
-	r = sqlite_failed(g->db, g->path, "write", reterr);
-	rollback(g);
-	return r;
-}
-
 static bool set_meta(struct sqlite_log *g, const char *name, int64_t value)
 {
 	sqlite3_bind_text(g->set_meta, 1, name, -1, SQLITE_STATIC);
@@ -175,20 +153,19 @@ static bool drop(struct sqlite_log *g, int64_t rev)
 
 /* Every row names the one it superseded, so one walk along the revisions finds all
  * that may go; a deletion goes with what it deleted. */
-int sqlite_log_sweep(struct sqlite_log *g, int64_t *swept, int64_t rev, int64_t budget_us,
-	struct err *reterr)
+static bool sweep_some(struct sqlite_log *g, struct sqlite_sweep *sweep)
 {
-	int64_t until = env_now_us() + budget_us, done = *swept;
-	int r;
+	unsigned left = sweep->rows_max;
+	int n = 1;
 
-	if (!run(g->begin))
-		goto fail;
-	while (done < rev && env_now_us() < until) {
+	while (left && n && sweep->swept < sweep->to) {
 		struct { int64_t rev, prev; bool deleted; } row[64];
-		int n = 0, step;
+		int step;
 
-		sqlite3_bind_int64(g->next, 1, done);
-		sqlite3_bind_int64(g->next, 2, rev);
+		n = 0;
+		sqlite3_bind_int64(g->next, 1, sweep->swept);
+		sqlite3_bind_int64(g->next, 2, sweep->to);
+		sqlite3_bind_int64(g->next, 3, left < 64 ? left : 64);
 		while ((step = sqlite3_step(g->next)) == SQLITE_ROW) {
 			row[n].rev = sqlite3_column_int64(g->next, 0);
 			row[n].prev = sqlite3_column_int64(g->next, 1);
@@ -196,22 +173,49 @@ int sqlite_log_sweep(struct sqlite_log *g, int64_t *swept, int64_t rev, int64_t 
 		}
 		sqlite3_reset(g->next);
 		if (step != SQLITE_DONE)
-			goto fail;
-		for (int i = 0; i < n && env_now_us() < until; i++) {
+			return false;
+		for (int i = 0; i < n; i++)
 			if ((row[i].prev && !drop(g, row[i].prev)) ||
 			    (row[i].deleted && !drop(g, row[i].rev)))
-				goto fail;
-			done = row[i].rev;
-		}
-		if (!n)
-			done = rev;
+				return false;
+		sweep->swept = n ? row[n - 1].rev : sweep->to;
+		left -= (unsigned)n;
 	}
-	if (!set_meta(g, "swept", done) || !run(g->commit))
+	return set_meta(g, "swept", sweep->swept);
+}
+
+int sqlite_log_commit(struct sqlite_log *g, struct store_write *group, int64_t *rev,
+	struct sqlite_sweep *sweep, struct err *reterr)
+{
+	struct sqlite_sweep swept = sweep ? *sweep : (struct sqlite_sweep){ 0 };
+	int64_t next = *rev;
+	int r;
+
+	if (!run(g->begin))
 		goto fail;
-	*swept = done;
+	for (struct store_write *w = group; w; w = w->next) {
+		int64_t now, create;
+
+		if (!find(g, w, &now, &create))
+			goto fail;
+		if (!store_decide(w, now, create, next + 1))
+			continue;
+		if (!insert(g, w))
+			goto fail;
+		next++;
+	}
+	if (group && next == *rev) {   /* conflicts only: nothing to make durable */
+		rollback(g);
+		return 0;
+	}
+	if ((sweep && !sweep_some(g, &swept)) || !run(g->commit))
+		goto fail;
+	*rev = next;
+	if (sweep)
+		*sweep = swept;
 	return 0;
 fail:
-	r = sqlite_failed(g->db, g->path, "compact", reterr);
+	r = sqlite_failed(g->db, g->path, group ? "write" : "compact", reterr);
 	rollback(g);
 	return r;
 }
@@ -226,24 +230,28 @@ static bool ask(sqlite3_stmt *q, int64_t *ret)
 	return ok;
 }
 
+static bool ask_once(struct sqlite_log *g, const char *sql, int64_t *ret)
+{
+	sqlite3_stmt *q = NULL;
+	bool ok = sqlite3_prepare_v2(g->db, sql, -1, &q, NULL) == SQLITE_OK && ask(q, ret);
+
+	sqlite3_finalize(q);
+	return ok;
+}
+
 int sqlite_log_shrink(struct sqlite_log *g, int pages, bool *ret_more, struct err *reterr)
 {
-	sqlite3_stmt *free_pages = NULL, *all_pages = NULL;
-	int64_t n_free = 0, n_all = 0;
+	int64_t n_free = 0, n_all = 0, left = 0;
 	char sql[64];
-	bool ok;
+	bool ok = ask_once(g, "PRAGMA freelist_count", &n_free) && ask_once(g, "PRAGMA page_count", &n_all);
 
 	*ret_more = false;
-	ok = sqlite3_prepare_v2(g->db, "PRAGMA freelist_count", -1, &free_pages, NULL) == SQLITE_OK &&
-		sqlite3_prepare_v2(g->db, "PRAGMA page_count", -1, &all_pages, NULL) == SQLITE_OK &&
-		ask(free_pages, &n_free) && ask(all_pages, &n_all);
-	sqlite3_finalize(free_pages);
-	sqlite3_finalize(all_pages);
 	/* Writes will want a few; giving back every page only to grow again is work. */
 	if (ok && n_free > 256 && n_free > n_all / 8) {
 		sqlite3_snprintf(sizeof(sql), sql, "PRAGMA incremental_vacuum(%d)", pages);
-		ok = sqlite3_exec(g->db, sql, NULL, NULL, NULL) == SQLITE_OK;
-		*ret_more = ok;
+		ok = sqlite3_exec(g->db, sql, NULL, NULL, NULL) == SQLITE_OK &&
+			ask_once(g, "PRAGMA freelist_count", &left);
+		*ret_more = ok && left < n_free;   /* a file that .recover made cannot shrink so */
 	}
 	return ok ? 0 : sqlite_failed(g->db, g->path, "shrink", reterr);
 }
@@ -316,6 +324,42 @@ static void bind_shown(sqlite3_stmt *q, const char *from, const char *end, int64
 	sqlite3_bind_int64(q, 3, rev);
 }
 
+/* The walk that goes on at start, right behind its last key; else the next one's place. */
+static size_t walk_at(struct sqlite_walk *walks, const char *prefix, const char *start, int64_t rev, bool *ret_known)
+{
+	size_t n = strlen(start);
+
+	*ret_known = n && start[n - 1] == 1;
+	for (size_t i = 0; *ret_known && i < WALKS; i++)
+		if (walks->v[i].rev == rev && strlen(walks->v[i].last) == n - 1 &&
+		    memcmp(walks->v[i].last, start, n - 1) == 0 && strcmp(walks->v[i].prefix, prefix) == 0)
+			return i;
+	*ret_known = false;
+	return walks->next++ % WALKS;
+}
+
+static bool count_rest(struct sqlite_log *g, const char *prefix, const char *start, const char *end, int64_t rev,
+	struct sqlite_items *items)
+{
+	const char *last = items->v[items->n - 1].key;
+	bool known;
+	size_t i = walk_at(g->walks, prefix, start, rev, &known);
+
+	if (known) {
+		items->remaining = g->walks->v[i].remaining - (int64_t)items->n;
+	} else {
+		bind_shown(g->count, last, end, rev);
+		sqlite3_bind_text(g->count, 4, last, -1, SQLITE_STATIC);
+		if (!ask(g->count, &items->remaining))
+			return false;
+	}
+	g->walks->v[i].rev = rev;
+	g->walks->v[i].remaining = items->remaining;
+	strcpy(g->walks->v[i].prefix, prefix);
+	strcpy(g->walks->v[i].last, last);
+	return true;
+}
+
 int sqlite_log_range(struct sqlite_log *g, const char *prefix, const char *start,
 	unsigned limit, int64_t rev, struct sqlite_items *ret, struct err *reterr)
 {
@@ -367,12 +411,9 @@ int sqlite_log_range(struct sqlite_log *g, const char *prefix, const char *start
 	sqlite3_reset(g->range);
 	if (r == 0 && step != SQLITE_DONE && step != SQLITE_ROW)
 		goto fail;
-	if (r == 0 && ((limit && ret->n == limit) || step == SQLITE_ROW)) {
-		bind_shown(g->count, from, bounded ? end : NULL, rev);
-		sqlite3_bind_text(g->count, 4, ret->v[ret->n - 1].key, -1, SQLITE_STATIC);
-		if (!ask(g->count, &ret->remaining))
-			goto fail;
-	}
+	if (r == 0 && ((limit && ret->n == limit) || step == SQLITE_ROW) &&
+	    !count_rest(g, prefix, start, bounded ? end : NULL, rev, ret))
+		goto fail;
 out:
 	run(g->commit);
 	return r;

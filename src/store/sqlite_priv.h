@@ -3,6 +3,7 @@
 #ifndef STORE_SQLITE_PRIV_H
 #define STORE_SQLITE_PRIV_H
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 #include "store/store_priv.h"
@@ -25,21 +26,23 @@ struct sqlite_log {
 	const char *path;
 	sqlite3_stmt *begin, *commit, *find, *created, *insert; /* writer */
 	sqlite3_stmt *next, *drop, *set_meta;                   /* compaction */
+	struct sqlite_walk *walks;
 	sqlite3_stmt *live, *range, *count, *compacted, *newest;/* reader */
 };
 int sqlite_log_open_writer(struct sqlite_log *g, sqlite3 *db, const char *path, struct err *reterr);
 int sqlite_log_open_reader(struct sqlite_log *g, sqlite3 *db, const char *path, struct err *reterr);
 void sqlite_log_close(struct sqlite_log *g);   /* finalizes, closes db */
 
-/* Decide and write a whole group in one durable transaction. *rev is the newest
- * revision before and after. 0, or -ERR_* and then nothing of it was written. */
+/* What is left of forgetting: rows that are superseded by revisions above swept, up to
+ * and with to; so many are looked at in one transaction. */
+struct sqlite_sweep { int64_t swept, to; unsigned rows_max; };
+/* Decide and write a whole group in one durable transaction, in which a step of the
+ * sweep goes along (NULL: none). *rev is the newest revision before and after. 0, or
+ * -ERR_* and then nothing of it was written. group NULL: the sweep alone. */
 int sqlite_log_commit(struct sqlite_log *g, struct store_write *group, int64_t *rev,
-	struct err *reterr);
+	struct sqlite_sweep *sweep, struct err *reterr);
 /* Begin to forget what is superseded at or below rev: durable at once. */
 int sqlite_log_forget(struct sqlite_log *g, int64_t rev, struct err *reterr);
-/* One step of the sweep from *swept towards rev, about budget_us long. */
-int sqlite_log_sweep(struct sqlite_log *g, int64_t *swept, int64_t rev, int64_t budget_us,
-	struct err *reterr);
 /* Give free pages back to the file system, at most pages; *ret_more: some are left. */
 int sqlite_log_shrink(struct sqlite_log *g, int pages, bool *ret_more, struct err *reterr);
 
@@ -50,5 +53,17 @@ struct sqlite_items { struct store_item *v; size_t n; int64_t remaining; };
 int sqlite_log_range(struct sqlite_log *g, const char *prefix, const char *start,
 	unsigned limit, int64_t rev, struct sqlite_items *ret, struct err *reterr);
 void sqlite_items_finish(struct sqlite_items *items);
+
+/* ---- sqlite_checkpoint.c ---- */
+
+struct sqlite_checkpointer;
+/* On the checkpointer's thread: so many pages of the WAL are in the file; e->code: it failed. */
+typedef void sqlite_copied_fn(void *arg, int pages, const struct err *e);
+int sqlite_checkpointer_open(struct sqlite_checkpointer **ret, const char *path, sqlite_copied_fn *copied,
+	void *arg, struct err *reterr);
+void sqlite_checkpointer_ask(struct sqlite_checkpointer *c);   /* any thread */
+void sqlite_checkpointer_close(struct sqlite_checkpointer *c); /* accepts NULL */
+/* One that takes no signals. */
+int sqlite_start_thread(pthread_t *ret, void *(*run)(void *), void *arg, struct err *reterr);
 
 #endif

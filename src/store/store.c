@@ -19,8 +19,12 @@ int store_open(struct store **ret, struct loop *l, const char *uri, struct err *
 
 void store_close(struct store *s)
 {
-	if (s)
-		s->ops->close(s);
+	struct store_history *h = s ? s->history : NULL;
+
+	if (!s)
+		return;
+	s->ops->close(s);
+	store_history_close(h);
 }
 
 bool store_decide(struct store_write *w, int64_t now_rev, int64_t now_create_rev,
@@ -44,6 +48,8 @@ void store_complete(struct store *s, struct store_write *w)
 		s->rev = w->rev;
 		s->writes++;
 		s->failing = false;
+		if (s->history)
+			store_history_wrote(s->history, w->value ? w->value->len : 0);
 		if (s->follow && w->rev > s->follow_rev) {
 			struct store_event ev = {
 				.rev = w->rev, .create_rev = w->create_rev,

@@ -83,6 +83,17 @@ int64_t store_compacted_rev(const struct store *s);
 /* Forget superseded values at or below rev, in small steps in the background. */
 int store_compact(struct store *s, int64_t rev);
 
+/*
+ * store_keep_history - from now on forget what is superseded by itself.
+ *   ms           this long it is kept at least, and little longer,
+ *   revs, bytes  unless these and an eighth more were written since, of values
+ * All above 0. Call once, after store_open. 0 or -ERR_NOMEM.
+ * Source: apiserver pkg/storage/etcd3/compact.go, by time alone.
+ */
+struct store_history_limits { int64_t ms, revs, bytes; };
+#define STORE_HISTORY_LIMITS { .ms = 300000, .revs = 80000, .bytes = 256 << 20 }
+int store_keep_history(struct store *s, const struct store_history_limits *max);
+
 struct store_stats { uint64_t writes, groups, conflicts, queue, queue_max; int64_t size_bytes;
 	bool failing; };               /* the newest write that was not a conflict could not be made durable */
 void store_stats(const struct store *s, struct store_stats *ret);

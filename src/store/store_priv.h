@@ -50,10 +50,15 @@ struct store {
 	int64_t compacted_rev;
 	uint64_t writes, conflicts;
 	bool failing;
+	struct store_history *history;   /* NULL: only store_compact() forgets */
 };
 
 int store_mem_open(struct store **ret, struct loop *l, struct err *reterr);
 int store_sqlite_open(struct store **ret, struct loop *l, const char *path, struct err *reterr);
+
+/* A write of so many bytes was completed. */
+void store_history_wrote(struct store_history *h, size_t bytes);
+void store_history_close(struct store_history *h);   /* accepts NULL */
 
 /* Tell follower and writer about a decided write, and free it. */
 void store_complete(struct store *s, struct store_write *w);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -399,6 +400,119 @@ static void test_compaction_forgets_only_what_is_superseded(void **state)
 	assert_int_equal(must_put(f, "p/c", "1", 0), 9);
 }
 
+static void test_history_is_bounded_in_time_and_number(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_history_limits few = { .ms = 3600000, .revs = 80, .bytes = 1 << 20 };
+	int64_t rev = 0;
+
+	assert_int_equal(store_keep_history(f->store, &few), 0);
+	for (int i = 0; i < 1000; i++) {
+		rev = must_put(f, "p/a", "x", rev);
+		assert_true(rev <= 80 || store_compacted_rev(f->store) >= rev - 91);
+		assert_true(store_compacted_rev(f->store) <= (rev > 80 ? rev - 80 : 0));
+	}
+}
+
+static void test_history_is_bounded_in_bytes(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_history_limits few = { .ms = 3600000, .revs = 1000000, .bytes = 80000 };
+	char value[1001];
+	int64_t rev = 0;
+
+	memset(value, 'v', 1000);
+	value[1000] = 0;
+	assert_int_equal(store_keep_history(f->store, &few), 0);
+	for (int i = 0; i < 500; i++)
+		rev = must_put(f, "p/a", value, rev);
+	assert_in_range(store_compacted_rev(f->store), 500 - 92, 500 - 80);
+}
+
+/* All of it, when nothing is written any more, and then no timer is left. */
+static void test_old_history_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_history_limits brief = { .ms = 60, .revs = 1000000, .bytes = 1 << 30 };
+	struct timespec from, to;
+	int64_t rev = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	assert_int_equal(store_keep_history(f->store, &brief), 0);
+	for (int i = 0; i < 20; i++)
+		rev = must_put(f, "p/a", "x", rev);
+	for (int i = 0; i < 200 && store_compacted_rev(f->store) < rev; i++) {
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		loop_turn(f->loop, 10);
+		if (to.tv_sec == from.tv_sec && to.tv_nsec - from.tv_nsec < 40000000)
+			assert_int_equal(store_compacted_rev(f->store), 0);
+	}
+	assert_int_equal(store_compacted_rev(f->store), rev);
+	assert_range(f, "p/", NULL, 0, 0, "p/a=x@20/1");
+}
+
+struct page {
+	bool came;
+	size_t n;
+	int64_t remaining;
+	char last[64];
+};
+
+static void take_page(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining)
+{
+	struct page *p = arg;
+
+	assert_int_equal(rc, 0);
+	*p = (struct page){ .came = true, .n = n, .remaining = remaining };
+	if (n)
+		snprintf(p->last, sizeof(p->last), "%s", items[n - 1].key);
+}
+
+/* What remains is right on every page of several lists, and not counted anew for each. */
+static void test_lists_in_pages_know_what_remains(void **state)
+{
+	enum { OBJECTS = 12000, PAGE = 20, LISTS = 3 };
+	struct fixture *f = *state;
+	BLOB_AUTO struct blob *b = blob_new("x", 1);
+	char start[LISTS][80] = { "" };
+	struct timespec from, to;
+	double first = 0, last = 0;
+	unsigned done = 0;
+	int64_t rev;
+
+	for (int i = 0; i < OBJECTS; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "p/%05d", i);
+		assert_int_equal(store_put(f->store, key, b, 0, count_answer, &done), 0);
+	}
+	for (int i = 0; i < 100000 && done < OBJECTS; i++)
+		loop_turn(f->loop, 1000);
+	rev = store_rev(f->store);
+	for (int page = 0; page < OBJECTS / PAGE; page++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "p/%05d-later", page);
+		must_put(f, key, "x", 0);
+		for (int list = 0; list < LISTS; list++) {
+			struct page p = { 0 };
+
+			clock_gettime(CLOCK_MONOTONIC, &from);
+			assert_int_equal(store_range(f->store, "p/", start[list], PAGE, rev - list, take_page, &p), 0);
+			wait_for(f, &p.came);
+			clock_gettime(CLOCK_MONOTONIC, &to);
+			*(page < OBJECTS / PAGE / 4 ? &first : &last) += page < OBJECTS / PAGE / 4 || page >= OBJECTS / PAGE * 3 / 4 ?
+				(double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9 : 0;
+			assert_int_equal(p.n, page == OBJECTS / PAGE - 1 ? PAGE - list : PAGE);
+			assert_int_equal(p.remaining, p.n < PAGE ? 0 : OBJECTS - list - (page + 1) * PAGE);
+			snprintf(start[list], sizeof(start[list]), "%s\001", p.last);
+		}
+	}
+	print_message("  first quarter %.0f ms, last %.0f ms\n", first * 1000, last * 1000);
+	if (f->backend->durable)
+		assert_true(first < last * 3 + 0.05);
+}
+
 static void test_follower_sees_state_then_every_write_in_order(void **state)
 {
 	struct fixture *f = *state;
@@ -626,6 +740,34 @@ static void test_space_comes_back_and_the_wal_stays_small(void **state)
 	assert_int_equal(range(f, "a/", NULL, 0, 0).rc, 0);
 }
 
+/* As `sqlite3 .recover` makes one: pages cannot be given back in steps. */
+static void test_a_file_that_cannot_shrink_rests(void **state)
+{
+	struct fixture *f = *state;
+	BLOB_AUTO struct blob *b = blob_alloc(4000);
+	struct timespec from, to;
+	unsigned done = 0;
+
+	store_close(f->store);
+	exec_sql(f->file, "PRAGMA auto_vacuum=NONE; VACUUM");
+	open_store(f);
+	memset(b->p, 'v', b->len);
+	for (int i = 0; i < 2000; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "a/%d", i % 10);
+		assert_int_equal(store_put(f->store, key, b, i < 10 ? 0 : i - 9, count_answer, &done), 0);
+	}
+	for (int i = 0; i < 10000 && done < 2000; i++)
+		loop_turn(f->loop, 1000);
+	assert_int_equal(store_compact(f->store, store_rev(f->store)), 0);
+	usleep(500000);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	usleep(300000);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	assert_true((double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9 < 0.1);
+}
+
 #define T(test, b) cmocka_unit_test_setup_teardown(test, setup_##b, teardown)
 #define BOTH(test) T(test, mem), T(test, sqlite)
 
@@ -639,6 +781,10 @@ int main(void)
 		BOTH(test_ranges),
 		BOTH(test_ranges_end_at_their_bytes),
 		BOTH(test_compaction_forgets_only_what_is_superseded),
+		BOTH(test_history_is_bounded_in_time_and_number),
+		BOTH(test_history_is_bounded_in_bytes),
+		BOTH(test_old_history_is_forgotten),
+		T(test_lists_in_pages_know_what_remains, sqlite),
 		BOTH(test_follower_sees_state_then_every_write_in_order),
 		BOTH(test_event_comes_before_done),
 		BOTH(test_close_finishes_what_was_queued),
@@ -646,6 +792,7 @@ int main(void)
 		T(test_damage_is_refused_with_the_way_out, sqlite),
 		T(test_foreign_or_newer_file_is_refused_untouched, sqlite),
 		T(test_unusable_paths, sqlite),
+		T(test_a_file_that_cannot_shrink_rests, sqlite),
 		T(test_space_comes_back_and_the_wal_stays_small, sqlite),
 	};
 
