@@ -7,7 +7,8 @@
 
 static const struct cli_command *const commands[] = {
 	&cmd_up, &cmd_down, &cmd_server, &cmd_agent, &cmd_status, &cmd_image_ls, &cmd_image_pull,
-	&cmd_image_import, &cmd_image_rm, &cmd_version, NULL,
+	&cmd_image_import, &cmd_image_rm, &cmd_backup, &cmd_restore, &cmd_store_check, &cmd_store_stats,
+	&cmd_store_compact, &cmd_version, NULL,
 };
 
 static void usage(FILE *out)
@@ -51,6 +52,8 @@ int main(int argc, char **argv)
 		return cmd_version.run(argc - 1, argv + 1);
 	if (!strcmp(word, "image"))
 		fprintf(stderr, "sampan image: say what to do: ls, pull, import or rm. See `sampan --help`.\n");
+	else if (!strcmp(word, "store"))
+		fprintf(stderr, "sampan store: say what to do: check, stats or compact. See `sampan --help`.\n");
 	else if (*word)
 		fprintf(stderr, "sampan: there is no command %s. See `sampan --help`.\n", word);
 	else

@@ -12,7 +12,6 @@
  * goes along in their transactions. The WAL is copied by a thread of its own. Ranges run on a reader thread with a connection of its own.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,7 +19,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -498,24 +496,6 @@ static const struct store_ops sqlite_ops = {
 	sqlite_close, sqlite_write, sqlite_load, sqlite_range, sqlite_compact, sqlite_stats,
 };
 
-static int take_lock(struct sqlite *s, struct err *reterr)
-{
-	char *path = NULL;
-	int r = 0;
-
-	/* Not the file itself: closing another descriptor of it would drop SQLite's locks. */
-	if (asprintf(&path, "%s.lock", s->path) < 0)
-		return err_set(reterr, ERR_NOMEM, "open %s: out of memory", s->path);
-	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->lock_fd < 0)
-		r = err_errno(reterr, "open %s", path);
-	else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		r = errno == EWOULDBLOCK ? err_set(reterr, ERR_IO, "the store %s is in use by another "
-			"sampan; stop that one first", s->path) : err_errno(reterr, "lock %s", path);
-	free(path);
-	return r;
-}
-
 int store_sqlite_open(struct store **ret, struct loop *l, const char *path, struct err *reterr)
 {
 	struct sqlite *s = calloc(1, sizeof(*s));
@@ -541,7 +521,7 @@ int store_sqlite_open(struct store **ret, struct loop *l, const char *path, stru
 		r = err_errno(reterr, "open %s: eventfd", path);
 		goto fail;
 	}
-	if ((r = take_lock(s, reterr)) < 0 ||
+	if ((r = sqlite_file_lock(path, &s->lock_fd, reterr)) < 0 ||
 	    (r = sqlite_file_open(&db, path, &meta, reterr)) < 0 ||
 	    (r = sqlite_log_open_writer(&s->writer, db, s->path, reterr)) < 0 ||
 	    (r = sqlite_file_open_reader(&db, path, reterr)) < 0 ||

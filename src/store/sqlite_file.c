@@ -9,8 +9,13 @@
  */
 #include "store/sqlite_priv.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -31,6 +36,13 @@ static const char schema[] =
 	"COMMIT;";
 _Static_assert(APPLICATION_ID == 1398893936 && SCHEMA_VERSION == 1, "as the schema says");
 
+int sqlite_file_damaged(const char *path, const char *what, struct err *reterr)
+{
+	return err_set(reterr, ERR_CORRUPT, "the store %s is damaged (%s); put a backup in its place: "
+		"sampan restore BACKUP --force --store sqlite:%s; without one salvage what can be read: "
+		"sqlite3 %s .recover | sqlite3 %s.new", path, what, path, path, path);
+}
+
 int sqlite_failed(sqlite3 *db, const char *path, const char *doing, struct err *reterr)
 {
 	int code = sqlite3_errcode(db), sys = sqlite3_system_errno(db);
@@ -41,10 +53,7 @@ int sqlite_failed(sqlite3 *db, const char *path, const char *doing, struct err *
 			"again: nothing acknowledged is lost", doing, path);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return err_set(reterr, ERR_CORRUPT, "%s: the store %s is damaged (%s); move it away "
-			"and put a backup in its place, or salvage it: "
-			"sqlite3 %s .recover | sqlite3 %s.new", doing, path, sqlite3_errmsg(db),
-			path, path);
+		return sqlite_file_damaged(path, sqlite3_errmsg(db), reterr);
 	case SQLITE_NOMEM:
 		return err_set(reterr, ERR_NOMEM, "%s: out of memory", doing);
 	case SQLITE_READONLY:
@@ -67,7 +76,7 @@ static int run(sqlite3 *db, const char *path, const char *sql, const char *doing
 }
 
 /* The first column of the first row, a number. */
-static int ask(sqlite3 *db, const char *path, const char *sql, int64_t *ret, struct err *reterr)
+int sqlite_file_ask(sqlite3 *db, const char *path, const char *sql, int64_t *ret, struct err *reterr)
 {
 	sqlite3_stmt *q = NULL;
 	int r = 0;
@@ -98,30 +107,28 @@ static int open_file(sqlite3 **ret, const char *path, int flags, struct err *ret
 	return 0;
 }
 
-static int check_pages(sqlite3 *db, const char *path, struct err *reterr)
+int sqlite_file_check_pages(sqlite3 *db, const char *path, const char *pragma, struct err *reterr)
 {
 	sqlite3_stmt *q = NULL;
 	const char *said = NULL;
 	int r = 0;
 
-	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &q, NULL) != SQLITE_OK ||
+	if (sqlite3_prepare_v2(db, pragma, -1, &q, NULL) != SQLITE_OK ||
 	    sqlite3_step(q) != SQLITE_ROW || !(said = (const char *)sqlite3_column_text(q, 0)))
 		r = sqlite_failed(db, path, "check", reterr);
 	else if (strcmp(said, "ok") != 0)
-		r = err_set(reterr, ERR_CORRUPT, "the store %s is damaged (%s); move it away and put "
-			"a backup in its place, or salvage it: sqlite3 %s .recover | "
-			"sqlite3 %s.new", path, said, path, path);
+		r = sqlite_file_damaged(path, said, reterr);
 	sqlite3_finalize(q);
 	return r;
 }
 
-static int check_schema(sqlite3 *db, const char *path, struct err *reterr)
+int sqlite_file_check_schema(sqlite3 *db, const char *path, struct err *reterr)
 {
 	int64_t app = 0, version = 0, tables = 0, indexes = 0;
 	int r;
 
-	if ((r = ask(db, path, "PRAGMA application_id", &app, reterr)) < 0 ||
-	    (r = ask(db, path, "PRAGMA user_version", &version, reterr)) < 0)
+	if ((r = sqlite_file_ask(db, path, "PRAGMA application_id", &app, reterr)) < 0 ||
+	    (r = sqlite_file_ask(db, path, "PRAGMA user_version", &version, reterr)) < 0)
 		return r;
 	if (app != APPLICATION_ID)
 		return err_set(reterr, ERR_CORRUPT, "%s is an SQLite file of another program, not a "
@@ -130,15 +137,64 @@ static int check_schema(sqlite3 *db, const char *path, struct err *reterr)
 		return err_set(reterr, ERR_CORRUPT, "the store %s has schema %lld, this program knows "
 			"%d; run the version of sampan that wrote it", path, (long long)version,
 			SCHEMA_VERSION);
-	if ((r = ask(db, path, "SELECT count(*) FROM sqlite_master WHERE type='table' AND "
+	if ((r = sqlite_file_ask(db, path, "SELECT count(*) FROM sqlite_master WHERE type='table' AND "
 			"name IN ('log','meta')", &tables, reterr)) < 0 ||
-	    (r = ask(db, path, "SELECT count(*) FROM sqlite_master WHERE type='index' AND "
+	    (r = sqlite_file_ask(db, path, "SELECT count(*) FROM sqlite_master WHERE type='index' AND "
 			"name='log_key'", &indexes, reterr)) < 0)
 		return r;
 	if (tables != 2 || indexes != 1)
-		return err_set(reterr, ERR_CORRUPT, "the store %s lacks tables; move it away and put a "
-			"backup in its place", path);
-	return check_pages(db, path, reterr);
+		return sqlite_file_damaged(path, "tables are missing", reterr);
+	return 0;
+}
+
+/* What is quick on a store of any size: the list of free pages, and the newest revisions
+ * with the index; reading all that lives comes next at a start. Source: sampan store check
+ * for the rest. */
+static int check_start(sqlite3 *db, const char *path, struct err *reterr)
+{
+	int64_t pages, unused, bad;
+	int r;
+
+	if ((r = sqlite_file_ask(db, path, "PRAGMA page_count", &pages, reterr)) < 0 ||
+	    (r = sqlite_file_ask(db, path, "PRAGMA freelist_count", &unused, reterr)) < 0)
+		return r;
+	if (unused < 0 || unused >= pages)
+		return sqlite_file_damaged(path, "more pages are free than there are", reterr);
+	r = sqlite_file_ask(db, path, "SELECT count(*) FROM (SELECT * FROM log ORDER BY rev DESC LIMIT 1000) l WHERE "
+		"l.create_rev > l.rev OR l.prev_rev >= l.rev OR (l.deleted = 0) = (l.value IS NULL) OR NOT EXISTS "
+		"(SELECT 1 FROM log m INDEXED BY log_key WHERE m.key = l.key AND m.rev = l.rev AND m.deleted = l.deleted)",
+		&bad, reterr);
+	if (r < 0)
+		return r;
+	if (bad)
+		return sqlite_file_damaged(path, "the newest revisions contradict each other", reterr);
+	r = sqlite_file_ask(db, path, "SELECT count(*) <> 2 OR min(value) < 0 OR max(CASE name WHEN 'swept' THEN value END) > "
+		"max(CASE name WHEN 'compacted' THEN value END) FROM meta", &bad, reterr);
+	return r == 0 && bad ? sqlite_file_damaged(path, "more is swept than was compacted", reterr) : r;
+}
+
+int sqlite_file_lock(const char *path, int *ret_fd, struct err *reterr)
+{
+	char name[4200];
+	struct stat st;
+	int fd, r = 0;
+
+	/* Not the file itself: closing another descriptor of it would drop SQLite's locks. */
+	snprintf(name, sizeof(name), "%s.lock", path);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(reterr, "open %s", name);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		r = errno == EWOULDBLOCK ? err_set(reterr, ERR_IO, "the store %s is in use by another "
+			"sampan; stop that one first", path) : err_errno(reterr, "lock %s", name);
+	/* Root may have made it, in a directory of the user that the server runs as. */
+	else if (geteuid() == 0 && stat(dirname(name), &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+		r = err_errno(reterr, "chown %s.lock", path);
+	if (r < 0)
+		close(fd);
+	else
+		*ret_fd = fd;
+	return r;
 }
 
 int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_meta,
@@ -156,11 +212,12 @@ int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_me
 	r = open_file(&db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, reterr);
 	if (r < 0)
 		return r;
-	if ((r = ask(db, path, "SELECT count(*) FROM sqlite_master", &objects, reterr)) < 0 ||
-	    (r = ask(db, path, "PRAGMA application_id", &app, reterr)) < 0)
+	if ((r = sqlite_file_ask(db, path, "SELECT count(*) FROM sqlite_master", &objects, reterr)) < 0 ||
+	    (r = sqlite_file_ask(db, path, "PRAGMA application_id", &app, reterr)) < 0)
 		goto fail;
 	/* Another program's file is refused before anything in it is changed. */
-	if ((objects || app) && (r = check_schema(db, path, reterr)) < 0)
+	if ((objects || app) && ((r = sqlite_file_check_schema(db, path, reterr)) < 0 ||
+			(r = check_start(db, path, reterr)) < 0))
 		goto fail;
 	if ((r = run(db, path, "PRAGMA auto_vacuum=INCREMENTAL;", "open", reterr)) < 0 ||
 	    (r = run(db, path, "PRAGMA journal_mode=WAL;", "open", reterr)) < 0 ||
@@ -170,10 +227,10 @@ int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_me
 		goto fail;
 	if (!objects && (r = run(db, path, schema, "create", reterr)) < 0)
 		goto fail;
-	if ((r = ask(db, path, "SELECT coalesce(max(rev), 0) FROM log", &rev, reterr)) < 0 ||
-	    (r = ask(db, path, "SELECT value FROM meta WHERE name='compacted'",
+	if ((r = sqlite_file_ask(db, path, "SELECT coalesce(max(rev), 0) FROM log", &rev, reterr)) < 0 ||
+	    (r = sqlite_file_ask(db, path, "SELECT value FROM meta WHERE name='compacted'",
 			&ret_meta->compacted_rev, reterr)) < 0 ||
-	    (r = ask(db, path, "SELECT value FROM meta WHERE name='swept'",
+	    (r = sqlite_file_ask(db, path, "SELECT value FROM meta WHERE name='swept'",
 			&ret_meta->swept_rev, reterr)) < 0)
 		goto fail;
 	/* The newest row may have been a swept deletion: its revision stays taken. */

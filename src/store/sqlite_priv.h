@@ -15,7 +15,16 @@ struct sqlite_meta { int64_t rev, compacted_rev, swept_rev; };
  * -ERR_CORRUPT with the way out, -ERR_IO. */
 int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_meta,
 	struct err *reterr);
+/* One program per store: PATH.lock is held until the descriptor is closed. -ERR_IO. */
+int sqlite_file_lock(const char *path, int *ret_fd, struct err *reterr);
 int sqlite_file_open_reader(sqlite3 **ret, const char *path, struct err *reterr);
+/* Is it a store that this program knows? Changes nothing. */
+int sqlite_file_check_schema(sqlite3 *db, const char *path, struct err *reterr);
+/* pragma: one that says "ok". */
+int sqlite_file_check_pages(sqlite3 *db, const char *path, const char *pragma, struct err *reterr);
+int sqlite_file_ask(sqlite3 *db, const char *path, const char *sql, int64_t *ret, struct err *reterr);
+/* -ERR_CORRUPT: what is broken, and the way out. */
+int sqlite_file_damaged(const char *path, const char *what, struct err *reterr);
 /* "disk full", "damaged" ...: what a failed call means to a person. Returns -ERR_*. */
 int sqlite_failed(sqlite3 *db, const char *path, const char *doing, struct err *reterr);
 

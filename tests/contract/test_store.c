@@ -667,7 +667,7 @@ static void test_foreign_or_newer_file_is_refused_untouched(void **state)
 		{ "PRAGMA application_id=1398893936; PRAGMA user_version=2; CREATE TABLE t(x)",
 			"schema 2" },
 		{ "PRAGMA application_id=1398893936; PRAGMA user_version=1; CREATE TABLE log(x)",
-			"lacks tables" },
+			"tables are missing" },
 	};
 	struct fixture *f = *state;
 
