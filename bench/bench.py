@@ -147,6 +147,18 @@ def throughput(c):
     row("  latency of one, p50 / p99", f"{got['p50_ms']:.2f} / {got['p99_ms']:.2f}", "ms")
 
 
+def soak():
+    data = os.path.join(work, "soak")
+    os.makedirs(data)
+    ran = subprocess.run([os.path.join(os.path.dirname(http_load), "store_soak"), data, "300000"], capture_output=True, text=True)
+    got = json.loads(ran.stdout)
+    row("300,000 updates of 10,000 keys in the store", f"{got['rate']:.0f}", "/s")
+    row("  latency of one, p99", f"{got['p99_ms']:.1f}", "ms", "< 20", got["p99_ms"] < 20)
+    row("  largest file, of that after 100,000", f"{got['file_max_mb'] / got['file_mb']:.2f}", "x", "< 1.2",
+        got["file_max_mb"] < got["file_mb"] * 1.2)
+    row("  largest WAL", f"{got['wal_max_mb']:.0f}", "MB")
+
+
 def lists(c):
     server = c.pids()["server"]
     pods = base + "/api/v1/namespaces/default/pods"
@@ -361,6 +373,7 @@ start()
 cloud = Cloud("server", "load")
 throughput(cloud)
 cloud.stop()
+soak()
 cloud = Cloud("server", "list")
 lists(cloud)
 fairness(cloud)

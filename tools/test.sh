@@ -55,7 +55,7 @@ flow() {
 meson_suite() {
 	local dir=$1; shift
 	local args=(); for s in "$@"; do args+=(--suite "$s"); done
-	meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes 2 "${args[@]}" >"$log/meson" 2>&1; local rc=$?
+	meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes 2 ${long:+--timeout-multiplier 30} "${args[@]}" >"$log/meson" 2>&1; local rc=$?
 	grep -vE '^\s*[0-9]+/[0-9]+ .*OK|^$|^ninja|Entering' "$log/meson" | tail -60
 	passed=$((passed + $(awk '/^Ok:/ {print $2}' "$log/meson" || echo 0)))
 	failed=$((failed + $(awk '/^(Fail|Timeout|Unexpected Pass):/ {s += $NF} END {print s + 0}' "$log/meson")))
@@ -80,6 +80,7 @@ for t in tests/flow/*.sh tests/node/*.sh; do
 	[[ " ${asides[*]} " = *" $t "* ]] || step "$t" flow "$t"
 done
 asides_told
+[ -z "$long" ] || step "a million updates: file, memory and latency stay flat" "$BUILD/bench/store_soak" "$log" 1000000
 step "fuzzers" env FUZZ_SEED=$([ -n "$long" ] && echo 0 || echo 1) make -s fuzz FUZZ_SECONDS=$([ -n "$long" ] && echo 600 || echo 60)
 
 printf '\n'

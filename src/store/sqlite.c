@@ -39,7 +39,7 @@ enum {
 	SHRINK_PAGES = 64,
 	WAL_COPY_PAGES = 1000,         /* copied beside the writes; */
 	WAL_REST_PAGES = 256,          /* what came meanwhile by the writer, so that it begins anew; */
-	WAL_MAX_PAGES = 12000,         /* all of it, when copying falls behind */
+	WAL_MAX_PAGES = 6000,          /* all of it, when copying falls behind */
 	COMPLAIN_MS = 5000,
 };
 

@@ -348,7 +348,6 @@ static int move_aside(const char *path, char ret_old[4200], struct err *reterr)
 {
 	static const char *const parts[] = { "-wal", "" };
 	char from[4300], to[4300], stamp[TEXT_TIME_MAX], dir[4200];
-
 	bool there = file_exists(path);
 
 	text_time(stamp, env_wall_us());

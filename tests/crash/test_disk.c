@@ -5,7 +5,10 @@
  * A long run of writes is recorded; then power is cut at many moments of it, and
  * what is left must open as exactly the state of one prefix of the log, one that
  * holds every write acknowledged by then (promises 2 and 6 of store.h).
- * SAMPAN_CRASH_SEED and SAMPAN_CRASH_CUTS choose other and more moments.
+ * The same from many seeds, with power cut around every sync of a short run: also what was
+ * kept of history is right, revisions go on, and every page is sound (promises 1, 5).
+ * SAMPAN_CRASH_SEED, SAMPAN_CRASH_CUTS and SAMPAN_CRASH_SEEDS choose other and more moments;
+ * SAMPAN_LONG takes 1,000 seeds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,9 +24,10 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "disk.h"
+#include "store/files.h"
 #include "store/store.h"
 
-enum { KEYS = 40, WRITES = 1500, IN_FLIGHT = 24 };
+enum { KEYS = 40, WRITES = 1500, IN_FLIGHT = 24, SHORT = 80 };
 
 struct write {
 	int key;
@@ -176,11 +180,53 @@ static void assert_prefix(const struct found *f, int64_t rev)
 	assert_memory_equal(want.size, f->size, sizeof(want.size));
 }
 
+static void answer_new(void *arg, int rc, int64_t rev)
+{
+	*(struct write *)arg = (struct write){ .rc = rc, .rev = rev };
+	in_flight--;
+}
+
+static void take_state(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining)
+{
+	struct found *f = arg;
+
+	assert_int_equal(rc, 0);
+	for (size_t i = 0; i < n; i++) {
+		int key = atoi(items[i].key + strlen("t/things/"));
+
+		f->rev[key] = items[i].rev;
+		f->size[key] = items[i].value->len;
+	}
+	in_flight--;
+}
+
+/* What is kept of history shows what it showed, and the log goes on above all of it. */
+static void check_going_on(struct store *s)
+{
+	int64_t oldest = store_compacted_rev(s), newest = store_rev(s), rev = oldest + dice((unsigned)(newest - oldest) + 1);
+	BLOB_AUTO struct blob *b = value_of(0, 1, 100);
+	struct found f = { 0 };
+	struct write w = { 0 };
+
+	if (rev) {
+		in_flight = 1;
+		assert_int_equal(store_range(s, "t/", NULL, 0, rev, take_state, &f), 0);
+		drain();
+		assert_prefix(&f, rev);
+	}
+	in_flight = 1;
+	assert_int_equal(store_put(s, "u/new", b, 0, answer_new, &w), 0);
+	drain();
+	assert_int_equal(w.rc, 0);
+	assert_int_equal(w.rev, newest + 1);
+}
+
 static void check_cut(size_t moment, uint64_t cut_seed)
 {
 	int64_t acknowledged = 0;
 	struct found f = { 0 };
 	struct store *s;
+	struct err e;
 	char path[96];
 
 	file_remove_tree(cut_dir, NULL);
@@ -196,9 +242,11 @@ static void check_cut(size_t moment, uint64_t cut_seed)
 			(unsigned long long)cut_seed, (long long)store_rev(s),
 			(long long)acknowledged);
 	assert_prefix(&f, store_rev(s));
+	check_going_on(s);
 	store_close(s);
 	snprintf(path, sizeof(path), "%s/store.db", cut_dir);
-	assert_true(file_exists(path));
+	if (store_file_check(path, &e) < 0)
+		fail_msg("cut at %zu, seed %llu: %s", moment, (unsigned long long)cut_seed, e.msg);
 }
 
 static void test_power_cuts(void **state)
@@ -236,6 +284,54 @@ static void test_power_cuts(void **state)
 		check_cut(moment - (i % 4 == 3), dice(1u << 30));
 	}
 	check_cut(end, 1);
+}
+
+/* One short run, of which history is forgotten all the time. */
+static void run_short(void)
+{
+	const struct store_history_limits few = { .ms = 3600000, .revs = 8 + dice(60), .bytes = 1 << 30 };
+	struct store *s;
+
+	open_at(&s, dir);
+	assert_int_equal(store_keep_history(s, &few), 0);
+	while (submitted < SHORT) {
+		while (submitted < SHORT && in_flight < 1 + (int)dice(IN_FLIGHT) && submit_one(s))
+			;
+		loop_turn(loop, 1000);
+		if (dice(60) == 0) {
+			drain();
+			store_close(s);
+			open_at(&s, dir);
+			assert_int_equal(store_keep_history(s, &few), 0);
+		}
+	}
+	drain();
+	store_close(s);
+}
+
+static void test_every_sync_of_many_runs(void **state)
+{
+	const char *want = getenv("SAMPAN_CRASH_SEEDS"), *long_run = getenv("SAMPAN_LONG");
+	int seeds = want ? atoi(want) : long_run && *long_run ? 1000 : 6, cuts = 0;
+
+	for (int i = 0; i < seeds; i++) {
+		uint64_t began = seed;
+		size_t end;
+
+		run_short();
+		end = disk_moment();
+		for (size_t moment = 1; moment <= end; moment++) {
+			if (!disk_is_sync(moment))
+				continue;
+			check_cut(moment, dice(1u << 30));        /* done, or not yet */
+			check_cut(moment - 1, dice(1u << 30));
+			cuts += 2;
+		}
+		seed = began + 1;
+		teardown(NULL);
+		assert_int_equal(setup(NULL), 0);
+	}
+	print_message("  %d seeds, %d cuts\n", seeds, cuts);
 }
 
 /* ---- full and failing disks ---- */
@@ -332,6 +428,7 @@ int main(void)
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_power_cuts),
+		T(test_every_sync_of_many_runs),
 		T(test_full_disk),
 		T(test_failing_syncs),
 	};

@@ -2,6 +2,7 @@
 /*
  * test_kill - a process that writes through the store is killed at random moments;
  * each time the file must open, and hold every write it acknowledged.
+ * Backups and restores that are killed leave whole files, old or new.
  * SAMPAN_CRASH_ROUNDS and SAMPAN_CRASH_SEED choose more and other moments.
  */
 #include <setjmp.h>
@@ -21,6 +22,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "store/files.h"
 #include "store/store.h"
 
 enum { KEYS = 60 };
@@ -109,7 +111,7 @@ static void write_forever(void)
 		if (r < 0)
 			_exit(5);
 		slot->busy = true;
-		if (dice(3000) == 0)
+		if (dice(60) == 0)
 			store_compact(s, store_rev(s) - (int64_t)dice(100));
 	}
 }
@@ -222,6 +224,77 @@ static void test_killed_writers_lose_nothing_acknowledged(void **state)
 	assert_true(total > 0);
 }
 
+/* ---- backups and restores ---- */
+
+static void copy_forever(const char *backup, const char *target)
+{
+	char old[4200];
+	int64_t rev;
+
+	for (;;)
+		if (store_file_backup(file, backup, NULL) || store_file_restore(target, backup, true, &rev, old, NULL))
+			_exit(2);
+}
+
+static void wrote(void *arg, int rc, int64_t rev)
+{
+	assert_int_equal(rc, 0);
+	++*(int *)arg;
+}
+
+static void test_killed_backups_and_restores_leave_whole_files(void **state)
+{
+	enum { OBJECTS = 300 };
+	const char *want = getenv("SAMPAN_CRASH_ROUNDS"), *long_run = getenv("SAMPAN_LONG");
+	int rounds = want ? atoi(want) : long_run && *long_run ? 500 : 15, done = 0, whole = 0;
+	char backup[96], target_dir[80], target[128], old[4200];
+	BLOB_AUTO struct blob *b = blob_alloc(3000);
+	struct err e = { 0 };
+	struct store *s;
+	struct loop *l;
+	int64_t rev;
+
+	memset(b->p, 'v', b->len);
+	snprintf(backup, sizeof(backup), "%s/backup", dir);
+	snprintf(target_dir, sizeof(target_dir), "%s/target", dir);
+	snprintf(target, sizeof(target), "%s/store.db", target_dir);
+	assert_int_equal(loop_open(&l), 0);
+	assert_int_equal(store_open(&s, l, uri, &e), 0);
+	for (int i = 0; i < OBJECTS; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "t/things/%d", i);
+		assert_int_equal(store_put(s, name, b, 0, wrote, &done), 0);
+	}
+	store_close(s);
+	loop_close(l);
+	assert_int_equal(done, OBJECTS);
+	for (int round = 0; round < rounds; round++) {
+		int status;
+		pid_t pid;
+
+		dice(1);
+		pid = fork();
+		if (pid == 0)
+			copy_forever(backup, target);
+		usleep(1000 + dice(round % 2 ? 200000 : 50000));
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		if (file_exists(backup) && store_file_check(backup, &e) < 0)
+			fail_msg("round %d: %s", round, e.msg);
+		if (file_exists(target) && store_file_check(target, &e) < 0)
+			fail_msg("round %d: %s", round, e.msg);
+		whole += file_exists(target);
+		/* And nothing that lies about is in the way of the next. */
+		if (store_file_backup(file, backup, &e) < 0 || store_file_restore(target, backup, true, &rev, old, &e) < 0 ||
+		    store_file_check(target, &e) < 0)
+			fail_msg("round %d: %s", round, e.msg);
+		assert_int_equal(file_remove_tree(target_dir, NULL), 0);
+	}
+	print_message("  %d of %d kills left a restored store\n", whole, rounds);
+}
+
 static int setup(void **state)
 {
 	strcpy(dir, "/tmp/sampan-kill-XXXXXX");
@@ -238,6 +311,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_killed_writers_lose_nothing_acknowledged, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(test_killed_backups_and_restores_leave_whole_files, setup,
 			teardown),
 	};
 	const char *want = getenv("SAMPAN_CRASH_SEED");
