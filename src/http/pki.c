@@ -422,3 +422,60 @@ int pki_pin(const char *cert_pem, char ret[80])
 	text_hex(ret + 7, sum, sizeof(sum));
 	return 0;
 }
+
+bool pki_pin_form(const char *pin)
+{
+	return !strncmp(pin, "sha256:", 7) && strlen(pin) == 71 && strspn(pin + 7, "0123456789abcdefABCDEF") == 64;
+}
+
+int pki_pinned(const char *pem, const char *pin, struct buf *ret, struct err *reterr)
+{
+	AUTO(X509_freep) X509 *cert = pki_read_cert(pem);
+	AUTO(BIO_freep) BIO *out = BIO_new(BIO_s_mem());
+	const char *first = pem ? strstr(pem, "-----BEGIN ") : NULL;
+	char have[80];
+
+	ERR_clear_error();
+	if (!cert || !out || pki_pin(pem, have))
+		return err_set(reterr, ERR_CONFLICT, "what is shown as the cloud's authority is no certificate");
+	/* The pin speaks of one. Whoever believes a text of several believes all of them. */
+	if (strstr(first + 1, "-----BEGIN "))
+		return err_set(reterr, ERR_CONFLICT, "more than one certificate is shown as the cloud's authority");
+	if (strcasecmp(have, pin))
+		return err_set(reterr, ERR_CONFLICT, "the authority shown is %s", have);
+	if (!PEM_write_bio_X509(out, cert))
+		return pki_err(reterr, "cannot write a certificate");
+	return pki_take_bio(out, ret) ? err_set(reterr, ERR_NOMEM, "out of memory") : 0;
+}
+
+int pki_cert_cn(const char *cert_pem, char ret[300])
+{
+	AUTO(X509_freep) X509 *cert = pki_read_cert(cert_pem);
+	X509_NAME *name = cert ? X509_get_subject_name(cert) : NULL;
+	unsigned char *u = NULL;
+	int at = -1, last = -1, n;
+
+	while (name && (at = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0)
+		last = at;
+	n = last < 0 ? -1 : ASN1_STRING_to_UTF8(&u, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, last)));
+	ERR_clear_error();
+	if (n >= 0 && n < 300 && !memchr(u, 0, (size_t)n))
+		memcpy(ret, u, (size_t)n);
+	else
+		n = -1;
+	OPENSSL_free(u);
+	if (n < 0)
+		return -ERR_BAD_REQUEST;
+	ret[n] = 0;
+	return 0;
+}
+
+bool pki_fits_key(const char *cert_pem, const char *key_pem)
+{
+	AUTO(X509_freep) X509 *cert = pki_read_cert(cert_pem);
+	AUTO(EVP_PKEY_freep) EVP_PKEY *key = pki_read_key(key_pem);
+	bool ret = cert && key && X509_check_private_key(cert, key) == 1;
+
+	ERR_clear_error();
+	return ret;
+}

@@ -38,7 +38,11 @@ int pki_issue(struct buf *ret_cert_pem, const struct pki_request *q, const char 
 int pki_csr(struct buf *ret_csr_pem, const struct pki_request *q, const char *key_pem, struct err *reterr);
 /* Whom one asks a certificate for, and how many names of each sort besides; in the arena. */
 enum pki_san { PKI_SAN_DNS, PKI_SAN_EMAIL, PKI_SAN_URI, PKI_SAN_IP, PKI_SAN_COUNT };
-struct pki_csr_info { const char *cn, *const *orgs; unsigned sans[PKI_SAN_COUNT]; };
+struct pki_csr_info {
+	const char *cn, *const *orgs;
+	unsigned sans[PKI_SAN_COUNT];
+	const char *const *dns, *const *ips;   /* those names as text, NULL-terminated */
+};
 int pki_csr_read(struct arena *a, const char *pem, struct pki_csr_info *ret, struct err *reterr);
 bool pki_csr_signed(const char *pem);      /* by its own key */
 int pki_sign_csr(struct buf *ret_cert_pem, const char *csr_pem, const struct pki_request *usages,
@@ -48,8 +52,15 @@ int pki_not_after(const char *cert_pem, int64_t *ret_s);
 int pki_not_before(const char *cert_pem, int64_t *ret_s);
 bool pki_issued_by(const char *cert_pem, const char *ca_cert_pem);    /* does that key's signature stand on it? */
 bool pki_names_all(const char *cert_pem, const char *const *dns, const char *const *ips);
+/* The last common name of a certificate's subject; -ERR_BAD_REQUEST when it has none, or a longer one. */
+int pki_cert_cn(const char *cert_pem, char ret[300]);
+bool pki_fits_key(const char *cert_pem, const char *key_pem);
 /* sha256 of the certificate's public key, "sha256:<hex>". */
 int pki_pin(const char *cert_pem, char ret[80]);
+bool pki_pin_form(const char *pin);
+/* pem is one certificate with that public key: *ret is it and nothing of what else the text held.
+ * -ERR_CONFLICT: it is another, or not alone. */
+int pki_pinned(const char *pem, const char *pin, struct buf *ret, struct err *reterr);
 
 /* RS256 over signing_input; kid as upstream: base64url(sha256(DER public key)). */
 struct pki_signer;

@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "base/text.h"
 #include "http/pki_priv.h"
 
 #define ORGS_MAX 1000
@@ -95,6 +96,51 @@ static int read_subject(struct arena *a, X509_NAME *name, struct pki_csr_info *r
 	return 0;
 }
 
+/* A DNS or IP name as text; NULL: no memory, or not one. */
+static const char *san_text(struct arena *a, GENERAL_NAME *g)
+{
+	int type;
+	const ASN1_STRING *s = GENERAL_NAME_get0_value(g, &type);
+	const unsigned char *p = ASN1_STRING_get0_data(s);
+	size_t n = (size_t)ASN1_STRING_length(s);
+	uint8_t addr[16] = { 0 };
+	char ip[46];
+
+	if (type == GEN_DNS)
+		return memchr(p, 0, n) ? NULL : arena_strndup(a, (const char *)p, n);
+	if (n != 4 && n != 16)
+		return NULL;
+	memcpy(addr, p, n);
+	text_ip(ip, n == 4 ? 4 : 6, addr);
+	return arena_strndup(a, ip, strlen(ip));
+}
+
+static int read_names(struct arena *a, const GENERAL_NAMES *names, struct pki_csr_info *ret, struct err *reterr)
+{
+	const char **dns = arena_zalloc(a, (ret->sans[PKI_SAN_DNS] + 1) * sizeof(*dns));
+	const char **ips = arena_zalloc(a, (ret->sans[PKI_SAN_IP] + 1) * sizeof(*ips));
+	size_t n_dns = 0, n_ips = 0;
+
+	if (!dns || !ips)
+		return err_set(reterr, ERR_SIZE, "the request's names are too many");
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+
+		if (g->type != GEN_DNS && g->type != GEN_IPADD)
+			continue;
+		const char *s = san_text(a, g);
+		if (!s)
+			return err_set(reterr, ERR_BAD_REQUEST, "a name in the request is no text, or no address");
+		if (g->type == GEN_DNS)
+			dns[n_dns++] = s;
+		else
+			ips[n_ips++] = s;
+	}
+	ret->dns = dns;
+	ret->ips = ips;
+	return 0;
+}
+
 int pki_csr_read(struct arena *a, const char *pem, struct pki_csr_info *ret, struct err *reterr)
 {
 	static const struct { int type; enum pki_san san; } rows[] = {
@@ -112,6 +158,8 @@ int pki_csr_read(struct arena *a, const char *pem, struct pki_csr_info *ret, str
 		for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++)
 			if (sk_GENERAL_NAME_value(names, i)->type == rows[r].type)
 				ret->sans[rows[r].san]++;
+	if (read_names(a, names, ret, reterr))
+		return -ERR_BAD_REQUEST;
 	return read_subject(a, X509_REQ_get_subject_name(req), ret, reterr);
 }
 

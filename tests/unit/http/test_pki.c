@@ -193,6 +193,42 @@ static void nonsense_is_refused(void **state)
 	assert_true(pki_signer_open(&s, key.p, &e) < 0);   /* not RSA */
 }
 
+static void only_the_pinned_certificate_is_taken(void **state)
+{
+	BUF_AUTO struct buf key = { 0 };
+	BUF_AUTO struct buf cert = { 0 };
+	BUF_AUTO struct buf other = { 0 };
+	BUF_AUTO struct buf got = { 0 };
+	BUF_AUTO struct buf text = { 0 };
+	struct pki_request q = { .cn = "ca", .ca = true, .now_s = NOW, .valid_s = YEAR };
+	char pin[80], cn[300];
+
+	assert_int_equal(pki_ec_key(&key, NULL), 0);
+	assert_int_equal(pki_issue(&cert, &q, key.p, NULL, NULL, NULL), 0);
+	assert_int_equal(pki_pin(cert.p, pin), 0);
+	assert_true(pki_pin_form(pin));
+	assert_false(pki_pin_form("sha256:12"));
+	assert_false(pki_pin_form(pin + 7));
+	assert_true(pki_fits_key(cert.p, key.p));
+	assert_int_equal(pki_cert_cn(cert.p, cn), 0);
+	assert_string_equal(cn, "ca");
+	/* Words around it are left behind. */
+	buf_printf(&text, "hello\n%sgood bye\n", cert.p);
+	assert_int_equal(pki_pinned(text.p, pin, &got, NULL), 0);
+	assert_string_equal(got.p, cert.p);
+	buf_clear(&key);
+	assert_int_equal(pki_ec_key(&key, NULL), 0);
+	assert_int_equal(pki_issue(&other, &q, key.p, NULL, NULL, NULL), 0);
+	assert_false(pki_fits_key(cert.p, key.p));
+	assert_int_equal(pki_pinned(other.p, pin, &got, NULL), -ERR_CONFLICT);
+	/* Another authority that travels behind the right one. */
+	buf_clear(&text);
+	buf_printf(&text, "%s%s", cert.p, other.p);
+	assert_int_equal(pki_pinned(text.p, pin, &got, NULL), -ERR_CONFLICT);
+	assert_int_equal(pki_pinned("junk", pin, &got, NULL), -ERR_CONFLICT);
+	assert_int_equal(pki_pinned(NULL, pin, &got, NULL), -ERR_CONFLICT);
+}
+
 static void tokens_are_signed_and_verified(void **state)
 {
 	BUF_AUTO struct buf key = { 0 };
@@ -225,6 +261,7 @@ int main(void)
 		cmocka_unit_test(names_may_be_longer_than_64_characters),
 		cmocka_unit_test(a_request_keeps_its_subject_and_names),
 		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(only_the_pinned_certificate_is_taken),
 		cmocka_unit_test(tokens_are_signed_and_verified),
 	};
 
