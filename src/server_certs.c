@@ -39,7 +39,8 @@ static int read_request(struct arena *a, const char *pem, struct control_csr *re
 	int rc = pki_csr_read(a, pem, &info, reterr);
 
 	*ret = (struct control_csr){ .cn = info.cn, .orgs = info.orgs, .dns = info.sans[PKI_SAN_DNS],
-		.emails = info.sans[PKI_SAN_EMAIL], .uris = info.sans[PKI_SAN_URI], .ips = info.sans[PKI_SAN_IP] };
+		.emails = info.sans[PKI_SAN_EMAIL], .uris = info.sans[PKI_SAN_URI], .ips = info.sans[PKI_SAN_IP],
+		.dns_names = info.dns, .ip_names = info.ips };
 	return rc;
 }
 
@@ -52,6 +53,14 @@ static int sign(void *arg, const char *pem, const char *const *usages, int64_t v
 	if (q.now_s >= s->pki->ca_end_s)
 		return err_set(reterr, ERR_EXPIRED, "the cloud's certificate authority has ended");
 	return pki_sign_csr(ret, pem, &q, s->pki->ca_cert.p, s->pki->ca_key.p, reterr);
+}
+
+static bool serves(void *arg, const char *dns, const char *ip)
+{
+	struct server_certs *s = arg;
+	const char *names[] = { dns, NULL }, *ips[] = { ip, NULL };
+
+	return pki_names_all(s->pki->server_cert.p, names, ips);
 }
 
 const struct control_certs *server_certs_control(struct server_certs *s)
@@ -136,7 +145,8 @@ int server_certs_open(struct server_certs **ret, struct loop *l, struct pki_dir 
 	s->cfg.ca_pem = pki->ca_cert.p;        /* what everybody here was started with, for the process's life */
 	s->renewed = renewed;
 	s->arg = arg;
-	s->control = (struct control_certs){ .read = read_request, .sign = sign, .not_after = pki_not_after, .arg = s };
+	s->control = (struct control_certs){ .read = read_request, .sign = sign, .not_after = pki_not_after,
+		.serves = serves, .valid_max_s = cfg->valid_s, .arg = s };
 	s->cfg.dir = s->texts[0] = strdup(cfg->dir);
 	s->cfg.host = s->texts[1] = strdup(cfg->host);
 	s->cfg.service_ip = s->texts[2] = strdup(cfg->service_ip);

@@ -13,6 +13,7 @@
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -25,7 +26,11 @@ struct client;
 struct control;
 
 /* Certificates, which whoever wires the server lends to control. */
-struct control_csr { const char *cn, *const *orgs; unsigned dns, emails, uris, ips; };
+struct control_csr {
+	const char *cn, *const *orgs;
+	unsigned dns, emails, uris, ips;           /* so many names of each sort */
+	const char *const *dns_names, *const *ip_names;
+};
 struct control_certs {
 	/* Whom a request (PEM) asks a certificate for; in the arena. 0 or -ERR_BAD_REQUEST. */
 	int (*read)(struct arena *a, const char *pem, struct control_csr *ret, struct err *reterr);
@@ -34,6 +39,9 @@ struct control_certs {
 		struct err *reterr);
 	/* When a certificate (PEM) ends. */
 	int (*not_after)(const char *pem, int64_t *ret_s);
+	/* Does the API itself go by this name, or address? */
+	bool (*serves)(void *arg, const char *dns, const char *ip);
+	int64_t valid_max_s;       /* what is signed lives no longer; 0: a year */
 	void *arg;
 };
 

@@ -25,12 +25,14 @@ static void csr_changed(struct ctl *c, const struct cache_event *ev)
 
 static int64_t valid_s(yyjson_val *csr)
 {
-	int64_t s = doc_int(csr, "spec.expirationSeconds", VALID_MAX_S);
+	int64_t s = doc_int(csr, "spec.expirationSeconds", VALID_MAX_S), max_s = csr_certs()->valid_max_s;
 
-	if (s > VALID_MAX_S)
-		s = VALID_MAX_S;
+	if (!max_s || max_s > VALID_MAX_S)
+		max_s = VALID_MAX_S;
 	if (s < VALID_MIN_S)
 		s = VALID_MIN_S;
+	if (s > max_s)
+		s = max_s;
 	return s > SHORT_S ? s - BACKDATE_S : s;
 }
 

@@ -40,7 +40,7 @@ static int read_request(struct arena *a, const char *pem, struct control_csr *re
 	int rc = pki_csr_read(a, pem, &info, reterr);
 
 	*ret = (struct control_csr){ info.cn, info.orgs, info.sans[PKI_SAN_DNS], info.sans[PKI_SAN_EMAIL],
-		info.sans[PKI_SAN_URI], info.sans[PKI_SAN_IP] };
+		info.sans[PKI_SAN_URI], info.sans[PKI_SAN_IP], info.dns, info.ips };
 	return rc;
 }
 
@@ -52,10 +52,17 @@ static int sign(void *arg, const char *pem, const char *const *usages, int64_t v
 	return pki_sign_csr(ret, pem, &q, ca_cert.p, ca_key.p, reterr);
 }
 
+/* What the API's own certificate names. */
+static bool serves(void *arg, const char *dns, const char *ip)
+{
+	return (dns && !strcmp(dns, "kubernetes")) || (ip && !strcmp(ip, "10.9.9.9"));
+}
+
+static struct control_certs certs = { .read = read_request, .sign = sign, .not_after = pki_not_after, .serves = serves };
+
 static int open_world(void **state)
 {
 	static const struct env_ops ops = { real_now, moved_wall, some_random, NULL };
-	static const struct control_certs certs = { read_request, sign, pki_not_after, NULL };
 	struct pki_request q = { .cn = "ca", .ca = true, .now_s = time(NULL), .valid_s = 3650LL * 86400 };
 
 	env_set(&ops);
@@ -129,6 +136,7 @@ struct csr_case {
 	const char *const *orgs, *const *dns;
 	const char *usages[4];
 	const char *failed;            /* the message, or NULL: signed */
+	const char *const *ips;
 };
 static const struct csr_case csr_cases[] = {
 	{ "a client", CLIENT, "ann", no_orgs, NULL, { DS, CA }, NULL },
@@ -148,7 +156,7 @@ static const struct csr_case csr_cases[] = {
 /* POST one; the body of its answer is in w.f.body. */
 static int request(const struct user *u, const char *object, const struct csr_case *k, const char *more)
 {
-	struct pki_request q = { .cn = k->cn, .orgs = k->orgs, .dns = k->dns };
+	struct pki_request q = { .cn = k->cn, .orgs = k->orgs, .dns = k->dns, .ips = k->ips };
 	BUF_AUTO struct buf key = { 0 };
 	BUF_AUTO struct buf pem = { 0 };
 	BUF_AUTO struct buf body = { 0 };
@@ -259,12 +267,6 @@ static void a_node_that_may_is_approved_by_itself(void **state)
 	static const struct user other = { .name = "system:node:n2", .groups = node_orgs };
 	static const struct user machine = { .name = "system:bootstrap:aaaaaa", .groups = joining };
 
-	assert_int_equal(request(&node, "early", &csr_cases[3], ""), 201);
-	settle(&w);
-	assert_null(doc_get(csr("early"), "status.conditions.0"));
-	must(&w, "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", "{\"metadata\":{\"name\":\"self\"},\"roleRef\":{"
-		"\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":"
-		"\"system:certificates.k8s.io:certificatesigningrequests:selfnodeclient\"},\"subjects\":[{\"kind\":\"Group\",\"name\":\"system:nodes\"}]}");
 	assert_int_equal(request(&node, "self", &csr_cases[3], ""), 201);
 	assert_int_equal(request(&other, "other", &csr_cases[3], ""), 201);
 	assert_int_equal(request(&node, "serving", &csr_cases[9], ""), 201);
@@ -287,6 +289,112 @@ static void a_node_that_may_is_approved_by_itself(void **state)
 	assert_string_equal(doc_str(csr("joins"), "status.conditions.0.message"),
 		"Auto approving kubelet client certificate after SubjectAccessReview.");
 	assert_non_null(doc_str(csr("joins"), "status.certificate"));
+}
+
+/* A new node; address NULL: it was made ahead, no machine lives there. */
+static void add_node(const char *called, const char *address)
+{
+	char body[600];
+
+	snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\"}}", called);
+	must(&w, "POST", "/api/v1/nodes", body);
+	if (!address)
+		return;
+	snprintf(body, sizeof(body), "{\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"%s\"},"
+		"{\"type\":\"Hostname\",\"address\":\"%s\"}],\"nodeInfo\":{\"kubeletVersion\":\"v1\",\"machineID\":\"\",\"systemUUID\":\"\","
+		"\"bootID\":\"\",\"kernelVersion\":\"\",\"osImage\":\"\",\"containerRuntimeVersion\":\"\",\"kubeProxyVersion\":\"\","
+		"\"operatingSystem\":\"\",\"architecture\":\"\"}}}", address, called);
+	char path[300];
+	snprintf(path, sizeof(path), "/api/v1/nodes/%s/status", called);
+	must(&w, "PATCH", path, body);
+}
+
+static void a_token_joins_new_machines_only(void **state)
+{
+	static const char *const groups[] = { "system:bootstrappers", "system:bootstrappers:sampan:default-node-token",
+		"system:authenticated", NULL };
+	static const struct user machine = { .name = "system:bootstrap:bbbbbb", .groups = groups };
+	static const struct { const char *name, *cn, *condition; } cases[] = {
+		{ "a new one", "system:node:fresh", "Approved" },
+		{ "one whose Node was made ahead", "system:node:ahead", "Approved" },
+		{ "the name of another", "system:node:taken", "Denied" },
+	};
+
+	add_node("ahead", NULL);
+	add_node("taken", "10.0.0.7");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct csr_case k = csr_cases[4];
+		const char *got;
+
+		k.cn = cases[i].cn;
+		assert_int_equal(request(&machine, "j", &k, ""), 201);
+		settle(&w);
+		got = doc_str(csr("j"), "status.conditions.0.type");
+		if (!got || strcmp(got, cases[i].condition))
+			fail_msg("%s: %s", cases[i].name, got ? got : "nothing");
+		must(&w, "DELETE", CSRS "/j", NULL);
+	}
+}
+
+static void a_node_serves_under_its_own_names_only(void **state)
+{
+	static const char *const n4[] = { "n4", NULL }, *const two[] = { "n4", "n5", NULL }, *const api[] = { "kubernetes", NULL },
+		*const n5[] = { "n5", NULL }, *const ip4[] = { "10.0.0.4", NULL }, *const ip5[] = { "10.0.0.5", NULL },
+		*const both[] = { "10.0.0.4", "10.0.0.5", NULL }, *const ip_api[] = { "10.9.9.9", NULL },
+		*const n6[] = { "n6", NULL }, *const n8[] = { "n8", NULL }, *const ip8[] = { "10.0.0.8", NULL };
+	static const struct {
+		const char *name, *node;
+		const char *const *dns, *const *ips;
+		bool approved;
+	} cases[] = {
+		{ "its own", "n4", n4, ip4, true },
+		{ "no name", "n4", NULL, ip4, false },
+		{ "no address", "n4", n4, NULL, false },
+		{ "a name more", "n4", two, ip4, false },
+		{ "an address more", "n4", n4, both, false },
+		{ "another's name", "n4", n5, ip4, false },
+		{ "another's address", "n4", n4, ip5, false },
+		{ "no Node", "n9", n4, ip4, false },
+		{ "an address of the API, which its Node claims", "n6", n6, ip_api, false },
+		{ "a name of the API", "kubernetes", api, ip8, false },
+		{ "an address that another Node claims, too", "n8", n8, ip5, false },
+	};
+
+	add_node("n4", "10.0.0.4");
+	add_node("n5", "10.0.0.5");
+	add_node("n6", "10.9.9.9");
+	add_node("n8", "10.0.0.5");
+	add_node("kubernetes", "10.0.0.8");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char cn[100];
+		const struct user u = { .name = cn, .groups = node_orgs };
+		struct csr_case k = { "", SERVING, cn, node_orgs, cases[i].dns, { DS, SA }, NULL, cases[i].ips };
+		bool got;
+
+		snprintf(cn, sizeof(cn), "system:node:%s", cases[i].node);
+		assert_int_equal(request(&u, "s", &k, ""), 201);
+		settle(&w);
+		got = doc_str(csr("s"), "status.certificate") != NULL;
+		if (got != cases[i].approved)
+			fail_msg("%s: %s", cases[i].name, got ? "approved" : "not approved");
+		must(&w, "DELETE", CSRS "/s", NULL);
+	}
+	/* For another node, even by one that may much. */
+	struct csr_case k = { "", SERVING, "system:node:n4", node_orgs, n4, { DS, SA }, NULL, ip4 };
+	assert_int_equal(request(&admin, "s", &k, ""), 201);
+	settle(&w);
+	assert_null(doc_get(csr("s"), "status.conditions.0"));
+	must(&w, "DELETE", CSRS "/s", NULL);
+}
+
+static void no_certificate_outlives_what_the_server_gives(void **state)
+{
+	certs.valid_max_s = 12;
+	assert_int_equal(request(&admin, "z", &csr_cases[0], "\"expirationSeconds\":3600,"), 201);
+	approve("z", "Approved");
+	assert_int_equal(signed_for_s, 12);
+	certs.valid_max_s = 0;
+	must(&w, "DELETE", CSRS "/z", NULL);
 }
 
 static void old_requests_go(void **state)
@@ -359,6 +467,9 @@ int main(void)
 		cmocka_unit_test(what_is_approved_is_signed_or_fails),
 		cmocka_unit_test(a_signed_one_says_what_was_asked),
 		cmocka_unit_test(a_node_that_may_is_approved_by_itself),
+		cmocka_unit_test(a_token_joins_new_machines_only),
+		cmocka_unit_test(a_node_serves_under_its_own_names_only),
+		cmocka_unit_test(no_certificate_outlives_what_the_server_gives),
 		cmocka_unit_test(old_requests_go),
 		cmocka_unit_test(conditions_cost_no_more_for_being_many),
 		cmocka_unit_test(a_token_secret_follows_the_authority),
