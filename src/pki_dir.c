@@ -18,6 +18,7 @@
 #include "base/env.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "client/client.h"
 #include "http/pki.h"
 
 #define PEM_MAX (64u << 10)
@@ -193,15 +194,8 @@ static int kubeconfig(struct place *p, const char *name, const struct pki_dir *d
 	BUF_AUTO struct buf b = { 0 };
 	BUF_AUTO struct buf old = { 0 };
 
-	buf_printf(&b, "apiVersion: v1\nkind: Config\nclusters:\n- name: sampan\n  cluster:\n    server: %s\n"
-		"    certificate-authority-data: ", server);
-	text_base64(&b, d->ca_cert.p, d->ca_cert.len);
-	buf_printf(&b, "\nusers:\n- name: %s\n  user:\n    client-certificate-data: ", user);
-	text_base64(&b, crt->p, crt->len);
-	buf_adds(&b, "\n    client-key-data: ");
-	text_base64(&b, k->p, k->len);
-	buf_printf(&b, "\ncontexts:\n- name: sampan\n  context:\n    cluster: sampan\n    user: %s\n"
-		"current-context: sampan\n", user);
+	client_kubeconfig_text(&b, &(struct client_config){ .server = server, .ca_pem = d->ca_cert.p, .cert_pem = crt->p,
+		.key_pem = k->p }, user);
 	if (b.failed)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!file_read(at(p, name), PEM_MAX, &old, NULL) && old.len == b.len && !memcmp(old.p, b.p, b.len))

@@ -28,6 +28,8 @@ int client_open_local(struct client **ret, struct loop *l, struct api *a, const 
 struct client_config {
 	const char *server;            /* "https://127.0.0.1:6443" */
 	const char *ca_pem, *cert_pem, *key_pem, *token;   /* texts; NULL where not used */
+	bool unverified;               /* whoever answers is believed: for what is public and checked by other means.
+	                                * Nothing secret may be given then (-ERR_BAD_REQUEST). */
 };
 int client_open_remote(struct client **ret, struct loop *l, const struct client_config *cfg, struct err *reterr);
 /* cfg from a kubeconfig's current context; *ret_client takes copies. */
@@ -38,6 +40,11 @@ int client_open_kubeconfig(struct client **ret, struct loop *l, const char *path
 int client_reopen_kubeconfig(struct client *c, const char *path, struct err *reterr);
 /* The client certificate in use (PEM), or NULL; borrowed until it is replaced. */
 const char *client_cert(const struct client *c);
+/* The server's URL, and the CA it must be of (PEM) or NULL; borrowed from the client. */
+const char *client_server(const struct client *c);
+const char *client_ca(const struct client *c);
+/* A kubeconfig of one cluster and one user with cfg's certificate and key. */
+void client_kubeconfig_text(struct buf *out, const struct client_config *cfg, const char *user);
 void client_close(struct client *c);       /* running calls end with -ERR_CANCELED */
 
 struct client_req {
@@ -69,5 +76,21 @@ typedef void client_event_fn(void *arg, enum client_event ev, yyjson_val *obj); 
 int client_watch(struct client_watch **ret, struct client *c, const struct kinds_kind *k, const char *ns,
 	const char *query /* "fieldSelector=..", or NULL */, client_event_fn *fn, void *arg);
 void client_watch_close(struct client_watch *w);
+
+/* A certificate asked for (remote): the request is made, or found when it is there already, and followed until it
+ * is signed, refused, or time is up. done runs once, after which only client_csr_close is left: rc 0 with the
+ * certificate (PEM), -ERR_FORBIDDEN when it was denied or could not be signed, -ERR_DEADLINE, or that of the API. */
+struct client_csr;
+typedef void client_csr_fn(void *arg, int rc, const char *cert_pem, const char *message);
+struct client_csr_req {            /* copied */
+	const char *name;              /* of the CertificateSigningRequest */
+	const char *pem;               /* PKCS#10 */
+	const char *signer;
+	const char *const *usages;     /* NULL-terminated */
+	int64_t timeout_ms;
+};
+int client_csr_open(struct client_csr **ret, struct client *c, const struct client_csr_req *q, client_csr_fn *done,
+	void *arg);
+void client_csr_close(struct client_csr *r);       /* accepts NULL; done does not run any more */
 
 #endif

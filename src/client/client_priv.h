@@ -30,6 +30,7 @@ struct client {
 	struct loop_timer timer;
 	struct curl_slist *auth;   /* Authorization header, or NULL */
 	char *server, *ca, *cert, *key;
+	bool unverified;
 };
 
 struct client_watch {

@@ -125,3 +125,16 @@ int client_reopen_kubeconfig(struct client *c, const char *path, struct err *ret
 	contents_finish(&t);
 	return rc;
 }
+
+void client_kubeconfig_text(struct buf *out, const struct client_config *cfg, const char *user)
+{
+	buf_printf(out, "apiVersion: v1\nkind: Config\nclusters:\n- name: sampan\n  cluster:\n    server: %s\n"
+		"    certificate-authority-data: ", cfg->server);
+	text_base64(out, cfg->ca_pem, strlen(cfg->ca_pem));
+	buf_printf(out, "\nusers:\n- name: %s\n  user:\n    client-certificate-data: ", user);
+	text_base64(out, cfg->cert_pem, strlen(cfg->cert_pem));
+	buf_adds(out, "\n    client-key-data: ");
+	text_base64(out, cfg->key_pem, strlen(cfg->key_pem));
+	buf_printf(out, "\ncontexts:\n- name: sampan\n  context:\n    cluster: sampan\n    user: %s\n"
+		"current-context: sampan\n", user);
+}
