@@ -6,9 +6,9 @@
 #include "roles.h"
 
 static const struct cli_command *const commands[] = {
-	&cmd_up, &cmd_down, &cmd_server, &cmd_agent, &cmd_status, &cmd_image_ls, &cmd_image_pull,
-	&cmd_image_import, &cmd_image_rm, &cmd_backup, &cmd_restore, &cmd_store_check, &cmd_store_stats,
-	&cmd_store_compact, &cmd_version, NULL,
+	&cmd_up, &cmd_down, &cmd_server, &cmd_agent, &cmd_join, &cmd_token_create, &cmd_token_list,
+	&cmd_token_delete, &cmd_status, &cmd_image_ls, &cmd_image_pull, &cmd_image_import, &cmd_image_rm,
+	&cmd_backup, &cmd_restore, &cmd_store_check, &cmd_store_stats, &cmd_store_compact, &cmd_version, NULL,
 };
 
 static void usage(FILE *out)
@@ -54,6 +54,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "sampan image: say what to do: ls, pull, import or rm. See `sampan --help`.\n");
 	else if (!strcmp(word, "store"))
 		fprintf(stderr, "sampan store: say what to do: check, stats or compact. See `sampan --help`.\n");
+	else if (!strcmp(word, "token"))
+		fprintf(stderr, "sampan token: say what to do: create, list or delete. See `sampan --help`.\n");
 	else if (*word)
 		fprintf(stderr, "sampan: there is no command %s. See `sampan --help`.\n", word);
 	else

@@ -113,6 +113,8 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 		rc = copy_text(&a->service_cidr, cfg->service_cidr ? cfg->service_cidr : "10.96.0.0/16");
 	if (!rc)
 		rc = copy_text(&a->advertise, cfg->advertise);
+	if (!rc && cfg->agent_ca_pem)
+		rc = copy_text(&a->ca_pem, cfg->agent_ca_pem);
 	if (!rc)
 		rc = metrics_open(&a->metrics);
 	if (!rc)
@@ -189,6 +191,7 @@ void api_close(struct api *a)
 	free(a->issuer);
 	free(a->service_cidr);
 	free(a->advertise);
+	free(a->ca_pem);
 	free(a);
 }
 

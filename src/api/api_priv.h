@@ -54,6 +54,7 @@ struct api {
 	struct store *store;
 	struct cache *cache;
 	char *issuer, *service_cidr, *advertise;
+	char *ca_pem;                         /* of the cloud, which machines that join are told; or NULL */
 	struct api_kinds k;
 	const struct kinds_kind **stored_as;  /* by kinds_kind.id: in whose version it is stored */
 	struct rbac *rbac;

@@ -4,7 +4,7 @@
  * namespaces, classes, roles, bindings and what describes the API, all in one group; then
  * what lives in those namespaces. What exists is not changed, but for the roles and
  * bindings, which get what they lack (bootstrap_rbac.c), and the endpoints of the API
- * itself, which follow its address.
+ * itself and what joining machines read of it, which follow its address.
  */
 #define LOG_MODULE "api"
 #include <stdlib.h>
@@ -187,6 +187,26 @@ static int write_dns_service(struct bootstrap *b)
 	return json.failed ? -ERR_NOMEM : bootstrap_create(b, b->api->k.service, "kube-system", "kube-dns", json.p);
 }
 
+/* What a machine that joins must know first; everybody may read it. The address and the authority are this
+ * server's, whatever was written before. Source: kubeadm's cluster-info, which its clients read, too. */
+static int write_cluster_info(struct bootstrap *b)
+{
+	BUF_AUTO struct buf config = { 0 };
+	BUF_AUTO struct buf json = { 0 };
+
+	if (!b->api->ca_pem)
+		return 0;
+	buf_adds(&config, "apiVersion: v1\nkind: Config\nclusters:\n- name: \"\"\n  cluster:\n    certificate-authority-data: ");
+	text_base64(&config, b->api->ca_pem, strlen(b->api->ca_pem));
+	buf_printf(&config, "\n    server: https://%s\ncontexts: []\ncurrent-context: \"\"\nusers: []\n", b->api->advertise);
+	buf_adds(&json, "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"cluster-info\"},\"data\":{\"kubeconfig\":");
+	if (!config.failed)
+		buf_add_json(&json, config.p, config.len);
+	buf_adds(&json, "}}");
+	return config.failed || json.failed ? -ERR_NOMEM :
+		bootstrap_call(b, "PATCH", "/api/v1/namespaces/kube-public/configmaps/cluster-info", json.p);
+}
+
 static int write_range(struct bootstrap *b)
 {
 	BUF_AUTO struct buf json = { 0 };
@@ -236,6 +256,8 @@ static void next_wave(void *arg)
 			rc = write_api_service(b);
 		if (!rc)
 			rc = write_dns_service(b);
+		if (!rc)
+			rc = write_cluster_info(b);
 	}
 	if (rc && !b->rc)
 		b->rc = rc;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bootstrap_keep - what no cloud can do without comes back when somebody deletes it: its
- * own namespaces, the Services of the API and of DNS, the range of Service addresses. The
- * bootstrap simply runs again: it writes what is missing, and what was refused is tried
- * again, less and less often.
+ * own namespaces, what joining machines read, the Services of the API and of DNS, the range of
+ * Service addresses. The bootstrap simply runs again: it writes what is missing, and what was
+ * refused is tried again, less and less often.
  * Source: kubernetes pkg/controlplane/controller (systemnamespaces, kubernetesservice,
  * defaultservicecidr).
  */
@@ -19,13 +19,14 @@ static const struct { const char *store, *ns, *name; } rows[] = {
 	{ "core/namespaces", "", "kube-system" },
 	{ "core/namespaces", "", "kube-public" },
 	{ "core/namespaces", "", "kube-node-lease" },
+	{ "core/configmaps", "kube-public", "cluster-info" },
 	{ "core/services", "default", "kubernetes" },
 	{ "core/services", "kube-system", "kube-dns" },
 	{ "core/endpoints", "default", "kubernetes" },
 	{ "discovery.k8s.io/endpointslices", "default", "kubernetes" },
 	{ "networking.k8s.io/servicecidrs", "", "kubernetes" },
 };
-static const char *const stores[] = { "core/namespaces", "core/services", "core/endpoints",
+static const char *const stores[] = { "core/namespaces", "core/configmaps", "core/services", "core/endpoints",
 	"discovery.k8s.io/endpointslices", "networking.k8s.io/servicecidrs" };
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 300000
