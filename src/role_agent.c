@@ -12,7 +12,7 @@
 #include "roles.h"
 #include "roles_priv.h"
 
-struct run { struct loop *loop; };
+struct run { struct loop *loop; bool failed; };
 
 static void on_signal(void *arg, int signo)
 {
@@ -31,6 +31,14 @@ static void on_ready(void *arg)
 	role_notify("READY=1");
 }
 
+static void on_failed(void *arg)
+{
+	struct run *r = arg;
+
+	r->failed = true;
+	loop_stop(r->loop);
+}
+
 /* A file of the directory the kubeconfig is in, where `sampan server` puts the agent's. */
 static const char *beside(const char *kubeconfig, const char *name, char out[4300])
 {
@@ -43,7 +51,7 @@ static const char *beside(const char *kubeconfig, const char *name, char out[430
 static int run(int argc, char **argv)
 {
 	char node[256], kubeconfig[4300], cert[4300], key[4300], ca[4300], data[4300];
-	struct agent_config cfg = { .node_name = node, .ready = on_ready };
+	struct agent_config cfg = { .node_name = node, .ready = on_ready, .failed = on_failed };
 	struct run r = { 0 };
 	struct err e = { 0 };
 	struct agent *agent = NULL;
@@ -58,7 +66,7 @@ static int run(int argc, char **argv)
 		{ "tls-cert", "FILE", "certificate for that, else the one beside the kubeconfig", &cfg.serving_cert, NULL },
 		{ "tls-key", "FILE", "its key", &cfg.serving_key, NULL },
 		{ "client-ca", "FILE", "who signs the server's client certificate", &cfg.client_ca, NULL },
-		{ "pod-cidr", "CIDR", "this node's pod addresses", &cfg.pod_cidr, NULL },
+		{ "pod-cidr", "CIDR", "this node's pod addresses, else what the cluster gives it", &cfg.pod_cidr, NULL },
 		{ "registry-mirror", "HOST", "asked before docker.io", &cfg.mirror, NULL },
 		{ "insecure-registries", "HOST,..", "registries spoken to without TLS", &cfg.insecure_registries, NULL },
 		{ "runtime", "NAME", "crun, or fake (runs nothing; for tests)", &cfg.runtime, NULL },
@@ -92,12 +100,13 @@ static int run(int argc, char **argv)
 		return err_set(&e, ERR_IO, "cannot be the reaper of orphans"), role_fail(&cmd_agent, &e);
 	loop_signal(r.loop, SIGTERM, on_signal, &r);
 	loop_signal(r.loop, SIGINT, on_signal, &r);
+	cfg.arg = &r;
 	int rc = agent_open(&agent, r.loop, &cfg, &e);
 	if (!rc)
 		loop_run(r.loop);
 	agent_close(agent);
 	loop_close(r.loop);
-	return rc ? role_fail(&cmd_agent, &e) : 0;
+	return rc ? role_fail(&cmd_agent, &e) : r.failed;
 }
 
 const struct cli_command cmd_agent = { .name = "agent", .help = "run this machine's pods", .run = run };

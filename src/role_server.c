@@ -32,6 +32,7 @@
 
 #define DRAIN_MAX_MS 5000
 #define CERT_VALID_MIN_S 8
+#define NODE_CIDR_PREFIX 24        /* of each node's block of pod addresses */
 #define HISTORY_MIN_S 5            /* a list in pages takes this long */
 #define BURST_EVENTS 2000          /* so many events leave free memory behind, */
 #define BURST_OVER_MS 3000         /* given back when nothing came for this long */
@@ -47,7 +48,7 @@ struct server {
 	struct server_certs *certs;
 	struct loop_timer drain_timer, burst_timer;
 	unsigned burst_events;
-	const char *listen, *data_dir;
+	const char *listen, *data_dir, *cluster_cidr;
 	int64_t started_ms;
 	bool stopping;
 	int exit_code;
@@ -100,7 +101,8 @@ static void on_bootstrap(void *arg, int rc)
 {
 	struct server *s = arg;
 	struct err e = { 0 };
-	struct control_config cfg = { .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs),
+	struct control_config cfg = { .cluster_cidr = s->cluster_cidr, .node_cidr_prefix = NODE_CIDR_PREFIX,
+		.ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs),
 		.client_as = client_as, .arg = s };
 
 	if (!rc && !s->stopping)
@@ -169,8 +171,8 @@ static void *open_keys(void *arg)
 	return NULL;
 }
 
-struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *tokens, *node_name, *store, *plugins_on, *plugins_off,
-	*cert_validity, *history; };
+struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *cluster_cidr, *tokens, *node_name, *store, *plugins_on,
+	*plugins_off, *cert_validity, *history; };
 
 static void metrics(void *arg, struct buf *out)
 {
@@ -291,13 +293,14 @@ static int run(int argc, char **argv)
 {
 	struct server s = { .started_ms = env_now_ms() };
 	struct server_flags f = { .data_dir = DEFAULT_DATA_DIR, .listen = DEFAULT_LISTEN, .service_cidr = "10.96.0.0/16",
-		.history = "5m" };
+		.cluster_cidr = "10.244.0.0/16", .history = "5m" };
 	struct err e = { 0 };
 	const struct cli_option opts[] = {
 		{ "data-dir", "DIR", "where state, keys and admin.kubeconfig are kept", &f.data_dir, NULL },
 		{ "listen", "ADDR:PORT", "where the API is served", &f.listen, NULL },
 		{ "advertise", "ADDR", "the address others reach this server at", &f.advertise, NULL },
 		{ "service-cidr", "CIDR", "addresses of Services", &f.service_cidr, NULL },
+		{ "cluster-cidr", "CIDR", "addresses of pods; each node gets a /24 of it", &f.cluster_cidr, NULL },
 		{ "token-file", "FILE", "static tokens, lines of token,user,uid,\"group1,group2\"", &f.tokens, NULL },
 		{ "node-name", "NAME", "the agent's node that certificates are made for", &f.node_name, NULL },
 		{ "enable-admission-plugins", "NAMES", "admission plug-ins that run besides the usual ones, with commas between",
@@ -322,6 +325,7 @@ static int run(int argc, char **argv)
 	loop_signal(s.loop, SIGINT, on_signal, &s);
 	s.listen = f.listen;
 	s.data_dir = f.data_dir;
+	s.cluster_cidr = f.cluster_cidr;
 	int rc = open_all(&s, &f, &e);
 	if (!rc) {
 		cache_observe(s.cache, NULL, false, on_event, &s);

@@ -279,9 +279,6 @@ static const char *or(const char *s, const char *dflt)
 static int open_parts(struct agent *a, const struct agent_config *cfg, struct err *reterr)
 {
 	struct runtime_events ev = { .exited = container_exited };
-	struct net_config net = { .name = "sampan", .pod_cidr = a->pod_cidr, .cluster_cidr = or(cfg->cluster_cidr, "10.244.0.0/16"),
-		.service_cidr = or(cfg->service_cidr, "10.96.0.0/16"), .dns_ip = a->dns_ip, .cluster_domain = a->cluster_domain,
-		.upstream_resolv = "/etc/resolv.conf" };
 	struct image_store_config images = { .insecure_registries = cfg->insecure_registries, .mirror = cfg->mirror };
 	char path[PATH_MAX], state[PATH_MAX];
 	const char *runtime = or(cfg->runtime, "crun");
@@ -302,10 +299,6 @@ static int open_parts(struct agent *a, const struct agent_config *cfg, struct er
 	rc = image_open(&a->images, a->loop, &images, reterr);
 	if (rc)
 		return rc;
-	snprintf(state, sizeof(state), "%s/net", a->data_dir);
-	net.state_dir = state;
-	if (strcmp(runtime, "fake") && (rc = net_open(&a->net, a->loop, &net, reterr)))
-		return rc;
 	if (workers_open(&a->workers, a->loop, "agent", 1, WORKER_JOBS_MAX) ||
 	    workers_open(&a->removals, a->loop, "agent-removals", 1, WORKER_JOBS_MAX) || fetcher_open(&a->fetcher, a->loop) ||
 	    recorder_open(&a->recorder, a) || rotator_open(&a->rotator, a))
@@ -317,17 +310,68 @@ static int open_parts(struct agent *a, const struct agent_config *cfg, struct er
 	return 0;
 }
 
-static int follow(struct agent *a, struct err *reterr)
+#define POD_CIDR_MAX 64
+#define POD_CIDR_FILE "net/pod-cidr"
+
+/* What the Node was given at an earlier start, or NULL. */
+static char *known_cidr(const struct agent *a)
 {
-	const struct kinds_kind *pods = kinds_by_resource("", "v1", "pods");
+	BUF_AUTO struct buf b = { 0 };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" POD_CIDR_FILE, a->data_dir);
+	if (file_read(path, POD_CIDR_MAX, &b, NULL) || !b.p || !*b.p)
+		return NULL;
+	return strndup(b.p, strcspn(b.p, "\n"));
+}
+
+static int open_network(struct agent *a, struct err *reterr)
+{
+	struct net_config net = { .name = "sampan", .pod_cidr = a->pod_cidr, .cluster_cidr = a->cluster_cidr,
+		.service_cidr = a->service_cidr, .dns_ip = a->dns_ip, .cluster_domain = a->cluster_domain,
+		.upstream_resolv = "/etc/resolv.conf", .address = a->address };
+	char state[PATH_MAX];
+
+	snprintf(state, sizeof(state), "%s/net", a->data_dir);
+	net.state_dir = state;
+	return net_open(&a->net, a->loop, &net, reterr);
+}
+
+/* Pods and Services, which need the network. */
+static int take_up(struct agent *a, struct err *reterr)
+{
 	char query[400];
 
-	runtime_adopt(a->rt, found, a);
+	if (!a->fake && open_network(a, reterr))
+		return -ERR_IO;
+	a->networked = true;
 	snprintf(query, sizeof(query), "fieldSelector=spec.nodeName%%3D%s", a->node_name);
-	if (services_open(&a->services, a) || node_open(&a->node, a) ||
-	    client_watch(&a->pods_watch, a->client, pods, NULL, query, pod_event, a))
+	if (services_open(&a->services, a) ||
+	    client_watch(&a->pods_watch, a->client, kinds_by_resource("", "v1", "pods"), NULL, query, pod_event, a))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	return 0;
+}
+
+void agent_network(struct agent *a, const char *pod_cidr)
+{
+	struct err e = { 0 };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/net", a->data_dir);
+	a->pod_cidr = strdup(pod_cidr);
+	if (!a->pod_cidr)
+		err_set(&e, ERR_NOMEM, "out of memory");
+	else if (!file_mkdirs(path, 0700, &e)) {
+		snprintf(path, sizeof(path), "%s/" POD_CIDR_FILE, a->data_dir);
+		if (!file_replace(path, pod_cidr, strlen(pod_cidr), 0600, &e) && !take_up(a, &e)) {
+			log_info("pods have addresses of %s", pod_cidr);
+			node_changed(a->node);
+			return;
+		}
+	}
+	log_error("the network of pods: %s", e.msg);
+	if (a->failed)
+		a->failed(a->ready_arg);
 }
 
 int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cfg, struct err *reterr)
@@ -355,14 +399,23 @@ int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cf
 	a->address = strdup(or(cfg->address, address));
 	a->dns_ip = strdup(or(cfg->dns_ip, "10.96.0.10"));
 	a->cluster_domain = strdup(or(cfg->cluster_domain, "cluster.local"));
-	a->pod_cidr = strdup(or(cfg->pod_cidr, "10.244.0.0/24"));
+	a->cluster_cidr = strdup(or(cfg->cluster_cidr, "10.244.0.0/16"));
+	a->service_cidr = strdup(or(cfg->service_cidr, "10.96.0.0/16"));
+	a->fake = !strcmp(or(cfg->runtime, "crun"), "fake");
 	a->pods_max = cfg->pods_max > 0 ? cfg->pods_max : PODS_MAX_DEFAULT;
 	a->ready = cfg->ready;
+	a->failed = cfg->failed;
 	a->ready_arg = cfg->arg;
-	rc = !a->data_dir || !a->run_dir || !a->node_name || !a->address || !a->dns_ip || !a->cluster_domain || !a->pod_cidr ?
-		err_set(reterr, ERR_NOMEM, "out of memory") : open_parts(a, cfg, reterr);
-	if (!rc)
-		rc = follow(a, reterr);
+	rc = !a->data_dir || !a->run_dir || !a->node_name || !a->address || !a->dns_ip || !a->cluster_domain || !a->cluster_cidr ||
+		!a->service_cidr ? err_set(reterr, ERR_NOMEM, "out of memory") : open_parts(a, cfg, reterr);
+	if (!rc) {
+		runtime_adopt(a->rt, found, a);
+		a->pod_cidr = cfg->pod_cidr ? strdup(cfg->pod_cidr) : known_cidr(a);
+		if (a->fake || a->pod_cidr)
+			rc = take_up(a, reterr);
+	}
+	if (!rc && (node_open(&a->node, a) || (!a->fake && nodes_open(&a->nodes, a))))
+		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (rc) {
 		agent_close(a);
 		return rc;
@@ -387,6 +440,8 @@ void agent_close(struct agent *a)
 		client_watch_close(a->pods_watch);
 	services_close(a->services);
 	a->services = NULL;
+	nodes_close(a->nodes);
+	a->nodes = NULL;
 	while (map_next(&a->pods, &it, &key, &v)) {
 		struct pod *p = v;
 
@@ -430,6 +485,8 @@ void agent_close(struct agent *a)
 	free(a->address);
 	free(a->dns_ip);
 	free(a->cluster_domain);
+	free(a->cluster_cidr);
+	free(a->service_cidr);
 	free(a->pod_cidr);
 	free(a);
 }

@@ -29,7 +29,7 @@ struct agent_config {                  /* all borrowed for the call; NULL: the d
 	const char *client_ca;         /* path: signs the server's certificate towards agents */
 	const char *client_cn;         /* the one common name allowed in; NULL: any of organisation system:masters */
 	const char *runtime;           /* ["crun"] */
-	const char *pod_cidr;          /* ["10.244.0.0/24"] */
+	const char *pod_cidr;          /* [what the Node is given] */
 	const char *cluster_cidr;      /* ["10.244.0.0/16"] */
 	const char *service_cidr;      /* ["10.96.0.0/16"] */
 	const char *dns_ip;            /* ["10.96.0.10"] */
@@ -38,6 +38,8 @@ struct agent_config {                  /* all borrowed for the call; NULL: the d
 	int pods_max;                  /* 0: 110 */
 	/* The node is registered and its pods are known; runs once. */
 	void (*ready)(void *arg);
+	/* It cannot go on, as it told the log; close it. */
+	void (*failed)(void *arg);
 	void *arg;
 };
 /* Checks the machine (tools, cgroups, rights) first; the message says what to install or run. */

@@ -120,7 +120,10 @@ struct pod {
 
 struct agent {
 	struct loop *loop;
-	char *data_dir, *run_dir, *node_name, *address, *dns_ip, *cluster_domain, *pod_cidr;
+	char *data_dir, *run_dir, *node_name, *address, *dns_ip, *cluster_domain;
+	char *cluster_cidr, *service_cidr;
+	char *pod_cidr;                /* NULL: not known yet */
+	bool fake, networked;          /* fake: no network at all; networked: pods may begin */
 	int pods_max, kubelet_port;
 	struct client *client;
 	struct runtime *rt;
@@ -132,6 +135,7 @@ struct agent {
 	struct recorder *recorder;
 	struct services *services;
 	struct node *node;
+	struct nodes *nodes;
 	struct kubelet *kubelet;
 	struct rotator *rotator;
 	struct certs *certs;
@@ -141,7 +145,7 @@ struct agent {
 	struct map adopted;            /* container id -> struct adopted, until its pod is known */
 	struct client_watch *pods_watch;
 	bool pods_synced, closing;
-	void (*ready)(void *arg);
+	void (*ready)(void *arg), (*failed)(void *arg);
 	void *ready_arg;
 };
 
@@ -149,6 +153,8 @@ struct agent {
 /* What the runtime held at start, until its pod is known. */
 struct adopted { char pod_id[CTR_ID_MAX]; struct runtime_status st; };
 
+/* The addresses of this node's pods are known: opens the network, then takes up the pods. Once. */
+void agent_network(struct agent *a, const char *pod_cidr);
 void agent_remove_tree(struct agent *a, const char *path);   /* in the background */
 
 /* ---- pod.c: the one place of effects ---- */
@@ -281,8 +287,13 @@ void event_node(struct agent *a, const char *type, const char *reason, const cha
 int certs_open(struct certs **ret, struct agent *a, const struct agent_config *cfg);
 void certs_close(struct certs *c);
 
+/* ---- nodes.c ---- */
+int nodes_open(struct nodes **ret, struct agent *a);
+void nodes_close(struct nodes *ns);    /* accepts NULL */
+
 /* ---- node.c, services.c, kubelet.c ---- */
 int node_open(struct node **ret, struct agent *a);
+void node_changed(struct node *n);     /* its status is told soon */
 void node_close(struct node *n);
 int64_t node_memory_bytes(const struct agent *a);
 int64_t node_milli_cpus(const struct agent *a);

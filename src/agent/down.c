@@ -167,6 +167,8 @@ int agent_down(const char *data_dir, const char *run_dir, struct err *reterr)
 		left += unmount_below(data);
 	snprintf(path, sizeof(path), "%s/net", data_dir);
 	rc2 = net_down("sampan", path, rc ? NULL : reterr);
+	if (!rc2)                      /* with the range its Node was given */
+		rc2 = file_remove_tree(path, rc ? NULL : reterr);
 	each_hierarchy(data_dir, remove_groups, NULL);
 	if (left)
 		return rc ? rc : err_set(reterr, ERR_IO, "%u mounts are busy; see `grep sampan /proc/mounts`", left);

@@ -110,7 +110,7 @@ static int64_t memory_available(void)
 /* True when a condition has changed. */
 static bool look(struct node *n)
 {
-	bool now[NODE_CONDS] = { true, memory_available() < MEMORY_LOW_BYTES, false, false }, changed = false;
+	bool now[NODE_CONDS] = { n->a->networked, memory_available() < MEMORY_LOW_BYTES, false, false }, changed = false;
 	struct statvfs st;
 
 	if (!statvfs(n->a->data_dir, &st)) {
@@ -138,7 +138,8 @@ static void add_resources(struct buf *b, const struct node *n, const char *name,
 static void add_conditions(struct buf *b, const struct node *n)
 {
 	static const struct { const char *type, *yes, *no, *yes_message, *no_message; } table[NODE_CONDS] = {
-		{ "Ready", "KubeletReady", "KubeletNotReady", "kubelet is posting ready status", "not ready" },
+		{ "Ready", "KubeletReady", "KubeletNotReady", "kubelet is posting ready status",
+			"container runtime network not ready: the Node has no spec.podCIDR yet" },
 		{ "MemoryPressure", "KubeletHasInsufficientMemory", "KubeletHasSufficientMemory",
 			"kubelet has insufficient memory available", "kubelet has sufficient memory available" },
 		{ "DiskPressure", "KubeletHasDiskPressure", "KubeletHasNoDiskPressure", "kubelet has disk pressure",
@@ -250,9 +251,11 @@ static void node_register(struct node *n)
 		return;
 	buf_printf(&b, "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"%s\",\"labels\":{"
 		"\"kubernetes.io/hostname\":\"%s\",\"kubernetes.io/os\":\"linux\",\"kubernetes.io/arch\":\"%s\","
-		"\"beta.kubernetes.io/os\":\"linux\",\"beta.kubernetes.io/arch\":\"%s\"}},\"spec\":{\"podCIDR\":\"%s\","
-		"\"podCIDRs\":[\"%s\"]},\"status\":", n->a->node_name, n->a->node_name, arch(), arch(), n->a->pod_cidr,
-		n->a->pod_cidr);
+		"\"beta.kubernetes.io/os\":\"linux\",\"beta.kubernetes.io/arch\":\"%s\"}},", n->a->node_name, n->a->node_name,
+		arch(), arch());
+	if (n->a->pod_cidr)
+		buf_printf(&b, "\"spec\":{\"podCIDR\":\"%s\",\"podCIDRs\":[\"%s\"]},", n->a->pod_cidr, n->a->pod_cidr);
+	buf_adds(&b, "\"status\":");
 	node_status_text(n, &b);
 	buf_addc(&b, '}');
 	q.body = b.p;
@@ -357,6 +360,11 @@ static void tick(void *arg)
 	if (changed || !n->up || loop_now_ms(n->a->loop) - n->status_at_ms >= STATUS_EVERY_MS || !n->status_at_ms)
 		status_write(n);
 	lease_renew(n);
+}
+
+void node_changed(struct node *n)
+{
+	loop_timer_set(&n->timer, 0);
 }
 
 bool node_up(const struct node *n)

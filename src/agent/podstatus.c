@@ -200,6 +200,8 @@ static void add_ips(jdoc *d, jval *o, const char *one, const char *many, const c
 		return;
 	yyjson_mut_obj_add(o, yyjson_mut_str(d, one), yyjson_mut_strcpy(d, ip));
 	a = yyjson_mut_arr(d);
+	/* Merged by address: the one of an earlier sandbox would stay. */
+	yyjson_mut_obj_add_str(d, yyjson_mut_arr_add_obj(d, a), "$patch", "replace");
 	yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, a), "ip", ip);
 	yyjson_mut_obj_add(o, yyjson_mut_str(d, many), a);
 }

@@ -28,6 +28,7 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_endpoints, NULL },
 	{ &ctl_endpoint_mirror, NULL },
 	{ &ctl_node_lifecycle, NULL },
+	{ &ctl_node_ipam, "system:serviceaccount:kube-system:node-controller" },
 	{ &ctl_pod_gc, NULL },
 	{ &ctl_ttl, NULL },
 	{ &ctl_aggregation, NULL },
@@ -80,6 +81,9 @@ static int open_one(struct ctl **ret, size_t i, struct loop *l, struct cache *ca
 int control_open(struct control **ret, struct loop *l, struct cache *c, const struct control_config *cfg,
 	struct err *reterr)
 {
+	if (ctl_node_cidrs_set(cfg->cluster_cidr, cfg->node_cidr_prefix))
+		return err_set(reterr, ERR_INVALID, "the pods' range %s cannot be cut into blocks of /%d: it must be IPv4, a block "
+			"/16 to /29, and not more than 65,536 of them", cfg->cluster_cidr, cfg->node_cidr_prefix);
 	struct control *k = calloc(1, sizeof(*k));
 
 	if (!k)

@@ -46,6 +46,8 @@ struct control_certs {
 };
 
 struct control_config {
+	const char *cluster_cidr;          /* pods' addresses, "10.244.0.0/16"; NULL: nodes are given none */
+	int node_cidr_prefix;              /* the size of each node's block, 24 */
 	const char *ca_cert_pem;           /* kube-root-ca.crt in each namespace */
 	const struct control_certs *certs; /* NULL: requests are neither approved nor signed; kept */
 	const char *const *controllers;    /* only these names, NULL-terminated; NULL: all */

@@ -17,8 +17,6 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
-#include <netlink/msg.h>
-#include <netlink/netlink.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,115 +26,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/netlink.h"
+#include "net/tunnel.h"
 
 #define MTU_DEFAULT 1500
 
-static int open_socket(struct nl_sock **ret, struct err *reterr)
-{
-	struct nl_sock *sk = nl_socket_alloc();
-	int rc;
-
-	if (!sk)
-		return err_set(reterr, ERR_NOMEM, "netlink: out of memory");
-	rc = nl_connect(sk, NETLINK_ROUTE);
-	if (rc) {
-		nl_socket_free(sk);
-		return err_set(reterr, ERR_IO, "netlink: %s", nl_geterror(rc));
-	}
-	*ret = sk;
-	return 0;
-}
-
-static void free_socket(struct nl_sock **sk)
-{
-	nl_socket_free(*sk);
-}
-#define NL_AUTO __attribute__((cleanup(free_socket)))
-
-static struct nl_msg *link_msg(int type, int flags, int family, int index, unsigned up)
-{
-	struct nl_msg *m = nlmsg_alloc_simple(type, flags);
-	struct ifinfomsg ifi = { .ifi_family = (unsigned char)family, .ifi_index = index, .ifi_flags = up,
-		.ifi_change = up };
-
-	if (m && nlmsg_append(m, &ifi, sizeof(ifi), NLMSG_ALIGNTO)) {
-		nlmsg_free(m);
-		m = NULL;
-	}
-	return m;
-}
-
-/* Sends and frees m; an answer of `fine` counts as success. */
-static int send_msg(struct nl_sock *sk, struct nl_msg *m, int fine, const char *what, struct err *reterr)
-{
-	int rc;
-
-	if (!m)
-		return err_set(reterr, ERR_NOMEM, "%s: out of memory", what);
-	rc = nl_send_sync(sk, m);
-	if (rc < 0 && rc != -fine)
-		return err_set(reterr, ERR_IO, "%s: %s", what, nl_geterror(rc));
-	return 0;
-}
-
-static int write_sysctl(const char *path, const char *value, struct err *reterr)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return err_errno(reterr, "%s", path);
-	n = write(fd, value, strlen(value));
-	close(fd);
-	return n < 0 ? err_errno(reterr, "%s", path) : 0;
-}
-
-static int add_address(struct nl_sock *sk, int index, const uint8_t ip[4], int prefix, struct err *reterr)
-{
-	struct ifaddrmsg ifa = { .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = (unsigned)index };
-	struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
-
-	if (m) {
-		nlmsg_append(m, &ifa, sizeof(ifa), NLMSG_ALIGNTO);
-		nla_put(m, IFA_LOCAL, 4, ip);
-		nla_put(m, IFA_ADDRESS, 4, ip);
-	}
-	return send_msg(sk, m, NLE_EXIST, "adding an address", reterr);
-}
-
-/* gateway NULL: on the link itself; src NULL: the kernel chooses. */
-static int add_route(struct nl_sock *sk, int index, const uint8_t dst[4], int prefix, const uint8_t *gateway,
-	const uint8_t *src, struct err *reterr)
-{
-	struct rtmsg rt = { .rtm_family = AF_INET, .rtm_dst_len = (uint8_t)prefix, .rtm_table = RT_TABLE_MAIN,
-		.rtm_protocol = RTPROT_STATIC, .rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
-		.rtm_type = RTN_UNICAST };
-	struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
-
-	if (m) {
-		nlmsg_append(m, &rt, sizeof(rt), NLMSG_ALIGNTO);
-		if (prefix)
-			nla_put(m, RTA_DST, 4, dst);
-		if (gateway)
-			nla_put(m, RTA_GATEWAY, 4, gateway);
-		if (src)
-			nla_put(m, RTA_PREFSRC, 4, src);
-		nla_put_u32(m, RTA_OIF, (uint32_t)index);
-	}
-	return send_msg(sk, m, NLE_EXIST, "adding a route", reterr);
-}
-
-/* Locally administered, made of the address: a pod that comes again under its address is known at once. */
+/* Made of the address: a pod that comes again under its address is known at once. */
 static void put_mac(struct nl_msg *m, const uint8_t ip[4])
 {
-	uint8_t mac[6] = { 0x02, 0x73, ip[0], ip[1], ip[2], ip[3] };
+	uint8_t mac[6];
 
+	netlink_mac(ip, mac);
 	nla_put(m, IFLA_ADDRESS, sizeof(mac), mac);
 }
 
 static int add_bridge(struct nl_sock *sk, const struct link_bridge *b, struct err *reterr)
 {
-	struct nl_msg *m = link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0, IFF_UP);
+	struct nl_msg *m = netlink_link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0, IFF_UP);
 	struct nlattr *info;
 
 	if (m) {
@@ -147,16 +53,18 @@ static int add_bridge(struct nl_sock *sk, const struct link_bridge *b, struct er
 		nla_put_string(m, IFLA_INFO_KIND, "bridge");
 		nla_nest_end(m, info);
 	}
-	return send_msg(sk, m, NLE_EXIST, "making the bridge", reterr);
+	return netlink_send(sk, m, NLE_EXIST, "making the bridge", reterr);
 }
 
 int link_bridge_up(const struct link_bridge *b, struct err *reterr)
 {
-	NL_AUTO struct nl_sock *sk = NULL;
+	NETLINK_AUTO struct nl_sock *sk = NULL;
+	struct netlink_route service = { .index = (int)if_nametoindex("lo"), .dst = b->service, .prefix = b->service_prefix,
+		.src = b->gateway };
 	char path[128];
 	int index, rc;
 
-	rc = open_socket(&sk, reterr);
+	rc = netlink_open(&sk, reterr);
 	if (rc)
 		return rc;
 	if ((rc = add_bridge(sk, b, reterr)))
@@ -164,29 +72,29 @@ int link_bridge_up(const struct link_bridge *b, struct err *reterr)
 	index = (int)if_nametoindex(b->name);
 	if (!index)
 		return err_errno(reterr, "the bridge %s", b->name);
-	if ((rc = send_msg(sk, link_msg(RTM_NEWLINK, 0, AF_UNSPEC, index, IFF_UP), 0, "starting the bridge", reterr)) ||
-	    (rc = add_address(sk, index, b->gateway, b->prefix, reterr)) ||
-	    (rc = add_address(sk, index, b->dns, 32, reterr)) ||
+	if ((rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, index, IFF_UP), 0, "starting the bridge", reterr)) ||
+	    (rc = netlink_address(sk, index, b->gateway, b->prefix, reterr)) ||
+	    (rc = netlink_address(sk, index, b->dns, 32, reterr)) ||
 	    /* Not to the bridge: answering a pod out of the link it asked on, the kernel would first
 	     * spend its allowance of ICMP on telling it of a better way. */
-	    (rc = add_route(sk, (int)if_nametoindex("lo"), b->service, b->service_prefix, NULL, b->gateway, reterr)))
+	    (rc = netlink_route_set(sk, &service, reterr)))
 		return rc;
-	if ((rc = write_sysctl("/proc/sys/net/ipv4/ip_forward", "1", reterr)))
+	if ((rc = netlink_sysctl("/proc/sys/net/ipv4/ip_forward", "1", reterr)))
 		return rc;
 	/* Node ports on localhost: answers from pods come back to 127.0.0.1 by this link. */
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", b->name);
-	return write_sysctl(path, "1", reterr);
+	return netlink_sysctl(path, "1", reterr);
 }
 
 int link_del(const char *name, struct err *reterr)
 {
-	NL_AUTO struct nl_sock *sk = NULL;
+	NETLINK_AUTO struct nl_sock *sk = NULL;
 	int index = (int)if_nametoindex(name), rc;
 
 	if (!index)
 		return 0;
-	rc = open_socket(&sk, reterr);
-	return rc ? rc : send_msg(sk, link_msg(RTM_DELLINK, 0, AF_UNSPEC, index, 0), NLE_NODEV, name, reterr);
+	rc = netlink_open(&sk, reterr);
+	return rc ? rc : netlink_send(sk, netlink_link_msg(RTM_DELLINK, 0, AF_UNSPEC, index, 0), NLE_NODEV, name, reterr);
 }
 
 static bool is_pod_link(const char *name, const char *prefix)
@@ -204,7 +112,7 @@ static bool is_pod_link(const char *name, const char *prefix)
 int link_bridge_down(const char *name, struct err *reterr)
 {
 	struct if_nameindex *all = if_nameindex();
-	char bridge[LINK_NAME_MAX];
+	char link[LINK_NAME_MAX];
 	int rc = 0, r;
 
 	if (!all)
@@ -213,9 +121,12 @@ int link_bridge_down(const char *name, struct err *reterr)
 		if (is_pod_link(i->if_name, name) && (r = link_del(i->if_name, reterr)))
 			rc = r;
 	if_freenameindex(all);
-	snprintf(bridge, sizeof(bridge), "%s0", name);
-	r = link_del(bridge, reterr);
-	return r ? r : rc;
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(link, sizeof(link), "%s%c", name, "0x"[i]);
+		r = link_del(link, reterr);
+		rc = r ? r : rc;
+	}
+	return rc;
 }
 
 /* ---- a pod's pair ---- */
@@ -248,10 +159,10 @@ static uint32_t uplink_mtu(void)
 static int make_pair(struct nl_sock *sk, const struct link_pod *p, int ns_fd, struct err *reterr)
 {
 	/* Neither end can be up before the other is there. */
-	struct nl_msg *m = link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0, 0);
+	struct nl_msg *m = netlink_link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0, 0);
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
 	struct nlattr *info, *data, *peer;
-	uint32_t mtu = uplink_mtu();
+	uint32_t mtu = tunnel_mtu(p->tunnel) ? tunnel_mtu(p->tunnel) : uplink_mtu();
 	int bridge = (int)if_nametoindex(p->bridge);
 
 	if (!bridge) {
@@ -275,13 +186,13 @@ static int make_pair(struct nl_sock *sk, const struct link_pod *p, int ns_fd, st
 		nla_nest_end(m, data);
 		nla_nest_end(m, info);
 	}
-	return send_msg(sk, m, 0, "making the pod's link", reterr);
+	return netlink_send(sk, m, 0, "making the pod's link", reterr);
 }
 
 /* Frames may leave by the port they came in by: a pod that reaches itself through a Service. */
 static int set_hairpin(struct nl_sock *sk, const char *name, struct err *reterr)
 {
-	struct nl_msg *m = link_msg(RTM_SETLINK, 0, AF_BRIDGE, (int)if_nametoindex(name), 0);
+	struct nl_msg *m = netlink_link_msg(RTM_SETLINK, 0, AF_BRIDGE, (int)if_nametoindex(name), 0);
 	struct nlattr *port;
 
 	if (m) {
@@ -289,28 +200,28 @@ static int set_hairpin(struct nl_sock *sk, const char *name, struct err *reterr)
 		nla_put_u8(m, IFLA_BRPORT_MODE, BRIDGE_MODE_HAIRPIN);
 		nla_nest_end(m, port);
 	}
-	return send_msg(sk, m, 0, "setting the bridge port", reterr);
+	return netlink_send(sk, m, 0, "setting the bridge port", reterr);
 }
 
 /* In the pod's namespace. */
 static int configure(const struct link_pod *p, struct err *reterr)
 {
-	NL_AUTO struct nl_sock *sk = NULL;
+	NETLINK_AUTO struct nl_sock *sk = NULL;
 	static const uint8_t any[4];
 	int rc, lo, eth;
 
-	if ((rc = open_socket(&sk, reterr)))
+	if ((rc = netlink_open(&sk, reterr)))
 		return rc;
 	lo = (int)if_nametoindex("lo");
 	eth = (int)if_nametoindex("eth0");
 	if (!lo || !eth)
 		return err_errno(reterr, "the pod's links");
-	if ((rc = send_msg(sk, link_msg(RTM_NEWLINK, 0, AF_UNSPEC, lo, IFF_UP), 0, "starting lo", reterr)) ||
-	    (rc = send_msg(sk, link_msg(RTM_NEWLINK, 0, AF_UNSPEC, eth, IFF_UP), 0, "starting eth0", reterr)) ||
-	    (rc = add_address(sk, eth, p->ip, 32, reterr)) ||
-	    (rc = add_route(sk, eth, p->gateway, 32, NULL, NULL, reterr)))
+	if ((rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, lo, IFF_UP), 0, "starting lo", reterr)) ||
+	    (rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, eth, IFF_UP), 0, "starting eth0", reterr)) ||
+	    (rc = netlink_address(sk, eth, p->ip, 32, reterr)) ||
+	    (rc = netlink_route_set(sk, &(struct netlink_route){ .index = eth, .dst = p->gateway, .prefix = 32 }, reterr)))
 		return rc;
-	return add_route(sk, eth, any, 0, p->gateway, NULL, reterr);
+	return netlink_route_set(sk, &(struct netlink_route){ .index = eth, .dst = any, .gateway = p->gateway }, reterr);
 }
 
 /* In the pod's namespace: does eth0 have the address already? */
@@ -328,11 +239,11 @@ static bool has_address(const struct link_pod *p)
 
 int link_pod_add(const struct link_pod *p, struct err *reterr)
 {
-	NL_AUTO struct nl_sock *sk = NULL;
+	NETLINK_AUTO struct nl_sock *sk = NULL;
 	int own, ns, rc;
 	bool there = false;
 
-	if ((rc = open_socket(&sk, reterr)))
+	if ((rc = netlink_open(&sk, reterr)))
 		return rc;
 	own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (own < 0)
@@ -355,7 +266,7 @@ int link_pod_add(const struct link_pod *p, struct err *reterr)
 	if (!rc && !there)
 		rc = make_pair(sk, p, ns, reterr);
 	if (!rc)
-		rc = send_msg(sk, link_msg(RTM_NEWLINK, 0, AF_UNSPEC, (int)if_nametoindex(p->host_name), IFF_UP), 0,
+		rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, (int)if_nametoindex(p->host_name), IFF_UP), 0,
 			"starting the pod's link", reterr);
 	if (!rc)
 		rc = set_hairpin(sk, p->host_name, reterr);

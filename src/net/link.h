@@ -24,12 +24,14 @@ struct link_bridge {
 };
 /* Makes what is missing of it; forwarding on. */
 int link_bridge_up(const struct link_bridge *b, struct err *reterr);
-/* The bridge, which takes its addresses and the route with it, and every link whose name begins as pods' do ("sampan" and 8 hex digits). */
+/* The bridge and the tunnel, which take their addresses and routes with them, and every link
+ * whose name begins as pods' do ("sampan" and 8 hex digits). */
 int link_bridge_down(const char *name, struct err *reterr);
 
 struct link_pod {
 	char host_name[LINK_NAME_MAX];
 	const char *bridge, *netns_path;
+	const char *tunnel;                    /* packets must fit through it, once it is there */
 	uint8_t ip[4], gateway[4];
 };
 /* One that is there and has its address is left as it is. */

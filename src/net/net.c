@@ -228,6 +228,8 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 		rc = err_set(reterr, ERR_IO, "cannot start threads");
 	if (!rc)
 		rc = link_bridge_up(&n->bridge, reterr);
+	if (!rc && peers_open(n, cfg->address))
+		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = pods_open(n, reterr);
 	if (!rc)
@@ -248,6 +250,7 @@ void net_close(struct net *n)
 	n->closing = true;
 	dns_close(n->dns);
 	loop_timer_stop(&n->flush_timer);
+	peers_stop(n);
 	workers_close(n->links);
 	workers_close(n->removals);
 	workers_close(n->rules);
@@ -256,6 +259,7 @@ void net_close(struct net *n)
 	net_fail_waiters(n, -ERR_CANCELED, "shutting down");
 	list_each(&n->units, it)
 		net_free_unit(list_entry(it, struct unit, all));
+	peers_close(n);
 	map_finish(&n->services);
 	map_finish(&n->pods);
 	map_finish(&n->by_ip);

@@ -30,6 +30,7 @@ struct net_config {
 	const char *cluster_domain;    /* "cluster.local" */
 	const char *upstream_resolv;   /* "/etc/resolv.conf" */
 	const char *state_dir;         /* address leases, persistent */
+	const char *address;           /* this node's own, that other nodes reach it at; NULL: it has no others */
 };
 int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, struct err *reterr);
 void net_close(struct net *n);         /* leaves the network as it is */
@@ -61,6 +62,12 @@ struct net_service {
 void net_service_set(struct net *n, const struct net_service *s, bool gone);
 /* Pod names for DNS are answered from endpoints' hostnames and by address. */
 void net_sync(struct net *n, void (*done)(void *arg, int rc, const char *message), void *arg);   /* everything told is applied */
+
+/* Another node: its pods are reached through a tunnel to its address. Told again: changed; gone:
+ * only the name counts. One whose address or range is not IPv4 is as good as gone. */
+struct net_peer { const char *name, *address, *pod_cidr; };
+void net_peer_set(struct net *n, const struct net_peer *p, bool gone);
+void net_peers_told(struct net *n);    /* all are told: ways to any other, of an earlier life, are taken away */
 
 struct net_stats { uint64_t dns_queries, applies, apply_errors; int64_t apply_us_last; };
 void net_stats(const struct net *n, struct net_stats *ret);

@@ -20,6 +20,7 @@
 #include "net/plan.h"
 
 struct dns;
+struct peers;
 
 struct unit {
 	struct plan applied, wanted;
@@ -55,6 +56,7 @@ struct net {
 	struct link_bridge bridge;
 	struct workers *rules, *links, *removals;   /* one thread each */
 	struct dns *dns;
+	struct peers *peers;
 
 	struct map services, pods;     /* by "ns/name", by pod id */
 	struct map by_ip;              /* "10.96.0.1" -> struct svc, for reverse names */
@@ -89,6 +91,12 @@ void net_free_unit(struct unit *u);
 const struct net_service *net_find_service(const struct net *n, const char *ns, const char *name);
 bool net_has_ns(const struct net *n, const char *ns);
 const struct net_service *net_find_by_ip(const struct net *n, const char *ip);
+
+/* peers.c */
+int peers_open(struct net *n, const char *address);
+const char *peers_tunnel(const struct net *n);         /* the link's name, also while there is none */
+void peers_stop(struct net *n);        /* nothing begins any more; before the workers are closed */
+void peers_close(struct net *n);       /* after */
 
 /* service.c: a deep copy in one block; NULL: no memory. */
 struct net_service *service_copy(const struct net_service *s);

@@ -189,6 +189,7 @@ int net_pod_add(struct net *n, const char *pod_id, const char *netns_path, net_p
 	j->done = done;
 	j->arg = arg;
 	j->link.bridge = n->bridge.name;
+	j->link.tunnel = peers_tunnel(n);
 	j->link.netns_path = j->netns_path;
 	host_name(j->link.host_name, n, p->addr);
 	addr = htonl(p->addr);

@@ -573,6 +573,42 @@ static void controllers_converge_wherever_they_are_stopped(void **state)
 	}
 }
 
+static const char *range_of(struct world *w, const char *name)
+{
+	struct cache_obj *o = cache_get(w->f.cache, "core/nodes", "", name);
+	const char *cidr = o ? doc_str(cache_tree(o), "spec.podCIDR") : NULL;
+
+	return cidr ? cidr : "none";
+}
+
+static void nodes_get_pod_addresses_of_their_own(void **state)
+{
+	struct world w;
+
+	world_open(&w);
+	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"own\"},\"spec\":{\"podCIDR\":\"10.244.1.0/24\"}}");
+	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"a\"}}");
+	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"b\"}}");
+	settle(&w);
+	assert_string_equal(range_of(&w, "own"), "10.244.1.0/24");
+	assert_string_equal(range_of(&w, "a"), "10.244.0.0/24");
+	assert_string_equal(range_of(&w, "b"), "10.244.2.0/24");
+	/* All are given away: the last waits until one is free again. */
+	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"c\"}}");
+	settle(&w);
+	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"d\"}}");
+	settle(&w);
+	assert_string_equal(range_of(&w, "c"), "10.244.3.0/24");
+	assert_string_equal(range_of(&w, "d"), "none");
+	world_restart(&w);
+	settle(&w);
+	assert_string_equal(range_of(&w, "d"), "none");
+	must(&w, "DELETE", "/api/v1/nodes/a", NULL);
+	settle(&w);
+	assert_string_equal(range_of(&w, "d"), "10.244.0.0/24");
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -598,6 +634,7 @@ int main(void)
 		cmocka_unit_test(a_pod_waits_until_a_node_has_room),
 		cmocka_unit_test(cordoned_nodes_are_tainted),
 		cmocka_unit_test(controllers_converge_wherever_they_are_stopped),
+		cmocka_unit_test(nodes_get_pod_addresses_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,9 @@ struct world {
 	const struct control_certs *certs;
 };
 
+/* Pods' addresses for four nodes. */
+#define WORLD_RANGE .cluster_cidr = "10.244.0.0/22", .node_cidr_prefix = 24
+
 static int world_client(void *arg, const char *user, const char *const *groups, struct client **ret)
 {
 	struct world *w = arg;
@@ -28,7 +31,7 @@ static int world_client(void *arg, const char *user, const char *const *groups, 
 /* certs: lent to the controllers of signing requests, or NULL. */
 static inline void world_open_with(struct world *w, const struct control_certs *certs)
 {
-	struct control_config cfg = { .ca_cert_pem = "PEM", .certs = certs, .client_as = world_client, .arg = w };
+	struct control_config cfg = { WORLD_RANGE, .ca_cert_pem = "PEM", .certs = certs, .client_as = world_client, .arg = w };
 
 	memset(w, 0, sizeof(*w));
 	w->certs = certs;
@@ -51,7 +54,7 @@ static inline void world_close(struct world *w)
 /* Controllers stopped where they are and begun anew. */
 static inline void world_restart(struct world *w)
 {
-	struct control_config cfg = { .ca_cert_pem = "PEM", .certs = w->certs, .client_as = world_client, .arg = w };
+	struct control_config cfg = { WORLD_RANGE, .ca_cert_pem = "PEM", .certs = w->certs, .client_as = world_client, .arg = w };
 
 	control_close(w->control);
 	assert_int_equal(control_open(&w->control, w->f.loop, w->f.cache, &cfg, NULL), 0);

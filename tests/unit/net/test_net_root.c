@@ -202,6 +202,7 @@ static void open_net(void)
 	struct err e;
 
 	c.state_dir = dir;
+	c.address = "192.168.50.1";
 	snprintf(resolv, sizeof(resolv), "%s/resolv.conf", dir);
 	assert_int_equal(file_replace(resolv, "search x\nnameserver 127.0.0.5\n", 30, 0600, &e), 0);
 	c.upstream_resolv = resolv;
@@ -586,6 +587,50 @@ static void test_dns(void **state)
 	assert_true(strstr(says(ns_a, "dig +tries=1 @10.96.0.10 example.net"), "SERVFAIL"));
 }
 
+static void turn_until(const char *command)
+{
+	for (int i = 0; i < 200; i++) {
+		loop_turn(loop, 10);
+		if (!system(command))
+			return;
+	}
+	fail_msg("not within 2 s: %s", command);
+}
+
+static void test_other_nodes_are_reached_through_the_tunnel(void **state)
+{
+	struct net_peer far = { "far", "192.168.50.2", "10.244.7.0/24" }, other = { "other", "192.168.50.3", "10.244.8.0/24" };
+	struct net_peer strange = { "strange", "fd00::1", "10.244.9.0/24" }, heir = { "heir", "192.168.50.4", "10.244.7.0/24" };
+
+	assert_int_equal(system("ip link add up0 type bridge && ip addr add 192.168.50.1/24 dev up0 && ip link set up0 mtu 1400 up"), 0);
+	net_peer_set(net, &far, false);
+	net_peer_set(net, &other, false);
+	net_peer_set(net, &strange, false);
+	turn_until("ip route show dev sampanx | grep -q '^10.244.7.0/24 via 10.244.7.0 .*src 10.244.0.1'");
+	turn_until("test $(ip route show dev sampanx | wc -l) = 2");
+	assert_int_equal(system("bridge fdb show dev sampanx | grep -q '02:73:0a:f4:07:00 dst 192.168.50.2 self permanent'"), 0);
+	assert_int_equal(system("ip neigh show dev sampanx | grep -q '10.244.8.0 lladdr 02:73:0a:f4:08:00 PERMANENT'"), 0);
+	assert_int_equal(system("ip link show sampanx | grep -q 'mtu 1350'"), 0);
+	/* One moves; one goes and its range is another's. */
+	other.address = "192.168.50.9";
+	net_peer_set(net, &other, false);
+	net_peer_set(net, &heir, false);
+	net_peer_set(net, &far, true);
+	turn_until("bridge fdb show dev sampanx | grep -q '02:73:0a:f4:08:00 dst 192.168.50.9'");
+	turn_until("bridge fdb show dev sampanx | grep -q '02:73:0a:f4:07:00 dst 192.168.50.4'");
+	turn_until("test $(ip route show dev sampanx | wc -l) = 2");
+	/* What an earlier life knew, and this one is not told. */
+	close_net();
+	open_net();
+	net_peer_set(net, &heir, false);
+	net_peers_told(net);
+	turn_until("test $(ip route show dev sampanx | wc -l) = 1");
+	assert_int_not_equal(system("bridge fdb show dev sampanx | grep -q 02:73:0a:f4:08:00"), 0);
+	net_peer_set(net, &heir, true);
+	turn_until("test $(ip route show dev sampanx | wc -l) = 0");
+	assert_int_equal(system("ip link del up0"), 0);
+}
+
 static void test_bad_namespace_is_an_error(void **state)
 {
 	assert_int_equal(net_pod_add(net, "pod-x", "/nonexistent", pod_added, NULL), 0);
@@ -646,6 +691,7 @@ int main(void)
 		cmocka_unit_test(test_a_restart_finds_its_pods),
 		cmocka_unit_test(test_somebody_else_deletes_our_table),
 		cmocka_unit_test(test_dns),
+		cmocka_unit_test(test_other_nodes_are_reached_through_the_tunnel),
 		cmocka_unit_test(test_bad_namespace_is_an_error),
 		cmocka_unit_test(test_down_leaves_nothing),
 	};

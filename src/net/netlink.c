@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* netlink - see netlink.h. */
+#include "net/netlink.h"
+
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int netlink_open(struct nl_sock **ret, struct err *reterr)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	int rc;
+
+	if (!sk)
+		return err_set(reterr, ERR_NOMEM, "netlink: out of memory");
+	rc = nl_connect(sk, NETLINK_ROUTE);
+	if (rc) {
+		nl_socket_free(sk);
+		return err_set(reterr, ERR_IO, "netlink: %s", nl_geterror(rc));
+	}
+	*ret = sk;
+	return 0;
+}
+
+void netlink_close(struct nl_sock **sk)
+{
+	nl_socket_free(*sk);
+}
+
+struct nl_msg *netlink_link_msg(int type, int flags, int family, int index, unsigned up)
+{
+	struct nl_msg *m = nlmsg_alloc_simple(type, flags);
+	struct ifinfomsg ifi = { .ifi_family = (unsigned char)family, .ifi_index = index, .ifi_flags = up,
+		.ifi_change = up };
+
+	if (m && nlmsg_append(m, &ifi, sizeof(ifi), NLMSG_ALIGNTO)) {
+		nlmsg_free(m);
+		m = NULL;
+	}
+	return m;
+}
+
+/* Sends and frees m; an answer of `fine` counts as success. */
+int netlink_send(struct nl_sock *sk, struct nl_msg *m, int fine, const char *what, struct err *reterr)
+{
+	int rc;
+
+	if (!m)
+		return err_set(reterr, ERR_NOMEM, "%s: out of memory", what);
+	rc = nl_send_sync(sk, m);
+	if (rc < 0 && rc != -fine)
+		return err_set(reterr, ERR_IO, "%s: %s", what, nl_geterror(rc));
+	return 0;
+}
+
+int netlink_sysctl(const char *path, const char *value, struct err *reterr)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return err_errno(reterr, "%s", path);
+	n = write(fd, value, strlen(value));
+	close(fd);
+	return n < 0 ? err_errno(reterr, "%s", path) : 0;
+}
+
+int netlink_address(struct nl_sock *sk, int index, const uint8_t ip[4], int prefix, struct err *reterr)
+{
+	struct ifaddrmsg ifa = { .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = (unsigned)index };
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+
+	if (m) {
+		nlmsg_append(m, &ifa, sizeof(ifa), NLMSG_ALIGNTO);
+		nla_put(m, IFA_LOCAL, 4, ip);
+		nla_put(m, IFA_ADDRESS, 4, ip);
+	}
+	return netlink_send(sk, m, NLE_EXIST, "adding an address", reterr);
+}
+
+static struct nl_msg *route_msg(int type, int flags, int index, const uint8_t dst[4], int prefix, int scope, unsigned char how)
+{
+	struct rtmsg rt = { .rtm_family = AF_INET, .rtm_dst_len = (uint8_t)prefix, .rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = type == RTM_NEWROUTE ? RTPROT_STATIC : RTPROT_UNSPEC, .rtm_scope = (unsigned char)scope, .rtm_type = RTN_UNICAST, .rtm_flags = how };
+	struct nl_msg *m = nlmsg_alloc_simple(type, flags);
+
+	if (m) {
+		nlmsg_append(m, &rt, sizeof(rt), NLMSG_ALIGNTO);
+		if (prefix)
+			nla_put(m, RTA_DST, 4, dst);
+		nla_put_u32(m, RTA_OIF, (uint32_t)index);
+	}
+	return m;
+}
+
+int netlink_route_set(struct nl_sock *sk, const struct netlink_route *r, struct err *reterr)
+{
+	struct nl_msg *m = route_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, r->index, r->dst, r->prefix,
+		r->gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK, r->onlink ? RTNH_F_ONLINK : 0);
+
+	if (m && r->gateway)
+		nla_put(m, RTA_GATEWAY, 4, r->gateway);
+	if (m && r->src)
+		nla_put(m, RTA_PREFSRC, 4, r->src);
+	return netlink_send(sk, m, NLE_EXIST, "adding a route", reterr);
+}
+
+int netlink_route_del(struct nl_sock *sk, int index, const uint8_t dst[4], int prefix, struct err *reterr)
+{
+	return netlink_send(sk, route_msg(RTM_DELROUTE, 0, index, dst, prefix, RT_SCOPE_NOWHERE, 0), NLE_OBJ_NOTFOUND,
+		"taking a route away", reterr);
+}
+
+void netlink_mac(const uint8_t ip[4], uint8_t ret[6])
+{
+	memcpy(ret, (uint8_t[]){ 0x02, 0x73, ip[0], ip[1], ip[2], ip[3] }, 6);
+}

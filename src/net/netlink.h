@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * netlink - requests to the kernel that every kind of link needs: links, addresses, routes.
+ *
+ * Thread:  blocking; workers. A socket belongs to the network namespace it was opened in.
+ * Errors:  0 or -ERR_IO, -ERR_NOMEM; what is asked for and there already is success.
+ * Tests:   tests/unit/net/test_net_root.c
+ */
+#ifndef NET_NETLINK_H
+#define NET_NETLINK_H
+
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+int netlink_open(struct nl_sock **ret, struct err *reterr);
+void netlink_close(struct nl_sock **sk);
+#define NETLINK_AUTO __attribute__((cleanup(netlink_close)))
+
+/* RTM_*LINK with its header; up: IFF_UP, or 0 to leave that. NULL: no memory. */
+struct nl_msg *netlink_link_msg(int type, int flags, int family, int index, unsigned up);
+/* Sends and frees m (NULL: -ERR_NOMEM); an answer of -fine (NLE_*) counts as success. */
+int netlink_send(struct nl_sock *sk, struct nl_msg *m, int fine, const char *what, struct err *reterr);
+int netlink_address(struct nl_sock *sk, int index, const uint8_t ip[4], int prefix, struct err *reterr);
+/* gateway NULL: on the link itself; src NULL: the kernel chooses. onlink: the gateway is behind
+ * the link though no address says so. Replaces a route of the same destination. */
+struct netlink_route { int index; const uint8_t *dst; int prefix; const uint8_t *gateway, *src; bool onlink; };
+int netlink_route_set(struct nl_sock *sk, const struct netlink_route *r, struct err *reterr);
+/* By destination and link; missing is success. */
+int netlink_route_del(struct nl_sock *sk, int index, const uint8_t dst[4], int prefix, struct err *reterr);
+/* IFLA_ADDRESS: locally administered, made of an IPv4 address. */
+void netlink_mac(const uint8_t ip[4], uint8_t ret[6]);
+int netlink_sysctl(const char *path, const char *value, struct err *reterr);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * peers - other nodes, as told: a changed one is dirty, a flush takes all dirty ones to a
+ * worker, ways that end before ways that begin. One flush is under way at a time; what
+ * failed is tried again. The tunnel itself is made with the first peer: a machine alone has
+ * none.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "net/net_priv.h"
+#include "net/tunnel.h"
+#define LOG_MODULE "net"
+#include "base/log.h"
+
+#define RETRY_MS 1000
+
+struct peer {
+	char *name;
+	struct list dirty;             /* in peers.dirty, or alone */
+	struct tunnel_peer want, have;
+	bool wanted, there, flying;
+};
+
+struct peers {
+	struct net *net;
+	struct tunnel tunnel;
+	struct map by_name;            /* struct peer */
+	struct list dirty;
+	struct loop_timer timer;       /* the next flush, at once or after a failure */
+	bool usable, up, flying, told, kept, failing;
+};
+
+struct op { struct peer *peer; struct tunnel_peer at; bool add, done; };
+struct flush {
+	struct peers *ps;
+	struct tunnel tunnel;
+	struct op *ops;
+	unsigned n;
+	struct tunnel_peer *keep;      /* NULL: not this time */
+	unsigned keep_count;
+	bool up;
+	int rc;
+	struct err err;
+};
+
+static bool same(const struct tunnel_peer *a, const struct tunnel_peer *b)
+{
+	return a->prefix == b->prefix && !memcmp(a->range, b->range, 4) && !memcmp(a->address, b->address, 4);
+}
+
+static void run(void *arg)
+{
+	struct flush *f = arg;
+
+	if (!f->up && (f->rc = tunnel_up(&f->tunnel, &f->err)))
+		return;
+	f->up = true;
+	for (int add = 0; add < 2; add++)
+		for (unsigned i = 0; i < f->n; i++) {
+			struct op *o = &f->ops[i];
+			int rc;
+
+			if (o->add != add)
+				continue;
+			rc = add ? tunnel_peer_add(&f->tunnel, &o->at, &f->err) : tunnel_peer_del(&f->tunnel, &o->at, &f->err);
+			o->done = !rc;
+			if (rc)
+				f->rc = rc;
+		}
+	if (!f->rc && f->keep)
+		f->rc = tunnel_keep(&f->tunnel, f->keep, f->keep_count, &f->err);
+}
+
+static void mark(struct peers *ps, struct peer *p)
+{
+	if (list_empty(&p->dirty))
+		list_add_tail(&ps->dirty, &p->dirty);
+}
+
+static void free_peer(struct peers *ps, struct peer *p)
+{
+	map_del(&ps->by_name, p->name);
+	list_del(&p->dirty);
+	free(p->name);
+	free(p);
+}
+
+/* Another peer that has, or wants, the same range. */
+static bool range_used(struct peers *ps, const struct peer *but)
+{
+	const char *key;
+	size_t it = 0;
+	void *v;
+
+	while (map_next(&ps->by_name, &it, &key, &v)) {
+		struct peer *p = v;
+
+		if (p != but && p->wanted && p->want.prefix == but->have.prefix && !memcmp(p->want.range, but->have.range, 4))
+			return true;
+	}
+	return false;
+}
+
+static void free_flush(struct flush *f)
+{
+	free(f->ops);
+	free(f->keep);
+	free(f);
+}
+
+static void done(void *arg)
+{
+	struct flush *f = arg;
+	struct peers *ps = f->ps;
+
+	ps->flying = false;
+	ps->up |= f->up;
+	if (f->keep && !f->rc)
+		ps->kept = true;
+	for (unsigned i = 0; i < f->n; i++) {
+		struct op *o = &f->ops[i];
+		struct peer *p = o->peer;
+
+		p->flying = false;
+		if (o->done) {
+			p->there = o->add;
+			p->have = o->at;
+		}
+	}
+	for (unsigned i = 0; i < f->n; i++) {
+		struct peer *p = f->ops[i].peer;
+
+		if (i + 1 < f->n && f->ops[i + 1].peer == p)
+			continue;
+		if (!p->wanted && !p->there)
+			free_peer(ps, p);
+		else if (p->wanted != p->there || !same(&p->want, &p->have))
+			mark(ps, p);
+	}
+	if (f->rc && !ps->failing)
+		log_warn("the way to other nodes: %s; trying again every %d ms", f->err.msg, RETRY_MS);
+	ps->failing = f->rc;
+	if (!ps->net->closing && (!list_empty(&ps->dirty) || (ps->told && !ps->kept)))
+		loop_timer_set(&ps->timer, f->rc ? RETRY_MS : 0);
+	free_flush(f);
+}
+
+/* The ops of one peer stand side by side: first the end of its way, then the new one's begin. */
+static void add_ops(struct flush *f, struct peers *ps, struct peer *p)
+{
+	bool changed = !same(&p->want, &p->have);
+
+	list_del(&p->dirty);
+	list_init(&p->dirty);
+	if (p->there && (!p->wanted || changed)) {
+		/* Somebody else's way now: the kernel's entry is theirs. */
+		if (range_used(ps, p))
+			p->there = false;
+		else
+			f->ops[f->n++] = (struct op){ p, p->have, false, false };
+	}
+	if (p->wanted && (!p->there || changed))
+		f->ops[f->n++] = (struct op){ p, p->want, true, false };
+	p->flying = f->n && f->ops[f->n - 1].peer == p;
+	if (!p->flying && !p->wanted && !p->there)
+		free_peer(ps, p);
+}
+
+static void add_keep(struct flush *f, struct peers *ps)
+{
+	const char *key;
+	size_t it = 0;
+	void *v;
+
+	f->keep = calloc(ps->by_name.len + 1, sizeof(*f->keep));
+	while (f->keep && map_next(&ps->by_name, &it, &key, &v))
+		if (((struct peer *)v)->wanted)
+			f->keep[f->keep_count++] = ((struct peer *)v)->want;
+}
+
+static void flush(void *arg)
+{
+	struct peers *ps = arg;
+	struct flush *f;
+
+	if (ps->flying || ps->net->closing)
+		return;
+	/* Alone, and no tunnel of an earlier life: nothing to do. */
+	if (!ps->up && !ps->by_name.len && !tunnel_mtu(ps->tunnel.name)) {
+		ps->kept = ps->told;
+		return;
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f || !(f->ops = calloc(2 * ps->by_name.len + 1, sizeof(*f->ops)))) {
+		free(f);
+		loop_timer_set(&ps->timer, RETRY_MS);
+		return;
+	}
+	f->ps = ps;
+	f->tunnel = ps->tunnel;
+	f->up = ps->up;
+	list_each(&ps->dirty, it)
+		add_ops(f, ps, list_entry(it, struct peer, dirty));
+	if (ps->told && !ps->kept)
+		add_keep(f, ps);
+	ps->flying = true;
+	if (workers_submit(ps->net->links, run, done, f)) {
+		f->rc = -ERR_FULL;
+		err_set(&f->err, ERR_FULL, "too much to do");
+		done(f);
+	}
+}
+
+static bool parse(const struct net_peer *from, struct tunnel_peer *to)
+{
+	uint8_t address[16], range[16];
+	int family, prefix;
+
+	if (text_parse_ip(from->address, &family, address) || family != 4 ||
+	    text_parse_cidr(from->pod_cidr, &family, range, &prefix) || family != 4 || prefix < 8 || prefix > 30)
+		return false;
+	memcpy(to->address, address, 4);
+	memcpy(to->range, range, 4);
+	to->prefix = prefix;
+	/* As the kernel lists it. */
+	for (int i = prefix; i < 32; i++)
+		to->range[i / 8] &= (uint8_t)~(0x80u >> (i % 8));
+	return true;
+}
+
+void net_peer_set(struct net *n, const struct net_peer *told, bool gone)
+{
+	struct peers *ps = n->peers;
+	struct peer *p = map_get(&ps->by_name, told->name);
+	struct tunnel_peer want = { 0 };
+	bool wanted = !gone && ps->usable && parse(told, &want) && memcmp(want.range, ps->tunnel.range, 4) != 0;
+
+	if (n->closing || (!p && !wanted))
+		return;
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		if (!p || !(p->name = strdup(told->name)) || map_put(&ps->by_name, told->name, p, NULL)) {
+			log_error("node %s: out of memory", told->name);
+			if (p)
+				free(p->name);
+			free(p);
+			return;
+		}
+		list_init(&p->dirty);
+	}
+	if (p->wanted == wanted && (!wanted || same(&p->want, &want)))
+		return;
+	p->wanted = wanted;
+	if (wanted)
+		p->want = want;
+	if (!p->flying)                /* else looked at when it lands */
+		mark(ps, p);
+	loop_timer_set(&ps->timer, 0);
+}
+
+void net_peers_told(struct net *n)
+{
+	n->peers->told = true;
+	if (!n->peers->kept)
+		loop_timer_set(&n->peers->timer, 0);
+}
+
+int peers_open(struct net *n, const char *address)
+{
+	struct peers *ps = calloc(1, sizeof(*ps));
+	uint32_t range = htonl(n->first_addr - 2);
+	uint8_t own[16];
+	int family;
+
+	if (!ps)
+		return -ERR_NOMEM;
+	n->peers = ps;
+	ps->net = n;
+	list_init(&ps->dirty);
+	loop_timer_init(&ps->timer, n->loop, flush, ps);
+	snprintf(ps->tunnel.name, sizeof(ps->tunnel.name), "%sx", n->name);
+	ps->usable = address && !text_parse_ip(address, &family, own) && family == 4;
+	if (ps->usable)
+		memcpy(ps->tunnel.address, own, 4);
+	memcpy(ps->tunnel.range, &range, 4);
+	ps->tunnel.prefix = n->bridge.prefix;
+	memcpy(ps->tunnel.source, n->bridge.gateway, 4);
+	return 0;
+}
+
+const char *peers_tunnel(const struct net *n)
+{
+	return n->peers->tunnel.name;
+}
+
+void peers_stop(struct net *n)
+{
+	if (n->peers)
+		loop_timer_stop(&n->peers->timer);
+}
+
+void peers_close(struct net *n)
+{
+	const char *key;
+	size_t it = 0;
+	void *v;
+
+	if (!n->peers)
+		return;
+	loop_timer_stop(&n->peers->timer);
+	while (map_next(&n->peers->by_name, &it, &key, &v)) {
+		struct peer *p = v;
+
+		free(p->name);
+		free(p);
+	}
+	map_finish(&n->peers->by_name);
+	free(n->peers);
+}
