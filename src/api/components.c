@@ -5,12 +5,14 @@
  * told of controllers does not name them.
  * Source: kubernetes pkg/registry/core/componentstatus/rest.go.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/list.h"
 #include "store/store.h"
 
 #define COMPONENTS 3
+#define STORE "core/componentstatuses"       /* of that name there is none */
 
 struct component { const char *name, *wrong; };    /* wrong: NULL when all is well */
 
@@ -54,17 +56,22 @@ enum step components_get(struct call *c)
 
 enum step components_list(struct listing *l)
 {
-	static const struct labels none;
 	struct component v[COMPONENTS];
 	size_t n = look(l->c->api, v);
+	char key[64];
 
 	for (size_t i = 0; i < n && !l->failed; i++) {
-		BLOB_AUTO struct blob *json = json_of(&v[i]);
+		struct blob *json = json_of(&v[i]);
+		struct cache_obj *o = NULL;
 
-		if (!json)
+		snprintf(key, sizeof(key), STORE "/%s", v[i].name);
+		if (json)
+			o = cache_obj_made(l->c->api->cache, STORE, key, json);
+		if (!o)
 			l->failed = true;
-		else if (l->f.everything || filter_match_tree(l->c, &l->f, &none, "", v[i].name, NULL))
-			list_add(l, NULL, json);
+		else if (filter_match(l->c, &l->f, o))
+			list_add(l, o);
+		cache_obj_unref(o);
 	}
 	return list_send(l);
 }

@@ -267,6 +267,13 @@ struct cache_obj *cache_obj_past(struct cache *c, const char *key, const struct 
 	return o ? &o->pub : NULL;
 }
 
+struct cache_obj *cache_obj_made(struct cache *c, const char *store, const char *key, struct blob *json)
+{
+	struct obj *o = obj_made(c->shared, store, key, json);
+
+	return o ? &o->pub : NULL;
+}
+
 void cache_rest(struct cache *c) { shared_rest(c->shared); }
 
 int64_t cache_rev(const struct cache *c) { return c->rev; }

@@ -47,6 +47,10 @@ yyjson_val *cache_tree(struct cache_obj *o);
 struct cache_obj *cache_obj_past(struct cache *c, const char *key, const struct blob *stored,
 	int64_t create_rev, int64_t rev, bool look);
 
+/* One that is in no store at all, of its JSON, which is taken over in any case; store is borrowed
+ * for its life. NULL: no memory. */
+struct cache_obj *cache_obj_made(struct cache *c, const char *store, const char *key, struct blob *json);
+
 /* The store key of an object: "core/pods/NS/NAME", or "core/nodes/NAME" when ns is
  * "" or NULL. Lists and cache_each go in the byte order of these keys. 0, or
  * -ERR_SIZE when it does not fit size (STORE_KEY_MAX + 1 always suffices). */

@@ -51,6 +51,8 @@ void shared_rest(struct shared *s);
 /* The cache is going: no task may be left behind. */
 void shared_detach(struct shared *s);
 /* One revision from the bytes that were stored. keep_tree: somebody will look soon. */
+/* Of all of its JSON, which it takes over; store is borrowed for its life. */
+struct obj *obj_made(struct shared *s, const char *store, const char *key, struct blob *json);
 struct obj *obj_new(struct shared *s, const char *store, const char *key, const struct blob *stored,
 	int64_t create_rev, int64_t rev, bool keep_tree);
 /* The last state of old, as of the revision that deleted it. */

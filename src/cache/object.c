@@ -371,6 +371,11 @@ static struct obj *from_json(struct shared *s, const char *store, const char *ke
 	return o;
 }
 
+struct obj *obj_made(struct shared *s, const char *store, const char *key, struct blob *json)
+{
+	return from_json(s, store, key, json, false);
+}
+
 struct obj *obj_new(struct shared *s, const char *store, const char *key, const struct blob *stored,
 	int64_t create_rev, int64_t rev, bool keep_tree)
 {

@@ -190,6 +190,6 @@ static void close_state(struct ctl *c)
 	free(s->users);
 }
 
-static const struct ctl_watch watches[] = { { "core/nodes", node_changed, false }, { NULL, NULL, false } };
+static const struct ctl_watch watches[] = { { "core/nodes", node_changed }, { NULL, NULL } };
 const struct ctl_def ctl_node_ipam = { .name = "node-ipam-controller", .watches = watches, .reconcile = reconcile,
 	.state_bytes = sizeof(struct ipam), .close = close_state };
