@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 # Sanitizer builds take a third of the time of -O2 -g so; of a text's length gcc knows too little at -Og to warn.
 CHECKED = -Dbuildtype=debug -Doptimization=g -Db_lundef=false
-GCC_ARGS = -Dc_args=-g1,-Wno-format-truncation
+GCC_ARGS = -Dc_args='-g1 -Wno-format-truncation'
 
 .PHONY: all deps up down test test-long bench fuzz tidy install clean
 

@@ -50,7 +50,7 @@ static int create(int argc, char **argv)
 	if (!rc && (!client_ca(a.client) || pki_pin(client_ca(a.client), pin)))
 		rc = err_set(&e, ERR_BAD_REQUEST, "the kubeconfig names no certificate authority that could be pinned");
 	if (!rc)
-		rc = token_create(&a, pin, ns, usages, description, &e);
+		rc = cli_token_create(&a, pin, ns, usages, description, &e);
 	return end(&cmd_token_create, &a, rc, &e);
 }
 
@@ -64,7 +64,7 @@ static int list(int argc, char **argv)
 	cli_parse(&cmd_token_list, way_in, argc, argv);
 	int rc = open_ask(&a, &e);
 	if (!rc)
-		rc = token_list(&a, &e);
+		rc = cli_token_list(&a, &e);
 	return end(&cmd_token_list, &a, rc, &e);
 }
 
@@ -78,7 +78,7 @@ static int delete(int argc, char **argv)
 		cli_usage(&cmd_token_delete, "which token?");
 	int rc = open_ask(&a, &e);
 	for (int i = 1; i <= n && !rc; i++)
-		rc = token_delete(&a, argv[i], &e);
+		rc = cli_token_delete(&a, argv[i], &e);
 	return end(&cmd_token_delete, &a, rc, &e);
 }
 

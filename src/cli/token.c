@@ -15,13 +15,13 @@ static bool letters(const char *s, size_t n)
 	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789") >= n;
 }
 
-bool token_form(const char *token)
+bool cli_token_form(const char *token)
 {
 	return strlen(token) == TOKEN_MAX - 1 && letters(token, TOKEN_ID_LEN) && token[TOKEN_ID_LEN] == '.' &&
 		letters(token + TOKEN_ID_LEN + 1, TOKEN_SECRET_LEN);
 }
 
-void token_random(char out[TOKEN_MAX])
+void cli_token_random(char out[TOKEN_MAX])
 {
 	text_random_name(out, TOKEN_ID_LEN);
 	out[TOKEN_ID_LEN] = '.';
@@ -51,7 +51,7 @@ static int add_usages(struct buf *out, const char *usages, struct err *reterr)
 	return 0;
 }
 
-int token_secret(struct buf *out, const char *token, int64_t expire_us, const char *usages, const char *description,
+int cli_token_secret(struct buf *out, const char *token, int64_t expire_us, const char *usages, const char *description,
 	struct err *reterr)
 {
 	char until[TEXT_TIME_MAX];
@@ -75,15 +75,15 @@ int token_secret(struct buf *out, const char *token, int64_t expire_us, const ch
 	return out->failed ? err_set(reterr, ERR_NOMEM, "out of memory") : 0;
 }
 
-int token_create(struct ask *a, const char *pin, int64_t ttl_ns, const char *usages, const char *description,
+int cli_token_create(struct ask *a, const char *pin, int64_t ttl_ns, const char *usages, const char *description,
 	struct err *reterr)
 {
 	BUF_AUTO struct buf body = { 0 };
 	char token[TOKEN_MAX];
 	int rc;
 
-	token_random(token);
-	rc = token_secret(&body, token, ttl_ns ? env_wall_us() + ttl_ns / 1000 : 0, usages, description, reterr);
+	cli_token_random(token);
+	rc = cli_token_secret(&body, token, ttl_ns ? env_wall_us() + ttl_ns / 1000 : 0, usages, description, reterr);
 	if (!rc)
 		rc = ask(a, "POST", SECRETS, NULL, body.p, NULL, reterr);
 	if (body.p)
@@ -134,7 +134,7 @@ static void list_one(yyjson_val *secret)
 	printf("%-24s %s\n", *usages ? usages : "-", member(secret, "description", &b));
 }
 
-int token_list(struct ask *a, struct err *reterr)
+int cli_token_list(struct ask *a, struct err *reterr)
 {
 	yyjson_val *list, *it;
 	size_t i, max;
@@ -148,12 +148,12 @@ int token_list(struct ask *a, struct err *reterr)
 	return 0;
 }
 
-int token_delete(struct ask *a, const char *id, struct err *reterr)
+int cli_token_delete(struct ask *a, const char *id, struct err *reterr)
 {
 	char path[200];
 	int rc;
 
-	if (!letters(id, TOKEN_ID_LEN) || (id[TOKEN_ID_LEN] && !token_form(id)))
+	if (!letters(id, TOKEN_ID_LEN) || (id[TOKEN_ID_LEN] && !cli_token_form(id)))
 		return err_set(reterr, ERR_BAD_REQUEST, "%s is no token's id, which has %d small letters and digits", id, TOKEN_ID_LEN);
 	snprintf(path, sizeof(path), SECRETS "/bootstrap-token-%.*s", TOKEN_ID_LEN, id);
 	rc = ask(a, "DELETE", path, NULL, NULL, NULL, reterr);

@@ -18,18 +18,18 @@
 #define TOKEN_MAX        (TOKEN_ID_LEN + 1 + TOKEN_SECRET_LEN + 1)
 
 /* "abcdef.0123456789abcdef" */
-bool token_form(const char *token);
+bool cli_token_form(const char *token);
 /* A new one; and the Secret that makes it known. expire_us 0: it never ends. usages: "authentication", "signing",
  * with commas between; -ERR_BAD_REQUEST for others. */
-void token_random(char out[TOKEN_MAX]);
-int token_secret(struct buf *out, const char *token, int64_t expire_us, const char *usages, const char *description,
+void cli_token_random(char out[TOKEN_MAX]);
+int cli_token_secret(struct buf *out, const char *token, int64_t expire_us, const char *usages, const char *description,
 	struct err *reterr);
 
 /* Make one and print the command that joins a machine with it. */
-int token_create(struct ask *a, const char *pin, int64_t ttl_ns, const char *usages, const char *description,
+int cli_token_create(struct ask *a, const char *pin, int64_t ttl_ns, const char *usages, const char *description,
 	struct err *reterr);
-int token_list(struct ask *a, struct err *reterr);
+int cli_token_list(struct ask *a, struct err *reterr);
 /* id: with or without the secret. */
-int token_delete(struct ask *a, const char *id, struct err *reterr);
+int cli_token_delete(struct ask *a, const char *id, struct err *reterr);
 
 #endif

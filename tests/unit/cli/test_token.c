@@ -25,11 +25,11 @@ static void a_token_is_an_id_and_a_secret(void **state)
 	char token[TOKEN_MAX], another[TOKEN_MAX];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (token_form(cases[i].token) != cases[i].ok)
+		if (cli_token_form(cases[i].token) != cases[i].ok)
 			fail_msg("%s", cases[i].token);
-	token_random(token);
-	token_random(another);
-	assert_true(token_form(token));
+	cli_token_random(token);
+	cli_token_random(another);
+	assert_true(cli_token_form(token));
 	assert_string_not_equal(token, another);
 }
 
@@ -38,16 +38,16 @@ static void its_secret_is_upstreams(void **state)
 	BUF_AUTO struct buf b = { 0 };
 	struct err e = { 0 };
 
-	assert_int_equal(token_secret(&b, "abcdef.0123456789abcdef", 1000000, "signing,authentication", "a \"b\"", &e), 0);
+	assert_int_equal(cli_token_secret(&b, "abcdef.0123456789abcdef", 1000000, "signing,authentication", "a \"b\"", &e), 0);
 	assert_string_equal(b.p, "{\"metadata\":{\"name\":\"bootstrap-token-abcdef\"},\"type\":\"bootstrap.kubernetes.io/token\","
 		"\"stringData\":{\"token-id\":\"abcdef\",\"token-secret\":\"0123456789abcdef\","
 		"\"auth-extra-groups\":\"system:bootstrappers:sampan:default-node-token\",\"usage-bootstrap-authentication\":\"true\","
 		"\"usage-bootstrap-signing\":\"true\",\"expiration\":\"1970-01-01T00:00:01Z\",\"description\":\"a \\\"b\\\"\"}}");
 	buf_clear(&b);
-	assert_int_equal(token_secret(&b, "abcdef.0123456789abcdef", 0, "authentication", NULL, &e), 0);
+	assert_int_equal(cli_token_secret(&b, "abcdef.0123456789abcdef", 0, "authentication", NULL, &e), 0);
 	assert_null(strstr(b.p, "expiration"));
 	assert_null(strstr(b.p, "signing"));
-	assert_int_equal(token_secret(&b, "abcdef.0123456789abcdef", 0, "everything", NULL, &e), -ERR_BAD_REQUEST);
+	assert_int_equal(cli_token_secret(&b, "abcdef.0123456789abcdef", 0, "everything", NULL, &e), -ERR_BAD_REQUEST);
 }
 
 int main(void)
