@@ -151,7 +151,7 @@ if [ "$(id -u)" = 0 ]; then
 	check "the disk is full at last" "^[1-9]" echo "$kept"
 	check "a write to a full disk says so" "disk|full|space" cat "$WORK/answer"
 	check "reads go on" "^200$" admin -o /dev/null -w '%{http_code}' "$URL/api/v1/namespaces/default/configmaps/full-1"
-	check "alive" "^ok$" admin "$URL/livez"
+	check "its health says what is wrong" "\[-\]etcd failed" admin "$URL/livez"
 	mount -o remount,size=64m "$small"
 	big after
 	until_ok "writes go on when there is room" "^201$" put
