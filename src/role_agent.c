@@ -86,9 +86,13 @@ static int run(int argc, char **argv)
 		snprintf(data, sizeof(data), "%s/agent", DEFAULT_DATA_DIR);
 		cfg.data_dir = data;
 	}
+	/* Where the authority's key is, the server renews what is beside it; a machine that joined asks for itself. */
+	cfg.renew_certs = !beside(cfg.kubeconfig, "ca.key", ca) && beside(cfg.kubeconfig, "agent.key", key);
 	if (!cfg.serving_cert && !cfg.serving_key) {
-		cfg.serving_cert = beside(cfg.kubeconfig, "agent-serving.crt", cert);
-		cfg.serving_key = beside(cfg.kubeconfig, "agent-serving.key", key);
+		cfg.serving_cert = beside(cfg.kubeconfig, "agent-serving.crt", cert) || cfg.renew_certs ? cert : NULL;
+		cfg.serving_key = beside(cfg.kubeconfig, "agent-serving.key", key) || cfg.renew_certs ? key : NULL;
+	} else {
+		cfg.renew_certs = false;
 	}
 	if (!cfg.client_ca)
 		cfg.client_ca = beside(cfg.kubeconfig, "ca.crt", ca);

@@ -202,6 +202,7 @@ void agent_maybe_ready(struct agent *a)
 	if (!ready || !a->pods_synced || !a->node || !node_up(a->node))
 		return;
 	a->ready = NULL;
+	certs_node_up(a->certs);
 	ready(a->ready_arg);
 }
 
@@ -303,7 +304,8 @@ static int open_parts(struct agent *a, const struct agent_config *cfg, struct er
 	    workers_open(&a->removals, a->loop, "agent-removals", 1, WORKER_JOBS_MAX) || fetcher_open(&a->fetcher, a->loop) ||
 	    recorder_open(&a->recorder, a) || rotator_open(&a->rotator, a))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
-	if (cfg->serving_cert && cfg->serving_key && (rc = kubelet_open(&a->kubelet, a, cfg, reterr)))
+	if (cfg->serving_cert && cfg->serving_key && (!cfg->renew_certs || file_exists(cfg->serving_cert)) &&
+	    (rc = kubelet_open(&a->kubelet, a, cfg, reterr)))
 		return rc;
 	if (certs_open(&a->certs, a, cfg))
 		return err_set(reterr, ERR_NOMEM, "out of memory, or of timers");

@@ -12,6 +12,8 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct loop;
@@ -26,6 +28,7 @@ struct agent_config {                  /* all borrowed for the call; NULL: the d
 	const char *address;           /* told as InternalIP [that of the default route] */
 	const char *listen;            /* kubelet API ["0.0.0.0:10250"] */
 	const char *serving_cert, *serving_key;   /* paths; NULL: no kubelet API */
+	bool renew_certs;              /* by requests to the API: client, and serving, which need not be there yet */
 	const char *client_ca;         /* path: signs the server's certificate towards agents */
 	const char *client_cn;         /* the one common name allowed in; NULL: any of organisation system:masters */
 	const char *runtime;           /* ["crun"] */

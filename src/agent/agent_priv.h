@@ -286,6 +286,24 @@ void event_node(struct agent *a, const char *type, const char *reason, const cha
 /* ---- certs.c ---- */
 int certs_open(struct certs **ret, struct agent *a, const struct agent_config *cfg);
 void certs_close(struct certs *c);
+void certs_node_up(struct certs *c);           /* the Node has its addresses now */
+
+/* ---- certs_renew.c ---- */
+struct renewal {
+	struct agent *a;
+	bool serving;
+	const char *key_path, *path;           /* path: what is written, the kubeconfig or the certificate */
+	void (*done)(void *arg, int rc);       /* 0: path was written */
+	void *arg;
+	/* its own */
+	struct renewal_job *job;
+	struct client_csr *csr;
+	struct buf key;
+	int rc;
+};
+void renewal_begin(struct renewal *r);
+bool renewal_busy(const struct renewal *r);
+void renewal_close(struct renewal *r);
 
 /* ---- nodes.c ---- */
 int nodes_open(struct nodes **ret, struct agent *a);
