@@ -91,7 +91,7 @@ static int64_t put(struct fixture *f, const char *key, const char *value, int64_
 static void take_range(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining)
 {
 	(void)items;
-	*(struct answer *)arg = (struct answer){ true, rc, (int64_t)n };
+	*(struct answer *)arg = (struct answer){ true, rc, (int64_t)n + remaining };
 }
 
 /* How many there are, or -ERR_*. */

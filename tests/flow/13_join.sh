@@ -13,7 +13,7 @@ cloud_down() {
 	[ -z "${CLOUD-}" ] || { kill "$CLOUD"; wait "$CLOUD" 2>/dev/null; }
 	AGENT='' CLOUD=
 }
-"$SAMPAN" server --data-dir "$DATA" --listen "127.0.0.1:$PORT" --cert-validity 1h >>"$WORK/log" 2>&1 &
+"$SAMPAN" server --data-dir "$DATA" --listen "127.0.0.1:$PORT" --cert-validity 12s >>"$WORK/log" 2>&1 &
 CLOUD=$!
 server_ready || exit 1
 
@@ -62,8 +62,57 @@ AGENT=$!
 until_ok "the node is there" "far" kubectl get nodes -o name
 check "and ready" "condition met" kubectl wait --for=condition=Ready node/far --timeout=10s
 check "at its address" "^127.0.0.2$" kubectl get node far -o 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}'
+# Its certificates: the serving one by a request for exactly its name and address, both renewed by the agent.
+serves() { openssl s_client -connect "127.0.0.2:$((PORT + 1))" -CAfile "$DATA/pki/ca.crt" </dev/null 2>/dev/null | openssl x509 -noout "$@"; }
+until_ok "it serves with a certificate of the cloud" "DNS:far, IP Address:127.0.0.2" serves -ext subjectAltName
+check "asked for by itself" "^system:node:far$" kubectl get csr -o 'jsonpath={.items[?(@.spec.signerName=="kubernetes.io/kubelet-serving")].spec.username}'
+check "the server reaches it" "ok" kubectl get --raw /api/v1/nodes/far/proxy/healthz
+first=$(serves -serial) end=$(date -d "$(serves -enddate | cut -d= -f2)" +%s)
+cp "$WORK/far/pki/agent.kubeconfig" "$WORK/first.kubeconfig"
 line=$(token)
 refuse "its name is taken now" "there is a node far already.*--node-name.*sampan node remove far" \
 	join_by "$line" --node-name far --data-dir "$WORK/other" --no-run
 refuse "this machine has joined under another name" "has joined as far already" join_by "$line" "${N[@]}" --node-name near --no-run
+
+# Drained within budgets, then removed; meanwhile its certificates are renewed.
+# Of a node where nothing runs: its pods are said to be well by hand.
+kubectl create configmap owner >/dev/null
+owner=$(kubectl get configmap owner -o 'jsonpath={.metadata.uid}')
+kubectl create -f - >/dev/null <<Y
+kind: Node
+apiVersion: v1
+metadata: {name: bare}
+---
+kind: Pod
+apiVersion: v1
+metadata: {name: alone}
+spec: {nodeName: bare, terminationGracePeriodSeconds: 0, tolerations: [{operator: Exists}], containers: [{name: c, image: i}]}
+---
+kind: PodDisruptionBudget
+apiVersion: policy/v1
+metadata: {name: held}
+spec: {maxUnavailable: 0, selector: {matchLabels: {a: h}}}
+---
+kind: Pod
+apiVersion: v1
+metadata: {name: held, labels: {a: h}, ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: owner, uid: $owner, controller: true}]}
+spec: {nodeName: bare, terminationGracePeriodSeconds: 0, tolerations: [{operator: Exists}], containers: [{name: c, image: i}]}
+Y
+kubectl patch pod held --subresource=status -p '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}' >/dev/null
+node() { "$SAMPAN" node "$1" --data-dir "$DATA" "${@:2}"; }
+refuse "no such node" "there is no node nobody" node drain nobody
+refuse "what nothing would make again is asked about" "again: default/alone; delete them, or give --force" node drain bare
+refuse "a budget blocks, and is named" "default/held: a disruption budget holds it" node drain bare --force --timeout 1s
+kubectl delete pdb held >/dev/null
+check "without it the node is emptied" "node bare is drained" node drain bare --force --timeout 10s
+serial() { [ "$(serves -serial)" != "$first" ] && echo yes; }
+until_ok "it serves with another certificate" yes serial
+check "before the first ends" "yes" bash -c "[ \$(date +%s) -le $end ] && echo yes"
+client_renewed() { cmp -s "$WORK/far/pki/agent.kubeconfig" "$WORK/first.kubeconfig" || echo yes; }
+until_ok "its client certificate is another, too" yes client_renewed
+kill "$AGENT"; wait "$AGENT" 2>/dev/null; AGENT=
+check "removed" "node far is removed" node remove far --timeout 10s
+refuse "it is gone" "not found" kubectl get node far
+refuse "as is its lease" "not found" kubectl -n kube-node-lease get lease far
+check "the name is free again" "is a member" join_by "$line" --node-name far --data-dir "$WORK/other" --no-run
 finish
