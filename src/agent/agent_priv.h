@@ -183,6 +183,8 @@ void ctr_id(char out[CTR_ID_MAX], const char *uid, const char *name, unsigned at
 
 /* ---- podspec.c: pure readings of a pod ---- */
 int64_t spec_quantity(yyjson_val *resources, const char *list, const char *name, bool milli);
+/* Seconds, in ms; at most what ends within this century, whatever is asked for. */
+int64_t spec_ms(yyjson_val *v, const char *path, int64_t dflt_s);
 const char *spec_qos(yyjson_val *pod);            /* "Guaranteed", "Burstable", "BestEffort" */
 /* NULL, or what of this pod is not done here (static or in out). */
 const char *spec_refused(yyjson_val *pod, char *out, size_t size);

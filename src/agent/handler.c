@@ -277,7 +277,7 @@ struct handler *handler_run(struct ctr *c, yyjson_val *action, int64_t timeout_m
 		loop_timer_set(&h->timer, timeout_ms);
 	} else if ((v = yyjson_obj_get(action, "sleep"))) {
 		h->sleeping = true;
-		loop_timer_set(&h->timer, doc_int(v, "seconds", 0) * 1000);
+		loop_timer_set(&h->timer, spec_ms(v, "seconds", 0));
 		rc = 0;
 	} else {
 		rc = err_set(reterr, ERR_BAD_REQUEST, "no action that is supported");

@@ -96,7 +96,7 @@ void pod_fail(struct pod *p, const char *reason, const char *fmt, ...)
 
 int64_t pod_grace_ms(const struct pod *p)
 {
-	return p->deleting ? p->grace_ms : doc_int(p->spec, "terminationGracePeriodSeconds", 30) * 1000;
+	return p->deleting ? p->grace_ms : spec_ms(p->spec, "terminationGracePeriodSeconds", 30);
 }
 
 void pod_sync_soon(struct pod *p)
@@ -349,10 +349,10 @@ void ctr_stop(struct ctr *c, const char *why)
 		return;
 	c->st.stopping = true;
 	if (c->st.unhealthy) {
-		probe = doc_int(c->spec, c->st.started ? "livenessProbe.terminationGracePeriodSeconds" :
+		probe = spec_ms(c->spec, c->st.started ? "livenessProbe.terminationGracePeriodSeconds" :
 			"startupProbe.terminationGracePeriodSeconds", -1);
 		if (probe >= 0 && !p->deleting)
-			grace = probe * 1000;
+			grace = probe;
 	}
 	if (why)
 		event_pod(p, c, "Normal", "Killing", "%s", why);
@@ -732,7 +732,7 @@ void pod_deleted(struct pod *p)
 	p->gone = true;
 	if (!p->deleting) {
 		/* Deleted by force: its processes still get their time. */
-		p->grace_ms = doc_int(p->spec, "terminationGracePeriodSeconds", 30) * 1000;
+		p->grace_ms = spec_ms(p->spec, "terminationGracePeriodSeconds", 30);
 		p->deleting = true;
 	}
 	if (p->finishing && p->torn_down) {

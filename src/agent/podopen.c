@@ -70,7 +70,7 @@ static int read_spec(struct pod *p)
 	rc = rc ? rc : add_ctrs(p, "containers", CTR_MAIN);
 	rc = rc ? rc : add_ctrs(p, "ephemeralContainers", CTR_EPHEMERAL);
 	if (deleted && *deleted) {
-		int64_t grace = doc_int(p->obj, "metadata.deletionGracePeriodSeconds", 30) * 1000;
+		int64_t grace = spec_ms(p->obj, "metadata.deletionGracePeriodSeconds", 30);
 		bool shorter = p->deleting && grace < p->grace_ms;
 
 		p->deleting = true;

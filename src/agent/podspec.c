@@ -154,3 +154,12 @@ const char *spec_refused(yyjson_val *pod, char *out, size_t size)
 	}
 	return NULL;
 }
+
+#define SECONDS_MAX (100LL * 365 * 86400)
+
+int64_t spec_ms(yyjson_val *v, const char *path, int64_t dflt_s)
+{
+	int64_t s = doc_int(v, path, dflt_s);
+
+	return (s > SECONDS_MAX ? SECONDS_MAX : s < -SECONDS_MAX ? -SECONDS_MAX : s) * 1000;
+}

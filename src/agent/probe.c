@@ -35,7 +35,7 @@ static yyjson_val *spec_of(const struct probe *p)
 
 static void again(struct probe *p)
 {
-	loop_timer_set(&p->timer, doc_int(spec_of(p), "periodSeconds", 10) * 1000);
+	loop_timer_set(&p->timer, spec_ms(spec_of(p), "periodSeconds", 10));
 }
 
 static void started(struct ctr *c)
@@ -43,7 +43,7 @@ static void started(struct ctr *c)
 	c->st.started = true;
 	for (unsigned k = PROBE_LIVENESS; k < PROBE_KINDS; k++)
 		if (c->probes[k]) {
-			int64_t delay = doc_int(spec_of(c->probes[k]), "initialDelaySeconds", 0) * 1000;
+			int64_t delay = spec_ms(spec_of(c->probes[k]), "initialDelaySeconds", 0);
 			int64_t lived = (env_wall_us() - c->run.started_us) / 1000;
 
 			loop_timer_set(&c->probes[k]->timer, delay > lived ? delay - lived : 0);
@@ -102,7 +102,7 @@ static void result(void *arg, bool ok, const char *message)
 static void run(void *arg)
 {
 	struct probe *p = arg;
-	int64_t timeout_ms = doc_int(spec_of(p), "timeoutSeconds", 1) * 1000;
+	int64_t timeout_ms = spec_ms(spec_of(p), "timeoutSeconds", 1);
 	struct err e;
 
 	if (p->c->st.state != CTR_RUNNING || p->c->st.stopping)
@@ -137,10 +137,10 @@ void probes_start(struct ctr *c, bool adopted)
 		for (unsigned k = PROBE_LIVENESS; adopted && k < PROBE_KINDS; k++)
 			if (c->probes[k])
 				loop_timer_set(&c->probes[k]->timer,
-					env_random_below((uint32_t)doc_int(spec_of(c->probes[k]), "periodSeconds", 10) * 1000 + 1));
+					env_random_below((uint32_t)spec_ms(spec_of(c->probes[k]), "periodSeconds", 10) + 1));
 	} else {
 		loop_timer_set(&c->probes[PROBE_STARTUP]->timer,
-			doc_int(spec_of(c->probes[PROBE_STARTUP]), "initialDelaySeconds", 0) * 1000);
+			spec_ms(spec_of(c->probes[PROBE_STARTUP]), "initialDelaySeconds", 0));
 	}
 }
 

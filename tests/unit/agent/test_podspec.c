@@ -221,10 +221,26 @@ static void sysctls_only_safe_ones(void **state)
 	yyjson_doc_free(host);
 }
 
+static void seconds_have_an_end(void **state)
+{
+	static const struct { const char *json; int64_t want; } cases[] = {
+		{ "{}", 30000 }, { "{\"s\":0}", 0 }, { "{\"s\":7}", 7000 }, { "{\"s\":-1}", -1000 },
+		{ "{\"s\":9223372036854775807}", 3153600000000 }, { "{\"s\":-9223372036854775807}", -3153600000000 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		yyjson_doc *d = yyjson_read(cases[i].json, strlen(cases[i].json), 0);
+
+		assert_int_equal(spec_ms(yyjson_doc_get_root(d), "s", 30), cases[i].want);
+		yyjson_doc_free(d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(quality_of_service),
+		cmocka_unit_test(seconds_have_an_end),
 		cmocka_unit_test(what_is_not_done_is_refused),
 		cmocka_unit_test(variables_expand),
 		cmocka_unit_test(a_hundred_thousand_variables_take_no_time),
