@@ -5,31 +5,12 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/flow/lib.sh
 [ "$(id -u)" = 0 ] || skip "needs root"
-for t in kubectl busybox crun conmon openssl curl dig; do command -v $t >/dev/null || skip "$t is missing"; done
+for t in kubectl busybox crun conmon curl dig; do command -v $t >/dev/null || skip "$t is missing"; done
 tools/ci-cgroups.sh || skip "cgroups cannot be prepared"
 
 HOST=192.168.77.1 B=localhost/busybox:1
 export KUBECONFIG=$DATA/admin.kubeconfig
 declare -A AGENT
-
-# node_key NAME ADDRESS: a node's way in and its serving certificate, signed with the cloud's own key.
-node_key() {
-	local d=$DATA/pki k=$WORK/$1 c
-	mkdir -p "$k" && cp "$d/ca.crt" "$k"
-	for c in client agent-serving; do
-		openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$k/$c.key" -out "$k/csr" \
-			-subj "/O=system:nodes/CN=system:node:$1" 2>/dev/null
-		openssl x509 -req -in "$k/csr" -CA "$d/ca.crt" -CAkey "$d/ca.key" -days 1 -out "$k/$c.crt" \
-			-extfile <(echo "subjectAltName=DNS:$1,IP:$2") 2>/dev/null
-	done
-	c=(kubectl --kubeconfig "$k/kubeconfig" config)
-	{
-		"${c[@]}" set-cluster c --server "https://$HOST:$PORT" --certificate-authority "$d/ca.crt" --embed-certs
-		"${c[@]}" set-credentials u --client-certificate "$k/client.crt" --client-key "$k/client.key" --embed-certs
-		"${c[@]}" set-context x --cluster c --user u
-		"${c[@]}" use-context x
-	} >/dev/null
-}
 
 # wire NAME ADDRESS: a namespace on the wire, out0.
 wire() {
@@ -40,7 +21,7 @@ wire() {
 in_net() { nsenter --net="$WORK/net-$1" "${@:2}"; }
 
 agent_up() {
-	nsenter --net="$WORK/net-$1" "$SAMPAN" agent --kubeconfig "$WORK/$1/kubeconfig" --data-dir "$WORK/$1/agent" --run-dir "$WORK/$1/run" \
+	nsenter --net="$WORK/net-$1" "$SAMPAN" agent --kubeconfig "$WORK/$1/pki/agent.kubeconfig" --data-dir "$WORK/$1/agent" --run-dir "$WORK/$1/run" \
 		--node-name "$1" >>"$WORK/log-$1" 2>&1 &
 	AGENT[$1]=$!
 }
@@ -68,7 +49,10 @@ image=$(busybox_image)
 for i in 1 2 3; do
 	: >"$WORK/net-n$i"
 	wire n$i 192.168.77.1$i || { echo "cannot make the wire"; exit 1; }
-	node_key n$i 192.168.77.1$i
+	line=$("$SAMPAN" token create --data-dir "$DATA")
+	# shellcheck disable=SC2086
+	in_net n$i "$SAMPAN" join ${line#sampan join } --data-dir "$WORK/n$i" --node-name n$i --no-run >>"$WORK/log" 2>&1 ||
+		{ echo "n$i does not join:"; tail -5 "$WORK/log"; exit 1; }
 	"$SAMPAN" image import --data-dir "$WORK/n$i/agent" "$image" >/dev/null || { echo "image import failed"; exit 1; }
 	agent_up n$i
 done
@@ -134,6 +118,7 @@ check "a Service has the pods of all nodes" "^3$" served n2 "$vip/name"
 check "which its name leads to" "^$vip$" in_pod n3 dig +short +tries=1 +timeout=3 @10.96.0.10 web.default.svc.cluster.local
 for i in 1 2 3; do check "and at the port of node n$i" "^3$" outside 192.168.77.1$i; done
 check "a node itself reaches pods elsewhere" "${POD[n3]}" in_net n1 curl -sf --max-time 5 "http://${IP[n3]}:8080/name"
+until_ok "the server reaches what runs there" "^${POD[n3]}$" kubectl exec "${POD[n3]}" -- hostname
 check "packets fit the wire" " mtu 1450 " in_net n1 ip link show sampanx
 check "nothing is flooded" "^2$" sh -c "nsenter --net=$WORK/net-n1 bridge fdb show dev sampanx | grep -c 'dst 192.168.77'"
 
