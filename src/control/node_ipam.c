@@ -3,7 +3,8 @@
  * node_ipam - each node gets a block of the cluster's pod addresses, for as long as the
  * Node is there. What nodes brought themselves is respected: blocks they touch are taken.
  *
- * A block is held from the moment it is chosen, so that two nodes of one turn differ.
+ * A Node that no machine has told about itself (status.nodeInfo) gets none: others write such
+ * ones, too, and would find them changed. A block is held from the moment it is chosen, so that two nodes of one turn differ.
  * Source: kubernetes pkg/controller/nodeipam/ipam/range_allocator.go.
  */
 #include <stdlib.h>
@@ -104,9 +105,16 @@ static bool ready(struct ipam *s)
 	return s->users;
 }
 
+static bool wants(yyjson_val *node)
+{
+	const char *version = doc_str(node, "status.nodeInfo.kubeletVersion");
+
+	return version && *version && !doc_str(node, "spec.podCIDR");
+}
+
 static bool enqueue_waiting(void *arg, struct cache_obj *node)
 {
-	if (!doc_str(cache_tree(node), "spec.podCIDR"))
+	if (wants(cache_tree(node)))
 		ctl_enqueue(arg, "", node->name);
 	return true;
 }
@@ -123,7 +131,7 @@ static void node_changed(struct ctl *c, const struct cache_event *ev)
 		cache_each(ctl_cache(c), "core/nodes", NULL, NULL, NULL, enqueue_waiting, c);
 	} else if (cidr) {
 		(void)hold(s, ev->obj->name, blocks_of(cidr));
-	} else {
+	} else if (wants(cache_tree(ev->obj))) {
 		ctl_enqueue(c, "", ev->obj->name);
 	}
 }
@@ -157,7 +165,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 	struct held h;
 	int rc;
 
-	if (!o || !ready(s) || doc_str(cache_tree(o), "spec.podCIDR"))
+	if (!o || !ready(s) || !wants(cache_tree(o)))
 		return 0;
 	rc = take(s, name, &h);
 	if (rc == -ERR_FULL) {         /* a node that goes makes this run again */

@@ -581,22 +581,26 @@ static const char *range_of(struct world *w, const char *name)
 	return cidr ? cidr : "none";
 }
 
+#define MACHINE(name) "{\"metadata\":{\"name\":\"" name "\"},\"status\":{\"nodeInfo\":{\"kubeletVersion\":\"v1.34.1\"}}}"
+
 static void nodes_get_pod_addresses_of_their_own(void **state)
 {
 	struct world w;
 
 	world_open(&w);
 	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"own\"},\"spec\":{\"podCIDR\":\"10.244.1.0/24\"}}");
-	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"a\"}}");
-	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"b\"}}");
+	must(&w, "POST", "/api/v1/nodes", MACHINE("a"));
+	must(&w, "POST", "/api/v1/nodes", MACHINE("b"));
+	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"paper\"}}");
 	settle(&w);
+	assert_string_equal(range_of(&w, "paper"), "none");
 	assert_string_equal(range_of(&w, "own"), "10.244.1.0/24");
 	assert_string_equal(range_of(&w, "a"), "10.244.0.0/24");
 	assert_string_equal(range_of(&w, "b"), "10.244.2.0/24");
 	/* All are given away: the last waits until one is free again. */
-	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"c\"}}");
+	must(&w, "POST", "/api/v1/nodes", MACHINE("c"));
 	settle(&w);
-	must(&w, "POST", "/api/v1/nodes", "{\"metadata\":{\"name\":\"d\"}}");
+	must(&w, "POST", "/api/v1/nodes", MACHINE("d"));
 	settle(&w);
 	assert_string_equal(range_of(&w, "c"), "10.244.3.0/24");
 	assert_string_equal(range_of(&w, "d"), "none");
