@@ -169,6 +169,14 @@ static void add_scalar(struct apply *c, yyjson_mut_val *v)
 		c->over = true;
 }
 
+/* What names an element: what is absent, null or "" is what defaulting makes of it. NULL: nothing. */
+static yyjson_mut_val *key_of(yyjson_mut_val *element, const char *key, const char *dflt)
+{
+	yyjson_mut_val *m = yyjson_mut_obj_get(element, key);
+
+	return !m || yyjson_mut_is_null(m) || (dflt && yyjson_mut_is_str(m) && !yyjson_mut_get_len(m)) ? NULL : m;
+}
+
 static void add_keys(struct apply *c, const struct kinds_type *t, const char *const *keys, size_t n,
 	yyjson_mut_val *v)
 {
@@ -177,16 +185,16 @@ static void add_keys(struct apply *c, const struct kinds_type *t, const char *co
 	buf_adds(&c->text, "k:{");
 	for (size_t i = 0; i < n; i++) {
 		const struct kinds_field *f = kinds_find_field(t, keys[i], strlen(keys[i]), 0);
-		yyjson_mut_val *m = yyjson_mut_obj_get(v, keys[i]);
 		const char *dflt = f ? f->dflt : NULL;
-		if ((!m || yyjson_mut_is_null(m)) && !dflt)
+		yyjson_mut_val *m = key_of(v, keys[i], dflt);
+		if (!m && !dflt)
 			continue;
 		if (!first)
 			buf_addc(&c->text, ',');
 		first = false;
 		buf_add_json(&c->text, keys[i], strlen(keys[i]));
 		buf_addc(&c->text, ':');
-		if (m && !yyjson_mut_is_null(m))
+		if (m)
 			add_scalar(c, m);
 		else
 			buf_adds(&c->text, dflt);
