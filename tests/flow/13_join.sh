@@ -57,7 +57,9 @@ check "one request was made, of its own" "system:bootstrap:$id" kubectl get csr 
 check "secrets are its owner's alone" "^600 600$" bash -c "stat -c %a '$WORK/far/pki/agent.key' '$WORK/far/pki/agent.kubeconfig' | xargs"
 check "the token is deleted, the membership stays" "deleted" "$SAMPAN" token delete --data-dir "$DATA" "$id"
 
-join_by "$line" "${N[@]}" -- --runtime fake --run-dir "$WORK/far-run" --listen "127.0.0.2:$((PORT + 1))" >>"$WORK/log" 2>&1 &
+# In the background's own place, so that $! is the agent itself.
+# shellcheck disable=SC2086
+{ exec "$SAMPAN" join ${line#sampan join } "${N[@]}" -- --runtime fake --run-dir "$WORK/far-run" --listen "127.0.0.2:$((PORT + 1))" >>"$WORK/log" 2>&1; } &
 AGENT=$!
 until_ok "the node is there" "far" kubectl get nodes -o name
 check "and ready" "condition met" kubectl wait --for=condition=Ready node/far --timeout=10s
