@@ -27,9 +27,6 @@
 #include <unistd.h>
 
 #include "net/netlink.h"
-#include "net/tunnel.h"
-
-#define MTU_DEFAULT 1500
 
 /* Made of the address: a pod that comes again under its address is known at once. */
 static void put_mac(struct nl_msg *m, const uint8_t ip[4])
@@ -136,24 +133,17 @@ static uint32_t uplink_mtu(void)
 {
 	char line[256], name[IFNAMSIZ];
 	unsigned dst;
-	uint32_t mtu = MTU_DEFAULT;
+	uint32_t mtu = 0;
 	FILE *f = fopen("/proc/thread-self/net/route", "re");
 
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "%15s %x", name, &dst) == 2 && !dst && strcmp(name, "Iface")) {
-			struct ifreq r = { 0 };
-			int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-			strcpy(r.ifr_name, name);
-			if (fd >= 0 && !ioctl(fd, SIOCGIFMTU, &r) && r.ifr_mtu >= 576)
-				mtu = (uint32_t)r.ifr_mtu;
-			if (fd >= 0)
-				close(fd);
+			mtu = netlink_mtu(name);
 			break;
 		}
 	if (f)
 		fclose(f);
-	return mtu;
+	return mtu >= NETLINK_MTU_MIN ? mtu : NETLINK_MTU_DEFAULT;
 }
 
 static int make_pair(struct nl_sock *sk, const struct link_pod *p, int ns_fd, struct err *reterr)
@@ -162,9 +152,11 @@ static int make_pair(struct nl_sock *sk, const struct link_pod *p, int ns_fd, st
 	struct nl_msg *m = netlink_link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0, 0);
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
 	struct nlattr *info, *data, *peer;
-	uint32_t mtu = tunnel_mtu(p->tunnel) ? tunnel_mtu(p->tunnel) : uplink_mtu();
+	uint32_t mtu = netlink_mtu(p->tunnel);
 	int bridge = (int)if_nametoindex(p->bridge);
 
+	if (!mtu)
+		mtu = uplink_mtu();
 	if (!bridge) {
 		nlmsg_free(m);
 		return err_errno(reterr, "the bridge %s", p->bridge);

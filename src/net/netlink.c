@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -117,4 +118,18 @@ int netlink_route_del(struct nl_sock *sk, int index, const uint8_t dst[4], int p
 void netlink_mac(const uint8_t ip[4], uint8_t ret[6])
 {
 	memcpy(ret, (uint8_t[]){ 0x02, 0x73, ip[0], ip[1], ip[2], ip[3] }, 6);
+}
+
+uint32_t netlink_mtu(const char *name)
+{
+	struct ifreq r = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint32_t mtu = 0;
+
+	memcpy(r.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
+	if (fd >= 0 && !ioctl(fd, SIOCGIFMTU, &r))
+		mtu = (uint32_t)r.ifr_mtu;
+	if (fd >= 0)
+		close(fd);
+	return mtu;
 }

@@ -33,6 +33,10 @@ int netlink_route_set(struct nl_sock *sk, const struct netlink_route *r, struct 
 int netlink_route_del(struct nl_sock *sk, int index, const uint8_t dst[4], int prefix, struct err *reterr);
 /* IFLA_ADDRESS: locally administered, made of an IPv4 address. */
 void netlink_mac(const uint8_t ip[4], uint8_t ret[6]);
+/* The largest packet that goes through a link; 0: there is none of that name. */
+uint32_t netlink_mtu(const char *name);
+#define NETLINK_MTU_DEFAULT 1500
+#define NETLINK_MTU_MIN     576        /* less is not believed */
 int netlink_sysctl(const char *path, const char *value, struct err *reterr);
 
 #endif

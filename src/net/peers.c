@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "net/net_priv.h"
+#include "net/netlink.h"
 #include "net/tunnel.h"
 #define LOG_MODULE "net"
 #include "base/log.h"
@@ -189,7 +190,7 @@ static void flush(void *arg)
 	if (ps->flying || ps->net->closing)
 		return;
 	/* Alone, and no tunnel of an earlier life: nothing to do. */
-	if (!ps->up && !ps->by_name.len && !tunnel_mtu(ps->tunnel.name)) {
+	if (!ps->up && !ps->by_name.len && !netlink_mtu(ps->tunnel.name)) {
 		ps->kept = ps->told;
 		return;
 	}

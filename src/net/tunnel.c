@@ -9,32 +9,9 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "net/netlink.h"
-
-#define MTU_DEFAULT 1500
-
-static uint32_t mtu_of(const char *name)
-{
-	struct ifreq r = { 0 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	uint32_t mtu = 0;
-
-	memcpy(r.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
-	if (fd >= 0 && !ioctl(fd, SIOCGIFMTU, &r))
-		mtu = (uint32_t)r.ifr_mtu;
-	if (fd >= 0)
-		close(fd);
-	return mtu;
-}
-
-uint32_t tunnel_mtu(const char *name)
-{
-	return mtu_of(name);
-}
 
 /* Of the link that has the node's address. */
 static uint32_t underlay_mtu(const uint8_t address[4])
@@ -43,13 +20,13 @@ static uint32_t underlay_mtu(const uint8_t address[4])
 	uint32_t mtu = 0;
 
 	if (getifaddrs(&all))
-		return MTU_DEFAULT;
+		return NETLINK_MTU_DEFAULT;
 	for (struct ifaddrs *i = all; i && !mtu; i = i->ifa_next)
 		if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET &&
 		    !memcmp(&((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr, address, 4))
-			mtu = mtu_of(i->ifa_name);
+			mtu = netlink_mtu(i->ifa_name);
 	freeifaddrs(all);
-	return mtu >= 576 + TUNNEL_OVERHEAD ? mtu : MTU_DEFAULT;
+	return mtu >= NETLINK_MTU_MIN + TUNNEL_OVERHEAD ? mtu : NETLINK_MTU_DEFAULT;
 }
 
 static int make(struct nl_sock *sk, const struct tunnel *t, struct err *reterr)

@@ -38,7 +38,5 @@ int tunnel_peer_add(const struct tunnel *t, const struct tunnel_peer *p, struct 
 int tunnel_peer_del(const struct tunnel *t, const struct tunnel_peer *p, struct err *reterr);
 /* Takes away the way to every other range than these. */
 int tunnel_keep(const struct tunnel *t, const struct tunnel_peer *peers, unsigned n, struct err *reterr);
-/* What a packet of a pod may measure: the tunnel's, 0 when there is none. */
-uint32_t tunnel_mtu(const char *name);
 
 #endif
