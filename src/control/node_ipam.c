@@ -4,7 +4,8 @@
  * Node is there. What nodes brought themselves is respected: blocks they touch are taken.
  *
  * A Node that no machine has told about itself (status.nodeInfo) gets none: others write such
- * ones, too, and would find them changed. A block is held from the moment it is chosen, so that two nodes of one turn differ.
+ * ones, too, and would find them changed. A block is held from the moment it is chosen, so
+ * that two nodes of one turn differ.
  * Source: kubernetes pkg/controller/nodeipam/ipam/range_allocator.go.
  */
 #include <stdlib.h>
