@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 	if (fd < 0 || write(fd, tokens, sizeof(tokens) - 1) < 0)
 		die("cannot write to /tmp");
 	close(fd);
-	if (loop_open(&loop) || store_open(&store, loop, "mem:", &e) || cache_open(&cache, store, &e) ||
+	if (loop_open(&loop) || store_open(&store, loop, "mem:", NULL, &e) || cache_open(&cache, store, &e) ||
 	    api_open(&api, loop, store, cache, &cfg, &e))
 		die(e.msg);
 	unlink(path);

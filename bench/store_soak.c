@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/state.db", argv[1]);
 	snprintf(wal, sizeof(wal), "%s-wal", path);
 	snprintf(uri, sizeof(uri), "sqlite:%s", path);
-	if (!value || loop_open(&loop) || store_open(&store, loop, uri, &e) || store_keep_history(store, &limits)) {
+	if (!value || loop_open(&loop) || store_open(&store, loop, uri, NULL, &e) || store_keep_history(store, &limits)) {
 		fprintf(stderr, "store_soak: %s\n", e.msg);
 		return 1;
 	}

@@ -172,7 +172,8 @@ static void *open_keys(void *arg)
 }
 
 struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *cluster_cidr, *tokens, *node_name, *store, *plugins_on,
-	*plugins_off, *cert_validity, *history; };
+	*plugins_off, *cert_validity, *history;
+	struct store_options store_opt; };
 
 static void metrics(void *arg, struct buf *out)
 {
@@ -247,7 +248,7 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 		return rc;
 	if (pthread_create(&keys.thread, NULL, open_keys, &keys))
 		return err_set(reterr, ERR_IO, "cannot start a thread");
-	if (!(rc = store_open(&s->store, s->loop, f->store ? f->store : uri, reterr)) &&
+	if (!(rc = store_open(&s->store, s->loop, f->store ? f->store : uri, &f->store_opt, reterr)) &&
 	    !(rc = store_keep_history(s->store, &limits)))
 		rc = cache_open(&s->cache, s->store, reterr);
 	pthread_join(keys.thread, NULL);
@@ -310,6 +311,10 @@ static int run(int argc, char **argv)
 			&f.cert_validity, NULL },
 		{ "history", "DURATION", "how long superseded values are kept for lists in pages, while there are not very many", &f.history, NULL },
 		{ "store", "URI", "sqlite:FILE or mem: (nothing is kept)", &f.store, NULL },
+		{ "store-ca", "FILE", "the authority of a store that is reached over TLS, as PEM", &f.store_opt.ca_file, NULL },
+		{ "store-cert", "FILE", "the certificate that is shown to it", &f.store_opt.cert_file, NULL },
+		{ "store-key", "FILE", "the key of that", &f.store_opt.key_file, NULL },
+		{ "store-auth", "FILE", "user:password for it", &f.store_opt.auth_file, NULL },
 		{ NULL, NULL, NULL, NULL, NULL },
 	};
 

@@ -155,14 +155,36 @@ static void erase(struct cache *c, struct resource *r, struct obj *old)
 	count(c, r, old->pub.ns, -1);
 }
 
-static void follow(void *arg, const struct store_event *ev)
+/* Record a change, or while sight is lost only tell who needs no history. */
+static void applied(struct cache *c, struct resource *r, int64_t rev, enum cache_event_type type,
+	struct obj *o, struct obj *old)
+{
+	if (c->lost)
+		events_tell(c, r, &(struct cache_event){ .rev = rev, .type = type, .obj = &o->pub,
+			.old = old ? &old->pub : NULL });
+	else
+		events_apply(c, r, rev, type, o, old);
+}
+
+static void removed(struct cache *c, struct resource *r, struct obj *old, int64_t rev)
+{
+	struct obj *o = obj_deleted(old, rev);
+
+	must(o);
+	erase(c, r, old);
+	applied(c, r, rev, CACHE_DELETED, o, NULL);
+	cache_obj_unref(&o->pub);
+	cache_obj_unref(&old->pub);
+}
+
+static void on_event(void *arg, const struct store_event *ev)
 {
 	struct cache *c = arg;
 	bool live = c->open_rev >= 0;   /* not the state found at the start */
 	struct resource *r = resource_of_key(c, ev->key);
 	struct obj *old, *o;
 
-	if (ev->rev > c->rev)
+	if (ev->rev > c->rev && !c->lost)
 		c->rev = ev->rev;
 	if (!r) {
 		log_error("store key %s is no object's", ev->key);
@@ -170,14 +192,12 @@ static void follow(void *arg, const struct store_event *ev)
 	}
 	old = map_get(&c->objects, ev->key);
 	if (!ev->value) {
-		if (!old)
-			return;
-		o = obj_deleted(old, ev->rev);
-		must(o);
-		erase(c, r, old);
-		events_apply(c, r, ev->rev, CACHE_DELETED, o, NULL);
-		cache_obj_unref(&o->pub);
-		cache_obj_unref(&old->pub);
+		if (old)
+			removed(c, r, old, ev->rev);
+		return;
+	}
+	if (old && c->lost && old->pub.rev >= ev->rev) {
+		old->pub.unseen = false;
 		return;
 	}
 	o = obj_new(c->shared, r->name, ev->key, ev->value, ev->create_rev, ev->rev, live);
@@ -185,10 +205,62 @@ static void follow(void *arg, const struct store_event *ev)
 		return;
 	insert(c, r, o, old);
 	if (live)
-		events_apply(c, r, ev->rev, old ? CACHE_MODIFIED : CACHE_ADDED, o, old);
+		applied(c, r, ev->rev, old ? CACHE_MODIFIED : CACHE_ADDED, o, old);
 	if (old)
 		cache_obj_unref(&old->pub);
 }
+
+static void on_progress(void *arg, int64_t rev)
+{
+	struct cache *c = arg;
+
+	if (rev > c->rev)
+		c->rev = rev;
+}
+
+/* ---- sight of the log is lost, and found again ---- */
+
+static void on_lost(void *arg)
+{
+	struct cache *c = arg;
+	size_t it = 0;
+	void *o;
+
+	c->lost = true;
+	while (map_next(&c->objects, &it, NULL, &o))
+		((struct obj *)o)->pub.unseen = true;
+}
+
+static void remove_unseen(struct cache *c, struct resource *r, int64_t rev)
+{
+	struct obj *next;
+
+	for (struct obj *o = order_find(r->root, "", false); o; o = next) {
+		next = order_next(o);
+		if (o->pub.unseen)
+			removed(c, r, o, rev);
+	}
+}
+
+static void on_found(void *arg, int64_t rev)
+{
+	struct cache *c = arg;
+	size_t it = 0;
+	void *r;
+
+	while (map_next(&c->resources, &it, NULL, &r))
+		remove_unseen(c, r, rev);
+	c->lost = false;
+	c->open_rev = rev;
+	if (rev > c->rev)
+		c->rev = rev;
+	for (it = 0; map_next(&c->resources, &it, NULL, &r); )
+		events_expire(r, rev);
+	log_warn("sight of the store's log was lost and found at revision %lld: watches begin again",
+		(long long)rev);
+}
+
+static const struct store_follower follower = { on_event, on_progress, on_lost, on_found };
 
 int cache_open(struct cache **ret, struct store *s, struct err *reterr)
 {
@@ -208,7 +280,7 @@ int cache_open(struct cache **ret, struct store *s, struct err *reterr)
 	c->objects.borrows = c->uids.borrows = true;
 	loop_timer_init(&c->forget, c->loop, events_forget, c);
 	c->open_rev = -1;
-	rc = store_follow(s, follow, c, reterr);
+	rc = store_follow(s, &follower, c, reterr);
 	c->rev = c->open_rev = store_rev(s);
 	if (rc < 0) {
 		cache_close(c);

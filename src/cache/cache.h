@@ -7,7 +7,8 @@
  * Thread:  loop thread. Objects and events are reference-counted and immutable.
  * Promise: cache_rev() never goes back; a completed write is in the cache before
  *          its store done runs (store promise 3); a cursor sees every event of its
- *          filter once, in order, or is told -ERR_EXPIRED.
+ *          filter once, in order, or is told -ERR_EXPIRED. So it is when sight of the log
+ *          was lost; observers then get the differences as events.
  * Stored bytes carry no resourceVersion: it is spliced in here, after metadata.uid.
  * Tests: tests/unit/cache/
  */
@@ -27,6 +28,7 @@ struct cache;
 struct cache_obj {                     /* one revision of one object */
 	uint32_t refs;
 	bool deleting;                 /* has a deletionTimestamp */
+	bool unseen;                   /* private: while sight of the log is lost, not found yet */
 	int64_t rev, create_rev;
 	const char *store;             /* "core/pods": interned, compare by pointer within one cache */
 	const char *ns, *name, *uid;   /* ns "" when cluster-scoped */

@@ -108,7 +108,7 @@ struct cache {
 	struct map resources, objects, uids, owners, nodes;
 	struct list observers;     /* of all resources */
 	struct cache_observer *dead;   /* removed while events are told */
-	bool telling;
+	bool telling, lost;        /* lost: sight of the log */
 	struct list framed;        /* events with frames, newest last */
 	size_t frame_bytes;
 	int64_t rev, open_rev;
@@ -120,12 +120,18 @@ struct resource *resource_of(struct cache *c, const char *store);
 /* Record and tell. Takes over nothing. */
 void events_apply(struct cache *c, struct resource *r, int64_t rev, enum cache_event_type type,
 	struct obj *o, struct obj *old);
+/* Tell observers alone: it is no part of the history. */
+void events_tell(struct cache *c, struct resource *r, const struct cache_event *ev);
+/* What happened until rev is forgotten, and every cursor is told. */
+void events_expire(struct resource *r, int64_t rev);
 void events_finish(struct resource *r);
 void events_forget(void *cache);
 void observers_finish(struct list *head);
 
 /* ---- watch.c ---- */
 void watch_wake(struct resource *r, const struct cache_event *ev);
+/* Every cursor has missed something: it reads -ERR_EXPIRED. */
+void watch_expire(struct resource *r);
 void watch_finish(struct resource *r);
 
 #endif

@@ -128,6 +128,15 @@ static void bury(struct cache *c)
 	}
 }
 
+void events_tell(struct cache *c, struct resource *r, const struct cache_event *ev)
+{
+	c->telling = true;
+	tell(&r->observers, ev);
+	tell(&c->observers, ev);
+	c->telling = false;
+	bury(c);
+}
+
 void events_apply(struct cache *c, struct resource *r, int64_t rev, enum cache_event_type type,
 	struct obj *o, struct obj *old)
 {
@@ -149,11 +158,7 @@ void events_apply(struct cache *c, struct resource *r, int64_t rev, enum cache_e
 	forget(r, e->at_ms);
 	if (!loop_timer_is_set(&c->forget))
 		loop_timer_set(&c->forget, FORGET_MS);
-	c->telling = true;
-	tell(&r->observers, &e->pub);
-	tell(&c->observers, &e->pub);
-	c->telling = false;
-	bury(c);
+	events_tell(c, r, &e->pub);
 	watch_wake(r, &e->pub);
 	event_unref(e);
 }
@@ -179,6 +184,15 @@ void events_forget(void *cache)
 	}
 	if (c->event_count)
 		loop_timer_set(&c->forget, FORGET_MS);
+}
+
+void events_expire(struct resource *r, int64_t rev)
+{
+	while (r->first < r->next)
+		drop_first(r);
+	r->first = ++r->next;          /* as if one had been there that nobody read */
+	r->floor_rev = rev;
+	watch_expire(r);
 }
 
 void events_finish(struct resource *r)

@@ -91,6 +91,17 @@ void watch_wake(struct resource *r, const struct cache_event *ev)
 		wake_bucket(r, WAKE_NODE, ev->old->node, ev);
 }
 
+void watch_expire(struct resource *r)
+{
+	list_each(&r->every, n) {
+		struct cache_watch *w = list_entry(n, struct cache_watch, every);
+
+		list_del(&w->node);
+		w->armed = false;
+		loop_defer(r->cache->loop, &w->task, w->ready, w->arg);
+	}
+}
+
 void watch_finish(struct resource *r)
 {
 	size_t it = 0;

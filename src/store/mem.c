@@ -13,7 +13,7 @@
 
 struct version {
 	struct version *older;
-	int64_t rev, create_rev, prev_rev;
+	int64_t rev, create_rev;
 	struct blob *value;      /* NULL: deleted */
 };
 
@@ -161,7 +161,7 @@ static int mem_write(struct store *s, struct store_write *w)
 		v = malloc(sizeof(*v));
 		if (!v)
 			return -ERR_NOMEM;
-		*v = (struct version){ k->newest, w->rev, w->create_rev, w->prev_rev,
+		*v = (struct version){ k->newest, w->rev, w->create_rev,
 			w->value ? blob_ref(w->value) : NULL };
 		k->newest = v;
 		m->rev = w->rev;
@@ -189,8 +189,7 @@ static int mem_load(struct store *s, store_load_fn *fn, void *arg, int64_t *ret_
 	for (size_t i = 0; i < n; i++) {
 		struct version *v = keys[i]->newest;
 
-		fn(arg, &(struct store_event){ .rev = v->rev, .create_rev = v->create_rev,
-			.prev_rev = v->prev_rev, .key = keys[i]->name, .value = v->value });
+		fn(arg, &(struct store_event){ .rev = v->rev, .create_rev = v->create_rev, .key = keys[i]->name, .value = v->value });
 	}
 	free(keys);
 	*ret_rev = m->rev;
@@ -279,7 +278,7 @@ static void mem_close(struct store *s)
 }
 
 static const struct store_ops mem_ops = {
-	mem_close, mem_write, mem_load, mem_range, mem_compact, mem_stats,
+	mem_close, mem_write, mem_load, mem_range, mem_compact, mem_stats, NULL,
 };
 
 int store_mem_open(struct store **ret, struct loop *l, struct err *reterr)

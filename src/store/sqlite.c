@@ -493,7 +493,7 @@ static void sqlite_close(struct store *base)
 }
 
 static const struct store_ops sqlite_ops = {
-	sqlite_close, sqlite_write, sqlite_load, sqlite_range, sqlite_compact, sqlite_stats,
+	sqlite_close, sqlite_write, sqlite_load, sqlite_range, sqlite_compact, sqlite_stats, NULL,
 };
 
 int store_sqlite_open(struct store **ret, struct loop *l, const char *path, struct err *reterr)

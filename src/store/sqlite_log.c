@@ -51,7 +51,7 @@ int sqlite_log_open_reader(struct sqlite_log *g, sqlite3 *db, const char *path, 
 	*g = (struct sqlite_log){ .db = db, .path = path };
 	if ((r = prepare(g, &g->begin, "BEGIN", reterr)) < 0 ||
 	    (r = prepare(g, &g->commit, "COMMIT", reterr)) < 0 ||
-	    (r = prepare(g, &g->live, "SELECT l.key, l.rev, l.create_rev, l.prev_rev, l.value "
+	    (r = prepare(g, &g->live, "SELECT l.key, l.rev, l.create_rev, l.value "
 			"FROM log l WHERE l.deleted = 0 AND l.rev = (SELECT max(m.rev) FROM log m "
 			"WHERE m.key = l.key) ORDER BY l.key", reterr)) < 0 ||
 	    (r = prepare(g, &g->range, "SELECT l.key, l.rev, l.create_rev, l.value " SHOWN
@@ -272,7 +272,7 @@ int sqlite_log_load(struct sqlite_log *g, store_load_fn *fn, void *arg, int64_t 
 	if (!run(g->begin) || !ask(g->newest, &newest) || !ask(g->compacted, &compacted))
 		goto fail;
 	while ((step = sqlite3_step(g->live)) == SQLITE_ROW) {
-		BLOB_AUTO struct blob *value = blob_of(g->live, 4);
+		BLOB_AUTO struct blob *value = blob_of(g->live, 3);
 
 		if (!value) {
 			r = err_set(reterr, ERR_NOMEM, "load %s: out of memory", g->path);
@@ -282,7 +282,6 @@ int sqlite_log_load(struct sqlite_log *g, store_load_fn *fn, void *arg, int64_t 
 			.key = (const char *)sqlite3_column_text(g->live, 0),
 			.rev = sqlite3_column_int64(g->live, 1),
 			.create_rev = sqlite3_column_int64(g->live, 2),
-			.prev_rev = sqlite3_column_int64(g->live, 3),
 			.value = value,
 		});
 	}

@@ -7,8 +7,12 @@
 
 #include "store/store_priv.h"
 
-int store_open(struct store **ret, struct loop *l, const char *uri, struct err *reterr)
+int store_open(struct store **ret, struct loop *l, const char *uri, const struct store_options *opt,
+	struct err *reterr)
 {
+	if (opt && (opt->ca_file || opt->cert_file || opt->key_file || opt->auth_file))
+		return err_set(reterr, ERR_INVALID,
+			"store \"%s\" is a file: it takes neither certificates nor passwords", uri);
 	if (strcmp(uri, "mem:") == 0)
 		return store_mem_open(ret, l, reterr);
 	if (strncmp(uri, "sqlite:", 7) == 0 && uri[7])
@@ -42,24 +46,59 @@ bool store_decide(struct store_write *w, int64_t now_rev, int64_t now_create_rev
 	return true;
 }
 
+/* ---- what the follower is told ---- */
+
+void store_tell(struct store *s, const struct store_event *ev)
+{
+	if (ev->rev > s->rev) {
+		s->rev = ev->rev;
+		if (s->history)
+			store_history_wrote(s->history, ev->value ? ev->value->len : 0);
+	}
+	if (s->follow.event && ev->rev > s->follow_rev) {
+		s->follow_rev = ev->rev;
+		s->follow.event(s->follow_arg, ev);
+	}
+}
+
+void store_progress(struct store *s, int64_t rev)
+{
+	if (rev > s->rev)
+		s->rev = rev;
+	if (rev <= s->follow_rev)
+		return;
+	s->follow_rev = rev;
+	if (s->follow.progress)
+		s->follow.progress(s->follow_arg, rev);
+}
+
+void store_lost(struct store *s)
+{
+	if (s->follow.lost)
+		s->follow.lost(s->follow_arg);
+}
+
+void store_tell_live(struct store *s, const struct store_event *ev)
+{
+	s->follow.event(s->follow_arg, ev);
+}
+
+void store_found(struct store *s, int64_t rev)
+{
+	if (rev > s->rev)
+		s->rev = rev;
+	s->follow_rev = rev;
+	if (s->follow.found)
+		s->follow.found(s->follow_arg, rev);
+}
+
 void store_complete(struct store *s, struct store_write *w)
 {
 	if (w->rc == 0) {
-		s->rev = w->rev;
 		s->writes++;
 		s->failing = false;
-		if (s->history)
-			store_history_wrote(s->history, w->value ? w->value->len : 0);
-		if (s->follow && w->rev > s->follow_rev) {
-			struct store_event ev = {
-				.rev = w->rev, .create_rev = w->create_rev,
-				.prev_rev = w->prev_rev, .key = w->key,
-				.value = w->value,
-			};
-
-			s->follow_rev = w->rev;
-			s->follow(s->follow_arg, &ev);
-		}
+		store_tell(s, &(struct store_event){
+			.rev = w->rev, .create_rev = w->create_rev, .key = w->key, .value = w->value });
 	} else if (w->rc == -ERR_CONFLICT) {
 		s->conflicts++;
 	} else {
@@ -69,6 +108,13 @@ void store_complete(struct store *s, struct store_write *w)
 	blob_unref(w->value);
 	free(w);
 }
+
+int store_sync(struct store *s, store_sync_fn *done, void *arg)
+{
+	return s->ops->sync ? s->ops->sync(s, done, arg) : 0;
+}
+
+/* ---- writing ---- */
 
 static int submit(struct store *s, const char *key, struct blob *value, bool del,
 	int64_t expect_rev, store_done_fn *done, void *arg)
@@ -107,15 +153,15 @@ int store_del(struct store *s, const char *key, int64_t expect_rev,
 	return submit(s, key, NULL, true, expect_rev, done, arg);
 }
 
-int store_follow(struct store *s, store_follow_fn *fn, void *arg, struct err *reterr)
+int store_follow(struct store *s, const struct store_follower *f, void *arg, struct err *reterr)
 {
 	int64_t rev;
-	int r = s->ops->load(s, fn, arg, &rev, reterr);
+	int r = s->ops->load(s, f->event, arg, &rev, reterr);
 
 	if (r < 0)
 		return r;
 	/* Writes already durable but not completed yet were part of the load. */
-	s->follow = fn;
+	s->follow = *f;
 	s->follow_arg = arg;
 	s->follow_rev = rev;
 	if (rev > s->rev)

@@ -9,11 +9,14 @@
  *   1. One sequence: a write's revision is above all earlier ones, of all keys.
  *   2. A write completed with 0 survives kill -9 and power loss.
  *   3. The follower sees every durable write once, in revision order, and before
- *      that write's done runs.
+ *      that write's done runs; also what a conflict was with before done tells it.
+ *      When sight was lost it is told so, and what is there now.
  *   4. Compare-and-swap: at most one of several writes expecting one revision wins.
  *   5. A range at a kept revision shows exactly the state of that revision.
  *   6. After a crash the state is that of some prefix of the log that holds every
  *      acknowledged write.
+ *   7. After store_sync() the follower has seen every write, of any program, that was
+ *      acknowledged before the call.
  * Tests: tests/contract/test_store.c, the same suite over every backend; tests/crash/.
  */
 #ifndef STORE_STORE_H
@@ -32,23 +35,56 @@ struct store;
 #define STORE_RANGE_BYTES (4u << 20)   /* of values: a range ends with the one that reaches it */
 #define STORE_QUEUE_MAX 16384u
 
+/* For a store that is reached over the network: PEM files, and one of "user:password".
+ * With a ca_file it is TLS. All NULL where not used; read during store_open. */
+struct store_options { const char *ca_file, *cert_file, *key_file, *auth_file; };
 /* uri: "sqlite:/path/to/file" or "mem:". Opens (creates) and checks it; blocking,
- * at start only. -ERR_CORRUPT with the way out in the message, -ERR_IO. */
-int store_open(struct store **ret, struct loop *l, const char *uri, struct err *reterr);
+ * at start only. opt: NULL for none; -ERR_INVALID when the store takes none.
+ * -ERR_CORRUPT with the way out in the message, -ERR_IO, -ERR_UNAVAILABLE. */
+int store_open(struct store **ret, struct loop *l, const char *uri, const struct store_options *opt,
+	struct err *reterr);
 /* Waits for queued writes to be durable, runs their done, checkpoints. */
 void store_close(struct store *s);
 
 struct store_event {
 	int64_t rev;
-	int64_t create_rev;    /* revision at which this life of the key began */
-	int64_t prev_rev;      /* 0: the key was absent */
+	int64_t create_rev;    /* revision at which this life of the key began; of a deletion: anything */
 	const char *key;       /* valid during the call */
 	struct blob *value;    /* NULL: deleted; ref it to keep it */
 };
-typedef void store_follow_fn(void *arg, const struct store_event *ev);
+/*
+ * What the follower is told, on the loop. It must not close the store meanwhile.
+ *   event     a write became durable, of this program or another
+ *   progress  all events up to rev were told, and no write will get a revision that is
+ *             not above it; NULL: not wanted
+ *   lost      sight of the log is lost (again, if found did not come yet): events were forgotten before they could be told.
+ *             What follows as events, in key order, is every key that lives at a revision
+ *             to come, with the revision of its newest write, known or not
+ *   found     ... rev, which this tells: whatever was not among them is gone. Turns of
+ *             the loop may lie between. NULL: only for stores that one program writes
+ */
+struct store_follower {
+	void (*event)(void *arg, const struct store_event *ev);
+	void (*progress)(void *arg, int64_t rev);
+	void (*lost)(void *arg);
+	void (*found)(void *arg, int64_t rev);
+};
 /* The one follower: first, before this returns, every live key in key order (its
- * newest event), then every write as it becomes durable. */
-int store_follow(struct store *s, store_follow_fn *fn, void *arg, struct err *reterr);
+ * newest event), then every write as it becomes durable. f is copied. */
+int store_follow(struct store *s, const struct store_follower *f, void *arg, struct err *reterr);
+
+/*
+ * store_sync - have all writes been seen that were acknowledged, to any program, until now?
+ * Returns 0: yes, and done never runs; always so for a store that one program writes.
+ *   1: done will run once, on the loop, never before this returned
+ *   -ERR_FULL, -ERR_NOMEM: done never runs
+ * done gets 0 once the follower has seen them, -ERR_UNAVAILABLE when the store cannot be
+ * reached, or -ERR_DEADLINE after STORE_SYNC_MS. Asking many times at once costs one question.
+ * Source: etcd api_v3 linearizable Range; KEP-2340 (consistent reads from cache).
+ */
+#define STORE_SYNC_MS 3000
+typedef void store_sync_fn(void *arg, int rc);
+int store_sync(struct store *s, store_sync_fn *done, void *arg);
 
 /* rev: the write's revision on 0; the key's current one on -ERR_CONFLICT (0: absent). */
 typedef void store_done_fn(void *arg, int rc, int64_t rev);
@@ -59,7 +95,9 @@ typedef void store_done_fn(void *arg, int rc, int64_t rev);
  *   expect_rev   0: the key must be absent; > 0: the revision last read
  *   done         runs once, on the loop, never before store_put returns
  * Returns 0 when queued, else done never runs: -ERR_FULL, -ERR_SIZE.
- * done gets 0, -ERR_CONFLICT, or -ERR_IO (not written, the message was logged).
+ * done gets 0, -ERR_CONFLICT, -ERR_IO (not written, the message was logged), or of a
+ * store in the network -ERR_UNAVAILABLE (it was not reached: not written) or -ERR_DEADLINE
+ * (nobody can tell whether it was written: read again).
  * Source: etcd rpc.proto, Txn with a Compare on mod_revision.
  */
 int store_put(struct store *s, const char *key, struct blob *value, int64_t expect_rev,

@@ -37,13 +37,15 @@ struct store_ops {
 		int64_t rev, store_range_fn *done, void *arg);
 	int (*compact)(struct store *s, int64_t rev);
 	void (*stats)(const struct store *s, struct store_stats *ret);
+	/* As store_sync(). NULL: only this program writes. */
+	int (*sync)(struct store *s, store_sync_fn *done, void *arg);
 };
 
 /* The first member of every backend's struct; loop thread. */
 struct store {
 	const struct store_ops *ops;
 	struct loop *loop;
-	store_follow_fn *follow;
+	struct store_follower follow;  /* event NULL: nobody follows yet */
 	void *follow_arg;
 	int64_t follow_rev;    /* the follower has seen everything up to it */
 	int64_t rev;           /* newest durable revision known to the loop */
@@ -59,6 +61,15 @@ int store_sqlite_open(struct store **ret, struct loop *l, const char *path, stru
 /* A write of so many bytes was completed. */
 void store_history_wrote(struct store_history *h, size_t bytes);
 void store_history_close(struct store_history *h);   /* accepts NULL */
+
+/* Tell the follower about a write that became durable, unless it has seen that revision. */
+void store_tell(struct store *s, const struct store_event *ev);
+/* Everything up to rev was told. */
+void store_progress(struct store *s, int64_t rev);
+/* Sight was lost; then store_tell_live() for each live key, and store_found(). */
+void store_lost(struct store *s);
+void store_tell_live(struct store *s, const struct store_event *ev);
+void store_found(struct store *s, int64_t rev);
 
 /* Tell follower and writer about a decided write, and free it. */
 void store_complete(struct store *s, struct store_write *w);

@@ -37,7 +37,7 @@ static void open_store(struct fixture *f)
 {
 	struct err e;
 
-	if (store_open(&f->store, f->loop, f->uri, &e) < 0)
+	if (store_open(&f->store, f->loop, f->uri, NULL, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 
@@ -188,10 +188,14 @@ static void take_event(void *arg, const struct store_event *ev)
 		t->ordered = false;
 	t->last_rev = ev->rev;
 	t->events++;
-	snprintf(t->text + at, sizeof(t->text) - at, "%s%s%s%s@%lld/%lld<%lld", at ? " " : "", ev->key,
-		ev->value ? "=" : "", ev->value ? ev->value->p : "!", (long long)ev->rev,
-		(long long)ev->create_rev, (long long)ev->prev_rev);
+	snprintf(t->text + at, sizeof(t->text) - at, "%s%s%s%s@%lld", at ? " " : "", ev->key,
+		ev->value ? "=" : "", ev->value ? ev->value->p : "!", (long long)ev->rev);
+	at = strlen(t->text);
+	if (ev->value)
+		snprintf(t->text + at, sizeof(t->text) - at, "/%lld", (long long)ev->create_rev);
 }
+
+static const struct store_follower taker = { .event = take_event };
 
 /* ---- tests ---- */
 
@@ -523,15 +527,15 @@ static void test_follower_sees_state_then_every_write_in_order(void **state)
 	must_put(f, "a/0", "x", 0);
 	must_put(f, "a/1", "y", 1);
 	del(f, "a/2", 2);
-	assert_int_equal(store_follow(f->store, take_event, &t, NULL), 0);
-	assert_string_equal(t.text, "a/0=x@3/3<0 a/1=y@4/1<1");
+	assert_int_equal(store_follow(f->store, &taker, &t, NULL), 0);
+	assert_string_equal(t.text, "a/0=x@3/3 a/1=y@4/1");
 	t = (struct followed){ .ordered = true, .last_rev = store_rev(f->store) };
 	assert_int_equal(t.last_rev, 5);
 	must_put(f, "a/3", "z", 0);
 	put(f, "a/3", "z", 0);    /* a conflict is no event */
 	must_put(f, "a/3", "w", 6);
 	del(f, "a/3", 7);
-	assert_string_equal(t.text, "a/3=z@6/6<0 a/3=w@7/6<6 a/3!@8/6<7");
+	assert_string_equal(t.text, "a/3=z@6/6 a/3=w@7/6 a/3!@8");
 	assert_true(t.ordered);
 }
 
@@ -556,7 +560,7 @@ static void test_event_comes_before_done(void **state)
 	struct check_before_done c = { .t = &t };
 	BLOB_AUTO struct blob *b = blob_new("v", 1);
 
-	assert_int_equal(store_follow(f->store, take_event, &t, NULL), 0);
+	assert_int_equal(store_follow(f->store, &taker, &t, NULL), 0);
 	for (int i = 0; i < 1000; i++) {
 		char key[32];
 
@@ -568,6 +572,65 @@ static void test_event_comes_before_done(void **state)
 	assert_int_equal(c.done, 1000);
 	assert_int_equal(t.events, 1000);
 	assert_true(t.ordered);
+}
+
+static void conflict_after_event(void *arg, int rc, int64_t rev)
+{
+	struct check_before_done *c = arg;
+
+	assert_int_equal(rc, -ERR_CONFLICT);
+	assert_true(c->t->last_rev >= rev);
+	c->done++;
+}
+
+static void test_what_a_conflict_was_with_is_seen_before_done(void **state)
+{
+	struct fixture *f = *state;
+	struct followed t = { .ordered = true };
+	struct check_before_done c = { .t = &t };
+	BLOB_AUTO struct blob *b = blob_new("v", 1);
+
+	assert_int_equal(store_follow(f->store, &taker, &t, NULL), 0);
+	for (int i = 0; i < 10; i++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "a/%d", i);
+		assert_int_equal(store_put(f->store, key, b, 0, done_after_event, &c), 0);
+		assert_int_equal(store_put(f->store, key, b, 0, conflict_after_event, &c), 0);
+	}
+	for (int i = 0; i < 10000 && c.done < 20; i++)
+		loop_turn(f->loop, 1000);
+	assert_int_equal(c.done, 20);
+}
+
+static void take_sync(void *arg, int rc)
+{
+	struct answer *a = arg;
+
+	assert_false(a->came);
+	*a = (struct answer){ true, rc, 0 };
+}
+
+static void test_sync_shows_what_was_acknowledged(void **state)
+{
+	struct fixture *f = *state;
+	struct followed t = { .ordered = true };
+	int64_t rev = 0;
+
+	assert_int_equal(store_follow(f->store, &taker, &t, NULL), 0);
+	for (int i = 0; i < 10; i++) {
+		struct answer a = { 0 };
+		int rc;
+
+		rev = must_put(f, "a/k", "v", rev);
+		rc = store_sync(f->store, take_sync, &a);
+		assert_false(a.came);
+		assert_true(rc == 0 || rc == 1);
+		if (rc)
+			wait_for(f, &a.came);
+		assert_int_equal(a.rc, 0);
+		assert_int_equal(t.last_rev, rev);
+	}
 }
 
 static void test_close_finishes_what_was_queued(void **state)
@@ -588,7 +651,7 @@ static void test_close_finishes_what_was_queued(void **state)
 	if (f->backend->durable) {
 		struct followed t = { .ordered = true };
 
-		assert_int_equal(store_follow(f->store, take_event, &t, NULL), 0);
+		assert_int_equal(store_follow(f->store, &taker, &t, NULL), 0);
 		assert_int_equal(t.events, 300);
 		assert_int_equal(store_rev(f->store), 300);
 	}
@@ -601,7 +664,7 @@ static void assert_refused(struct fixture *f, int want, const char *says)
 	struct store *s = NULL;
 	struct err e = { 0 };
 
-	assert_int_equal(store_open(&s, f->loop, f->uri, &e), want);
+	assert_int_equal(store_open(&s, f->loop, f->uri, NULL, &e), want);
 	if (!strstr(e.msg, says))
 		fail_msg("\"%s\" does not say \"%s\"", e.msg, says);
 }
@@ -692,10 +755,11 @@ static void test_unusable_paths(void **state)
 	struct store *s = NULL;
 	struct err e;
 
-	assert_int_equal(store_open(&s, f->loop, "sqlite:/nonexistent/dir/x.db", &e), -ERR_IO);
+	assert_int_equal(store_open(&s, f->loop, "sqlite:/nonexistent/dir/x.db", NULL, &e), -ERR_IO);
 	assert_non_null(strstr(e.msg, "/nonexistent/dir"));
-	assert_int_equal(store_open(&s, f->loop, "sqlite:", &e), -ERR_INVALID);
-	assert_int_equal(store_open(&s, f->loop, "etcd:", &e), -ERR_INVALID);
+	assert_int_equal(store_open(&s, f->loop, "sqlite:", NULL, &e), -ERR_INVALID);
+	assert_int_equal(store_open(&s, f->loop, "etcd:", NULL, &e), -ERR_INVALID);
+	assert_int_equal(store_open(&s, f->loop, "mem:", &(struct store_options){ .ca_file = "ca.crt" }, &e), -ERR_INVALID);
 }
 
 static void test_space_comes_back_and_the_wal_stays_small(void **state)
@@ -787,6 +851,8 @@ int main(void)
 		T(test_lists_in_pages_know_what_remains, sqlite),
 		BOTH(test_follower_sees_state_then_every_write_in_order),
 		BOTH(test_event_comes_before_done),
+		BOTH(test_what_a_conflict_was_with_is_seen_before_done),
+		BOTH(test_sync_shows_what_was_acknowledged),
 		BOTH(test_close_finishes_what_was_queued),
 		T(test_second_process_is_refused, sqlite),
 		T(test_damage_is_refused_with_the_way_out, sqlite),

@@ -32,7 +32,7 @@ static void open_store(struct fixture *f)
 {
 	struct err e;
 
-	if (store_open(&f->store, f->loop, f->uri, &e) < 0)
+	if (store_open(&f->store, f->loop, f->uri, NULL, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 
@@ -292,7 +292,7 @@ static void test_broken_rules_are_found(void **state)
 		if (*cases[i].says)
 			assert_non_null(strstr(e.msg, cases[i].says));
 		if (cases[i].at_start)
-			assert_says(store_open(&f->store, f->loop, f->uri, &e), -ERR_CORRUPT, &e, "sampan restore BACKUP --force --store sqlite:");
+			assert_says(store_open(&f->store, f->loop, f->uri, NULL, &e), -ERR_CORRUPT, &e, "sampan restore BACKUP --force --store sqlite:");
 	}
 }
 

@@ -58,7 +58,7 @@ static void open_at(struct store **s, const char *d)
 	struct err e;
 
 	snprintf(uri, sizeof(uri), "sqlite:%s/store.db", d);
-	if (store_open(s, loop, uri, &e) < 0)
+	if (store_open(s, loop, uri, NULL, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 
@@ -236,7 +236,7 @@ static void check_cut(size_t moment, uint64_t cut_seed)
 		if (writes[i].rev > acknowledged && writes[i].moment <= moment)
 			acknowledged = writes[i].rev;
 	open_at(&s, cut_dir);
-	assert_int_equal(store_follow(s, look, &f, NULL), 0);
+	assert_int_equal(store_follow(s, &(struct store_follower){ .event = look }, &f, NULL), 0);
 	if (store_rev(s) < acknowledged)
 		fail_msg("cut at %zu, seed %llu: revision %lld of %lld acknowledged", moment,
 			(unsigned long long)cut_seed, (long long)store_rev(s),
@@ -350,7 +350,7 @@ static void check_state(struct store *s)
 	static struct found f;    /* the store goes on following with it */
 
 	f = (struct found){ 0 };
-	assert_int_equal(store_follow(s, look, &f, NULL), 0);
+	assert_int_equal(store_follow(s, &(struct store_follower){ .event = look }, &f, NULL), 0);
 	for (int i = 0; i < KEYS; i++)
 		assert_int_equal(f.rev[i], key_rev[i]);
 }

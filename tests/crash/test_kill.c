@@ -87,7 +87,7 @@ static void write_forever(void)
 	struct loop *l;
 	struct store *s;
 
-	if (loop_open(&l) < 0 || store_open(&s, l, uri, NULL) < 0 || store_follow(s, found, NULL, NULL) < 0)
+	if (loop_open(&l) < 0 || store_open(&s, l, uri, NULL, NULL) < 0 || store_follow(s, &(struct store_follower){ .event = found }, NULL, NULL) < 0)
 		_exit(2);
 	for (unsigned n = 0;; n++) {
 		int key = (int)dice(KEYS);
@@ -196,9 +196,9 @@ static void test_killed_writers_lose_nothing_acknowledged(void **state)
 		close(fds[0]);
 
 		assert_int_equal(loop_open(&l), 0);
-		if (store_open(&s, l, uri, &e) < 0)
+		if (store_open(&s, l, uri, NULL, &e) < 0)
 			fail_msg("round %d: %s", round, e.msg);
-		assert_int_equal(store_follow(s, look, &now, NULL), 0);
+		assert_int_equal(store_follow(s, &(struct store_follower){ .event = look }, &now, NULL), 0);
 		assert_true(store_rev(s) >= newest);
 		for (int k = 0; k < KEYS; k++) {
 			if (now.rev[k] == last.rev[k] && last.rev[k]) {
@@ -259,7 +259,7 @@ static void test_killed_backups_and_restores_leave_whole_files(void **state)
 	snprintf(target_dir, sizeof(target_dir), "%s/target", dir);
 	snprintf(target, sizeof(target), "%s/store.db", target_dir);
 	assert_int_equal(loop_open(&l), 0);
-	assert_int_equal(store_open(&s, l, uri, &e), 0);
+	assert_int_equal(store_open(&s, l, uri, NULL, &e), 0);
 	for (int i = 0; i < OBJECTS; i++) {
 		char name[32];
 

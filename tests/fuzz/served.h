@@ -32,7 +32,7 @@ static void served_start(const char *key_pem)
 	log_init("fuzz", 0);
 	log_set_level(LOG_ERROR);
 	rc = loop_open(&loop);
-	rc = rc ? rc : store_open(&store, loop, "mem:", NULL);
+	rc = rc ? rc : store_open(&store, loop, "mem:", NULL, NULL);
 	rc = rc ? rc : cache_open(&cache, store, NULL);
 	rc = rc ? rc : api_open(&api, loop, store, cache, &cfg, NULL);
 	assert(!rc);

@@ -33,7 +33,7 @@ static inline void conn_open(struct api_config *cfg)
 	cfg->advertise = "192.0.2.1:6443";
 	cfg->token_file = path;
 	assert_int_equal(loop_open(&f.loop), 0);
-	assert_int_equal(store_open(&f.store, f.loop, "mem:", &e), 0);
+	assert_int_equal(store_open(&f.store, f.loop, "mem:", NULL, &e), 0);
 	assert_int_equal(cache_open(&f.cache, f.store, &e), 0);
 	assert_int_equal(api_open(&f.api, f.loop, f.store, f.cache, cfg, &e), 0);
 	unlink(path);

@@ -85,7 +85,7 @@ static inline void fixture_open(struct fixture *f, const char *uri, bool with_ke
 
 	memset(f, 0, sizeof(*f));
 	assert_int_equal(loop_open(&f->loop), 0);
-	assert_int_equal(store_open(&f->store, f->loop, uri, &e), 0);
+	assert_int_equal(store_open(&f->store, f->loop, uri, NULL, &e), 0);
 	assert_int_equal(cache_open(&f->cache, f->store, &e), 0);
 	if (with_key) {
 		assert_int_equal(pki_rsa_key(&f->sa_key, &e), 0);

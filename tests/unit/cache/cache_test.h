@@ -84,7 +84,7 @@ static inline int fixture_setup(void **state)
 
 	env_set(&ops);
 	assert_int_equal(loop_open(&f->loop), 0);
-	assert_int_equal(store_open(&f->store, f->loop, "mem:", NULL), 0);
+	assert_int_equal(store_open(&f->store, f->loop, "mem:", NULL, NULL), 0);
 	assert_int_equal(cache_open(&f->cache, f->store, NULL), 0);
 	*state = f;
 	return 0;

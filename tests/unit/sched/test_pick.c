@@ -33,7 +33,7 @@ static void world_open(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
 	assert_int_equal(loop_open(&w->loop), 0);
-	assert_int_equal(store_open(&w->store, w->loop, "mem:", NULL), 0);
+	assert_int_equal(store_open(&w->store, w->loop, "mem:", NULL, NULL), 0);
 	assert_int_equal(cache_open(&w->cache, w->store, NULL), 0);
 	assert_int_equal(sched_open(&w->sched), 0);
 }
