@@ -104,6 +104,8 @@ void call_run(struct call *c)
 	for (;;) {
 		enum step step = stages[c->stage].run(c);
 
+		if (step == STEP_REPLY)
+			step = fresh_answer(c);
 		if (step == STEP_NEXT)
 			c->stage++;
 		else if (step == STEP_REPLY)

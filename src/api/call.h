@@ -138,6 +138,8 @@ struct call {
 	struct quota_hold *held;       /* what quotas count for obj until its event does */
 	bool budget_spent;             /* an eviction: the disruption budget was charged for it */
 	bool scale;                    /* the body and the answer are a Scale */
+	bool synced;                   /* fresh.c: the store was asked for what is new; sync_rc came of it */
+	int sync_rc;
 	bool only_status;              /* success is told by a Status, 201: binding, eviction */
 	int64_t grace_s;               /* deletion: -1 not given */
 	const char *propagation, *want_uid, *want_rv;
@@ -148,7 +150,7 @@ struct call {
 	bool document_made;            /* since the request came */
 
 	/* the answer */
-	int status;
+	int status, retry_s;           /* retry_s 0: the client is not told when */
 	struct blob *out;              /* bytes */
 	const char *out_type;          /* content type of out */
 	const char *cache_control;     /* NULL: nobody may keep the answer */
@@ -299,6 +301,16 @@ bool convert_hpa_to_v2(struct call *c, yyjson_mut_val *v);
 
 /* A copy of a stored object in the version of the request. NULL over the cap. */
 yyjson_mut_val *convert_stored(struct call *c, struct cache_obj *o);
+
+/* ---- fresh.c ---- */
+/* Before a read, in stage serve: STEP_NEXT, STEP_WAIT (then the stage runs again), or the failure. */
+enum step fresh_read(struct call *c);
+/* The same before an object is looked up for a connection. */
+enum step fresh_target(struct call *c);
+/* A stage gave STEP_REPLY: that, or STEP_WAIT while it is made sure of; c->stage runs again then. */
+enum step fresh_answer(struct call *c);
+/* Ask the store; STEP_WAIT, and the stage runs again, or STEP_NEXT: c->sync_rc is 0 or -ERR_*. */
+enum step fresh_ask(struct call *c);
 
 /* ---- reading ---- */
 enum step serve_get(struct call *c);

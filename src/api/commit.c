@@ -137,6 +137,15 @@ static enum step lost(struct call *c)
 static const struct err unwritten = { .msg = "the store could not write this: its disk may be full; "
 	"free space (the server's log says more), then write again" };
 
+static const struct err unreached = { .msg = "the store cannot be reached: nothing was written; try again" };
+static const struct err unknown = { .msg = "the store did not answer in time, so nobody can tell whether this was written: "
+	"read it, then write again if it was not" };
+
+static const struct err *why_not(int rc)
+{
+	return rc == -ERR_IO ? &unwritten : rc == -ERR_UNAVAILABLE ? &unreached : rc == -ERR_DEADLINE ? &unknown : NULL;
+}
+
 /* What was set aside for the write: its event counts it, or there is no write. */
 static void give_back(struct call *c)
 {
@@ -153,7 +162,7 @@ static void written(void *arg, int rc, int64_t rev)
 	if (rc == -ERR_CONFLICT)
 		step = lost(c);
 	else if (rc)
-		step = fail_err(c, rc, rc == -ERR_IO ? &unwritten : NULL);
+		step = fail_err(c, rc, why_not(rc));
 	else if (c->remove)
 		step = answer_removed(c, rev);
 	else

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "api/call.h"
-#include "http/http.h"
 
 struct failure {
 	int status;
@@ -80,12 +79,7 @@ static enum step fail(struct call *c, const struct failure *f)
 	struct buf b = { 0 };
 
 	write_status(&b, f);
-	if (f->retry_s && c->http) {
-		char s[16];
-
-		snprintf(s, sizeof(s), "%d", f->retry_s);
-		http_set_header(c->http, "retry-after", s);
-	}
+	c->retry_s = f->retry_s;
 	return reply_buf(c, f->status, &b, "application/json");
 }
 
@@ -369,8 +363,8 @@ enum step fail_err(struct call *c, int rc, const struct err *e)
 	int status = err_http(rc);
 	const char *message = e && *e->msg ? e->msg : err_text(rc);
 
-	if (rc == -ERR_FULL)
-		return fail_busy(c, 429, 1, message);
+	if (rc == -ERR_FULL || rc == -ERR_UNAVAILABLE)
+		return fail_busy(c, status, 1, message);
 	if (rc == -ERR_SIZE)
 		return fail(c, &(struct failure){ .status = 413, .reason = "RequestEntityTooLarge",
 			.message = "Request entity too large: limit is 3145728", .no_details = true });

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * expire - Events are kept for an hour after their last write. They wait in the order
- * of their writes, so one timer for the oldest is enough.
+ * of their writes, so one timer for the oldest is enough. Of several servers over one
+ * store each is late by a time of its own: mostly one removes them, and the others see it.
  * Source: kube-apiserver --event-ttl.
  */
 #include <stdio.h>
@@ -9,10 +10,12 @@
 #include <string.h>
 
 #include "api/call.h"
+#include "base/env.h"
 #include "store/store.h"
 
 #define KEEP_MS  3600000
 #define AT_ONCE  256u          /* removals in one turn */
+#define LATE_MS  60000         /* at most */
 
 struct waiting {
 	struct list link;
@@ -26,6 +29,7 @@ struct expirer {
 	struct list order;     /* of struct waiting, oldest first */
 	struct map by_key;
 	struct loop_timer timer;
+	int64_t late_ms;
 };
 
 static void removed(void *arg, int rc, int64_t rev)
@@ -101,7 +105,7 @@ static void on_event(void *arg, const struct cache_event *ev)
 		list_del(&w->link);
 	}
 	w->rev = ev->rev;
-	w->at_ms = loop_now_ms(x->api->loop) + KEEP_MS;
+	w->at_ms = loop_now_ms(x->api->loop) + KEEP_MS + x->late_ms;
 	list_add_tail(&x->order, &w->link);
 	if (!loop_timer_is_set(&x->timer))
 		set_timer(x);
@@ -114,6 +118,7 @@ int expire_open(struct expirer **ret, struct api *a)
 	if (!x)
 		return -ERR_NOMEM;
 	x->api = a;
+	x->late_ms = store_is_shared(a->store) ? env_random_below(LATE_MS) : 0;
 	list_init(&x->order);
 	loop_timer_init(&x->timer, a->loop, expire, x);
 	x->obs = cache_observe(a->cache, a->k.event->store, true, on_event, x);

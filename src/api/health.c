@@ -111,27 +111,51 @@ static enum step version(struct call *c)
 	return reply_buf(c, 200, &b, "application/json");
 }
 
+/* Is the store asked for in this? */
+static bool asks_store(const struct call *c)
+{
+	const char *one = strchr(c->path + 1, '/');
+
+	while (one && *one == '/')
+		one++;
+	if (one && *one)
+		return !strncmp(one, "etcd", 4);
+	return !excluded(c, "etcd") || !excluded(c, "etcd-readiness");
+}
+
+static const char *store_trouble(const struct call *c)
+{
+	struct store_stats store;
+
+	if (store_is_shared(c->api->store))
+		return c->sync_rc ? "etcd failed: the store cannot be reached" : NULL;
+	store_stats(c->api->store, &store);
+	return store.failing ? "etcd failed: the store does not take writes" : NULL;
+}
+
 enum step health_serve(struct call *c, const char *what)
 {
 	struct api *a = c->api;
-	struct store_stats store;
+	const char *trouble;
 
 	if (!strncmp(what, "/version", 8))
 		return version(c);
-	store_stats(a->store, &store);
+	if (asks_store(c) && fresh_ask(c) == STEP_WAIT)
+		return STEP_WAIT;
+	trouble = store_trouble(c);
 	/* Upstream's names where the thing is the same: etcd is the store; the hooks are what
 	 * api_bootstrap wrote. Whoever is answered knows that the loop goes round, and that the
 	 * log, written by it, is not blocked. Those of readiness alone come last. */
 	const struct check checks[] = {
 		{ "ping", true, NULL },
 		{ "log", true, NULL },
-		{ "etcd", !store.failing, "etcd failed: the store does not take writes" },
+		{ "etcd", !trouble, trouble },
 		{ "poststarthook/start-system-namespaces-controller", a->ready, "not finished" },
 		{ "poststarthook/rbac/bootstrap-roles", a->ready, "not finished" },
 		{ "poststarthook/scheduling/bootstrap-system-priority-classes", a->ready, "not finished" },
 		{ "poststarthook/priority-and-fairness-config-producer", a->ready, "not finished" },
 		{ "poststarthook/bootstrap-controller", a->ready, "not finished" },
-		{ "etcd-readiness", !store.failing, "etcd failed: the store does not take writes" },
+		{ "etcd-readiness", !trouble, trouble },
 		{ "shutdown", !a->draining, "process is shutting down" },
 	};
 	size_t all = sizeof(checks) / sizeof(checks[0]);

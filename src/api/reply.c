@@ -26,6 +26,12 @@ void reply_headers(struct call *c, const char *content_type)
 	http_set_header(r, "cache-control", c->cache_control ? c->cache_control : "no-cache, private");
 	if (c->audit_id)
 		http_set_header(r, "audit-id", c->audit_id);
+	if (c->retry_s) {
+		char s[16];
+
+		snprintf(s, sizeof(s), "%d", c->retry_s);
+		http_set_header(r, "retry-after", s);
+	}
 	flow_headers(c);
 	warn_headers(c);
 }

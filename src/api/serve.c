@@ -65,8 +65,10 @@ enum step stage_serve(struct call *c)
 		if (c->verb != VERB_LIST && c->verb != VERB_WATCH)
 			return fail_no_resource(c);
 	}
-	if (*c->sub && is_connect(c->sub))
-		return proxy_serve(c);
+	if (*c->sub && is_connect(c->sub)) {
+		step = fresh_target(c);
+		return step == STEP_NEXT ? proxy_serve(c) : step;
+	}
 	verbs = c->subdef ? c->subdef->verbs : k->verbs;
 	if (c->verb == VERB_NONE || !(verbs & verb_bits[c->verb]) ||
 	    (c->verb == VERB_CREATE && *c->name && !c->subdef))
@@ -84,6 +86,9 @@ enum step stage_serve(struct call *c)
 		t = kinds_type_by_gvk(c->subdef->group ? c->subdef->group : "", c->subdef->version, c->subdef->kind);
 	if (accept_pick(c, t, (k->store || c->verb == VERB_GET || c->verb == VERB_LIST) && (!c->subdef || !c->subdef->kind || c->scale)))
 		return fail_not_acceptable(c);
+	step = k->store ? fresh_read(c) : STEP_NEXT;
+	if (step != STEP_NEXT)
+		return step;
 	switch (c->verb) {
 	case VERB_GET:
 		return k->store ? serve_get(c) : components_get(c);

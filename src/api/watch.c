@@ -618,8 +618,8 @@ enum step serve_watch(struct call *c)
 	from = o.initial ? 0 : o.rv;
 	set_times(w, &o);
 	w->rev = cache_rev(c->api->cache);
-	/* Who asks to be shown at least a revision of the future cannot be: there is no other
-	 * server to wait for. Who asks for what follows one waits. */
+	/* Who asks to be shown at least a revision of the future cannot be: all that was
+	 * acknowledged is here (fresh.c). Who asks for what follows one waits. */
 	if (o.initial && o.rv > w->rev) {
 		free(w);
 		return fail_too_large_rv(c, o.rv);

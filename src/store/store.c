@@ -114,6 +114,8 @@ int store_sync(struct store *s, store_sync_fn *done, void *arg)
 	return s->ops->sync ? s->ops->sync(s, done, arg) : 0;
 }
 
+bool store_is_shared(const struct store *s) { return s->ops->sync != NULL; }
+
 /* ---- writing ---- */
 
 static int submit(struct store *s, const char *key, struct blob *value, bool del,

@@ -22,6 +22,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -43,7 +44,7 @@ struct store_options { const char *ca_file, *cert_file, *key_file, *auth_file; }
  * -ERR_CORRUPT with the way out in the message, -ERR_IO, -ERR_UNAVAILABLE. */
 int store_open(struct store **ret, struct loop *l, const char *uri, const struct store_options *opt,
 	struct err *reterr);
-/* Waits for queued writes to be durable, runs their done, checkpoints. */
+/* Waits for queued writes to be durable, runs their done and those of syncs, checkpoints. */
 void store_close(struct store *s);
 
 struct store_event {
@@ -85,6 +86,8 @@ int store_follow(struct store *s, const struct store_follower *f, void *arg, str
 #define STORE_SYNC_MS 3000
 typedef void store_sync_fn(void *arg, int rc);
 int store_sync(struct store *s, store_sync_fn *done, void *arg);
+/* May other programs write it, too? */
+bool store_is_shared(const struct store *s);
 
 /* rev: the write's revision on 0; the key's current one on -ERR_CONFLICT (0: absent). */
 typedef void store_done_fn(void *arg, int rc, int64_t rev);

@@ -76,16 +76,13 @@ static inline int fixture_call(struct fixture *f, const char *method, const char
 	return fixture_call_as(f, &admin, method, path, query, type, body);
 }
 
-/* The uri's store; the key makes tokens work, and costs a moment. */
-static inline void fixture_open(struct fixture *f, const char *uri, bool with_key)
+/* Over f->store, on f->loop; the key makes tokens work, and costs a moment. */
+static inline void fixture_start(struct fixture *f, bool with_key)
 {
 	struct err e = { 0 };
 	struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443",
 		.issuer = "https://kubernetes.default.svc.cluster.local" };
 
-	memset(f, 0, sizeof(*f));
-	assert_int_equal(loop_open(&f->loop), 0);
-	assert_int_equal(store_open(&f->store, f->loop, uri, NULL, &e), 0);
 	assert_int_equal(cache_open(&f->cache, f->store, &e), 0);
 	if (with_key) {
 		assert_int_equal(pki_rsa_key(&f->sa_key, &e), 0);
@@ -98,6 +95,16 @@ static inline void fixture_open(struct fixture *f, const char *uri, bool with_ke
 		loop_turn(f->loop, 10);
 	assert_true(f->booted);
 	assert_int_equal(f->boot_rc, 0);
+}
+
+static inline void fixture_open(struct fixture *f, const char *uri, bool with_key)
+{
+	struct err e = { 0 };
+
+	memset(f, 0, sizeof(*f));
+	assert_int_equal(loop_open(&f->loop), 0);
+	assert_int_equal(store_open(&f->store, f->loop, uri, NULL, &e), 0);
+	fixture_start(f, with_key);
 }
 
 static inline void fixture_close(struct fixture *f)
