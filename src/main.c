@@ -8,7 +8,7 @@
 static const struct cli_command *const commands[] = {
 	&cmd_up, &cmd_down, &cmd_server, &cmd_agent, &cmd_join, &cmd_node_drain, &cmd_node_remove,
 	&cmd_token_create, &cmd_token_list, &cmd_token_delete, &cmd_status, &cmd_image_ls, &cmd_image_pull, &cmd_image_import, &cmd_image_rm,
-	&cmd_backup, &cmd_restore, &cmd_store_check, &cmd_store_stats, &cmd_store_compact, &cmd_version, NULL,
+	&cmd_backup, &cmd_restore, &cmd_store_check, &cmd_store_stats, &cmd_store_compact, &cmd_store_migrate, &cmd_version, NULL,
 };
 
 static void usage(FILE *out)

@@ -28,7 +28,7 @@
 #include "roles.h"
 #include "roles_priv.h"
 #include "server_certs.h"
-#include "store/store.h"
+#include "store/migrate.h"
 
 #define DRAIN_MAX_MS 5000
 #define CERT_VALID_MIN_S 8
@@ -249,7 +249,7 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 	if (pthread_create(&keys.thread, NULL, open_keys, &keys))
 		return err_set(reterr, ERR_IO, "cannot start a thread");
 	if (!(rc = store_open(&s->store, s->loop, f->store ? f->store : uri, &f->store_opt, reterr)) &&
-	    !(rc = store_keep_history(s->store, &limits)))
+	    !(rc = store_is_whole(s->store, reterr)) && !(rc = store_keep_history(s->store, &limits)))
 		rc = cache_open(&s->cache, s->store, reterr);
 	pthread_join(keys.thread, NULL);
 	if (!rc && keys.rc)
@@ -310,7 +310,7 @@ static int run(int argc, char **argv)
 		{ "cert-validity", "DURATION", "how long certificates live; they are renewed before (default 8760h)",
 			&f.cert_validity, NULL },
 		{ "history", "DURATION", "how long superseded values are kept for lists in pages, while there are not very many", &f.history, NULL },
-		{ "store", "URI", "sqlite:FILE or mem: (nothing is kept)", &f.store, NULL },
+		{ "store", "URI", "sqlite:FILE, etcd://HOST:PORT,...[/PREFIX], or mem: (nothing is kept)", &f.store, NULL },
 		{ "store-ca", "FILE", "the authority of a store that is reached over TLS, as PEM", &f.store_opt.ca_file, NULL },
 		{ "store-cert", "FILE", "the certificate that is shown to it", &f.store_opt.cert_file, NULL },
 		{ "store-key", "FILE", "the key of that", &f.store_opt.key_file, NULL },

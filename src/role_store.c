@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * role_store - the store's file from the command line: checked, measured, compacted, backed up
- * and restored. It works on the file itself, beside a running server or without one.
+ * role_store - the store's file from the command line: checked, measured, compacted, backed up,
+ * restored and moved. It works on the file itself, beside a running server or without one.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "base/loop.h"
 #include "roles.h"
 #include "roles_priv.h"
 #include "store/files.h"
+#include "store/migrate.h"
 
 static const char *data_dir = DEFAULT_DATA_DIR, *store;
 static bool force;
@@ -24,14 +28,32 @@ static const struct cli_option restore_opts[] = {
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 
+/* etcd looks after its own files: said with the words that do it. */
+static void refuse_etcd(const struct cli_command *c)
+{
+	static const struct { const struct cli_command *c; const char *instead; } rows[] = {
+		{ &cmd_store_check, "etcdctl endpoint health --cluster; etcdutl hashkv compares members" },
+		{ &cmd_store_stats, "etcdctl endpoint status --cluster -w table" },
+		{ &cmd_store_compact, "the servers compact it by themselves; etcdctl defrag --cluster gives space back" },
+		{ &cmd_backup, "etcdctl snapshot save FILE" },
+		{ &cmd_restore, "etcdutl snapshot restore FILE --bump-revision 1000000000 --mark-compacted, on every member" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].c == c)
+			cli_usage(c, "the store is etcd, which does this itself: %s", rows[i].instead);
+}
+
 /* The options and files of a command: as many as want, with words for what else is given. */
 static const char *parse(const struct cli_command *c, const struct cli_option *o, int want, int argc, char **argv,
 	char path[4200])
 {
 	int n = cli_parse(c, o, argc, argv);
 
-	if (n != want)
+	if (n != want && !(store && !strncmp(store, "etcd://", 7)))
 		cli_usage(c, n < want ? "which file?" : "one file, please");
+	if (store && !strncmp(store, "etcd://", 7))
+		refuse_etcd(c);
 	if (store && strncmp(store, "sqlite:", 7))
 		cli_usage(c, "--store %s is not sqlite:FILE", store);
 	if (store)
@@ -109,6 +131,43 @@ static int restore(int argc, char **argv)
 	return 0;
 }
 
+static void tell(int64_t keys)
+{
+	fprintf(stderr, "%lld objects\n", (long long)keys);
+}
+
+static int migrate(int argc, char **argv)
+{
+	struct store_options opt = { 0 };
+	const struct cli_option migrate_opts[] = {
+		{ "store-ca", "FILE", "the authority of an etcd that is reached over TLS, as PEM", &opt.ca_file, NULL },
+		{ "store-cert", "FILE", "the certificate that is shown to it", &opt.cert_file, NULL },
+		{ "store-key", "FILE", "the key of that", &opt.key_file, NULL },
+		{ "store-auth", "FILE", "user:password for it", &opt.auth_file, NULL },
+		{ NULL, NULL, NULL, NULL, NULL },
+	};
+	struct store_migrated m;
+	struct err e = { 0 };
+	struct loop *l;
+	int rc;
+
+	if (cli_parse(&cmd_store_migrate, migrate_opts, argc, argv) != 2)
+		cli_usage(&cmd_store_migrate, "from where, and where to?");
+	log_init("migrate", -1);
+	signal(SIGPIPE, SIG_IGN);
+	if (loop_open(&l))
+		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_store_migrate, &e);
+	rc = store_migrate(l, argv[1], argv[2], &opt, tell, &m, &e);
+	loop_close(l);
+	if (rc)
+		return role_fail(&cmd_store_migrate, &e);
+	printf("%lld objects, %lld bytes; compared, sha256 ", (long long)m.keys, (long long)m.bytes);
+	for (size_t i = 0; i < sizeof(m.sha256); i++)
+		printf("%02x", m.sha256[i]);
+	printf("\nit goes on above revision %lld; start every server with --store %s\n", (long long)m.from_rev, argv[2]);
+	return 0;
+}
+
 const struct cli_command cmd_store_check = { .name = "store check", .help = "check every page and rule of the store",
 	.more = "The server may run meanwhile; no write waits.", .run = check };
 const struct cli_command cmd_store_stats = { .name = "store stats", .help = "show what the store holds, and its size",
@@ -120,3 +179,8 @@ const struct cli_command cmd_backup = { .name = "backup", .args = "FILE", .help 
 const struct cli_command cmd_restore = { .name = "restore", .args = "FILE", .help = "put a backup in the store's place",
 	.more = "The server must be stopped. Revisions go on far above the old ones: clients that watch are\n"
 		"told that what they saw expired, and read again.", .run = restore };
+const struct cli_command cmd_store_migrate = { .name = "store migrate", .args = "FROM TO",
+	.help = "move all that lives in one store to another",
+	.more = "FROM and TO are sqlite:FILE or etcd://HOST:PORT,...[/PREFIX]. Servers must be stopped. FROM is\n"
+		"only read, TO must be empty; when it was cut short, the same command goes on. Keys are not in\n"
+		"a store: keep DIR/pki, too.", .run = migrate };

@@ -22,7 +22,8 @@ struct loop;
 int loop_open(struct loop **ret_loop);      /* 0 or -ERR_IO */
 void loop_close(struct loop *l);
 void loop_run(struct loop *l);              /* until loop_stop */
-/* One turn; waits at most timeout_ms (-1: until something happens). For tests. */
+/* One turn; waits at most timeout_ms (-1: until something happens). For tests and
+ * commands that have nothing else to do. */
 void loop_turn(struct loop *l, int timeout_ms);
 void loop_stop(struct loop *l);
 /* Monotonic time of this turn, cheaper than env_now_ms(). */

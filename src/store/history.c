@@ -48,7 +48,7 @@ static void forget(struct store_history *h)
 	h->n -= past;
 	memmove(h->v, h->v + past, h->n * sizeof(h->v[0]));
 	if (rev > h->store->compacted_rev)
-		store_compact(h->store, rev);
+		store_compact(h->store, rev + h->store->base_rev);
 }
 
 static void due(void *arg)

@@ -254,3 +254,22 @@ int sqlite_file_open_reader(sqlite3 **ret, const char *path, struct err *reterr)
 		sqlite3_close(*ret);
 	return r;
 }
+
+int store_sqlite_raise(const char *path, int64_t rev, struct err *reterr)
+{
+	struct sqlite_meta meta;
+	sqlite3 *db;
+	char sql[128];
+	int fd, r = sqlite_file_lock(path, &fd, reterr);
+
+	if (r < 0)
+		return r;
+	if ((r = sqlite_file_open(&db, path, &meta, reterr)) == 0) {
+		sqlite3_snprintf(sizeof(sql), sql, "UPDATE meta SET value = %lld WHERE name = 'compacted'", (long long)rev);
+		if (meta.rev < rev)
+			r = run(db, path, sql, "raise revisions", reterr);
+		sqlite3_close(db);
+	}
+	close(fd);
+	return r;
+}

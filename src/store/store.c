@@ -21,6 +21,14 @@ int store_open(struct store **ret, struct loop *l, const char *uri, const struct
 		"store \"%s\" is neither sqlite:/path/to/file nor mem:", uri);
 }
 
+int store_raise(const char *uri, const struct store_options *opt, int64_t rev, struct err *reterr)
+{
+	(void)opt;
+	if (strncmp(uri, "sqlite:", 7) == 0 && uri[7])
+		return store_sqlite_raise(uri + 7, rev, reterr);
+	return err_set(reterr, ERR_INVALID, "store \"%s\" is not sqlite:/path/to/file", uri);
+}
+
 void store_close(struct store *s)
 {
 	struct store_history *h = s ? s->history : NULL;
@@ -46,7 +54,26 @@ bool store_decide(struct store_write *w, int64_t now_rev, int64_t now_create_rev
 	return true;
 }
 
+/* ---- revisions on their way in and out ---- */
+
+static int64_t out(const struct store *s, int64_t rev) { return rev ? rev + s->base_rev : 0; }
+
+/* One from before the store began is none that the backend has. */
+static int64_t in(const struct store *s, int64_t rev)
+{
+	return !rev ? 0 : rev > s->base_rev ? rev - s->base_rev : -1;
+}
+
 /* ---- what the follower is told ---- */
+
+static void tell(const struct store *s, const struct store_follower *f, void *arg, const struct store_event *ev)
+{
+	struct store_event shown = *ev;
+
+	shown.rev += s->base_rev;
+	shown.create_rev += s->base_rev;
+	f->event(arg, &shown);
+}
 
 void store_tell(struct store *s, const struct store_event *ev)
 {
@@ -57,7 +84,7 @@ void store_tell(struct store *s, const struct store_event *ev)
 	}
 	if (s->follow.event && ev->rev > s->follow_rev) {
 		s->follow_rev = ev->rev;
-		s->follow.event(s->follow_arg, ev);
+		tell(s, &s->follow, s->follow_arg, ev);
 	}
 }
 
@@ -69,7 +96,7 @@ void store_progress(struct store *s, int64_t rev)
 		return;
 	s->follow_rev = rev;
 	if (s->follow.progress)
-		s->follow.progress(s->follow_arg, rev);
+		s->follow.progress(s->follow_arg, out(s, rev));
 }
 
 void store_lost(struct store *s)
@@ -80,7 +107,7 @@ void store_lost(struct store *s)
 
 void store_tell_live(struct store *s, const struct store_event *ev)
 {
-	s->follow.event(s->follow_arg, ev);
+	tell(s, &s->follow, s->follow_arg, ev);
 }
 
 void store_found(struct store *s, int64_t rev)
@@ -89,7 +116,7 @@ void store_found(struct store *s, int64_t rev)
 		s->rev = rev;
 	s->follow_rev = rev;
 	if (s->follow.found)
-		s->follow.found(s->follow_arg, rev);
+		s->follow.found(s->follow_arg, out(s, rev));
 }
 
 void store_complete(struct store *s, struct store_write *w)
@@ -104,7 +131,7 @@ void store_complete(struct store *s, struct store_write *w)
 	} else {
 		s->failing = true;
 	}
-	w->done(w->arg, w->rc, w->rev);
+	w->done(w->arg, w->rc, out(s, w->rev));
 	blob_unref(w->value);
 	free(w);
 }
@@ -131,7 +158,7 @@ static int submit(struct store *s, const char *key, struct blob *value, bool del
 	if (!w)
 		return -ERR_NOMEM;
 	*w = (struct store_write){
-		.value = value ? blob_ref(value) : NULL, .expect_rev = expect_rev, .del = del,
+		.value = value ? blob_ref(value) : NULL, .expect_rev = in(s, expect_rev), .del = del,
 		.done = done, .arg = arg, .key_len = (uint16_t)n,
 	};
 	memcpy(w->key, key, n + 1);
@@ -155,10 +182,19 @@ int store_del(struct store *s, const char *key, int64_t expect_rev,
 	return submit(s, key, NULL, true, expect_rev, done, arg);
 }
 
+struct loading { struct store *s; const struct store_follower *f; void *arg; };
+
+static void load_one(void *arg, const struct store_event *ev)
+{
+	const struct loading *l = arg;
+
+	tell(l->s, l->f, l->arg, ev);
+}
+
 int store_follow(struct store *s, const struct store_follower *f, void *arg, struct err *reterr)
 {
 	int64_t rev;
-	int r = s->ops->load(s, f->event, arg, &rev, reterr);
+	int r = s->ops->load(s, load_one, &(struct loading){ s, f, arg }, &rev, reterr);
 
 	if (r < 0)
 		return r;
@@ -171,24 +207,59 @@ int store_follow(struct store *s, const struct store_follower *f, void *arg, str
 	return 0;
 }
 
+struct ranging { struct store *s; store_range_fn *done; void *arg; };
+
+static void range_out(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining)
+{
+	struct ranging *g = arg;
+	struct store_item *shown = n ? malloc(n * sizeof(*shown)) : NULL;
+
+	for (size_t i = 0; shown && i < n; i++) {
+		shown[i] = items[i];
+		shown[i].rev = out(g->s, items[i].rev);
+		shown[i].create_rev = out(g->s, items[i].create_rev);
+	}
+	if (n && !shown)
+		g->done(g->arg, -ERR_NOMEM, NULL, 0, 0);
+	else
+		g->done(g->arg, rc, shown, n, remaining);
+	free(shown);
+	free(g);
+}
+
 int store_range(struct store *s, const char *prefix, const char *start, unsigned limit,
 	int64_t rev, store_range_fn *done, void *arg)
 {
+	struct ranging *g;
+	int r;
+
 	if (strlen(prefix) > STORE_KEY_MAX || (start && strlen(start) > STORE_KEY_MAX))
 		return -ERR_SIZE;
-	return s->ops->range(s, prefix, start ? start : "", limit, rev, done, arg);
+	if (!start)
+		start = "";
+	if (!s->base_rev)
+		return s->ops->range(s, prefix, start, limit, rev, done, arg);
+	g = malloc(sizeof(*g));
+	if (!g)
+		return -ERR_NOMEM;
+	*g = (struct ranging){ s, done, arg };
+	r = s->ops->range(s, prefix, start, limit, in(s, rev), range_out, g);
+	if (r < 0)
+		free(g);
+	return r;
 }
 
 int store_compact(struct store *s, int64_t rev)
 {
+	rev = in(s, rev);
 	if (rev > s->rev)
 		return -ERR_BAD_REQUEST;
 	return rev <= s->compacted_rev ? 0 : s->ops->compact(s, rev);
 }
 
 struct loop *store_loop(const struct store *s) { return s->loop; }
-int64_t store_rev(const struct store *s) { return s->rev; }
-int64_t store_compacted_rev(const struct store *s) { return s->compacted_rev; }
+int64_t store_rev(const struct store *s) { return s->rev + s->base_rev; }
+int64_t store_compacted_rev(const struct store *s) { return s->compacted_rev + s->base_rev; }
 
 void store_stats(const struct store *s, struct store_stats *ret)
 {

@@ -118,6 +118,14 @@ typedef void store_range_fn(void *arg, int rc, const struct store_item *items, s
 int store_range(struct store *s, const char *prefix, const char *start, unsigned limit,
 	int64_t rev, store_range_fn *done, void *arg);
 
+/*
+ * store_raise - revisions begin above rev, and all up to rev counts as compacted.
+ * For commands: blocking, while no program has the store open; one that is not there is
+ * made. Nothing happens when they are above it. -ERR_INVALID (a store that cannot), and as
+ * store_open. Source: etcdutl snapshot restore --bump-revision --mark-compacted.
+ */
+int store_raise(const char *uri, const struct store_options *opt, int64_t rev, struct err *reterr);
+
 struct loop *store_loop(const struct store *s);
 int64_t store_rev(const struct store *s);            /* newest durable revision */
 int64_t store_compacted_rev(const struct store *s);

@@ -47,6 +47,9 @@ struct store {
 	struct loop *loop;
 	struct store_follower follow;  /* event NULL: nobody follows yet */
 	void *follow_arg;
+	/* Revisions here and in the backend are its own; base_rev is added on the way out. It is not
+	 * 0 where the backend cannot begin above a revision (store_raise). */
+	int64_t base_rev;
 	int64_t follow_rev;    /* the follower has seen everything up to it */
 	int64_t rev;           /* newest durable revision known to the loop */
 	int64_t compacted_rev;
@@ -56,6 +59,7 @@ struct store {
 };
 
 int store_mem_open(struct store **ret, struct loop *l, struct err *reterr);
+int store_sqlite_raise(const char *path, int64_t rev, struct err *reterr);
 int store_sqlite_open(struct store **ret, struct loop *l, const char *path, struct err *reterr);
 
 /* A write of so many bytes was completed. */

@@ -18,7 +18,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "store/store.h"
+#include "store/store_priv.h"
 
 struct backend {
 	const char *name;
@@ -633,6 +633,61 @@ static void test_sync_shows_what_was_acknowledged(void **state)
 	}
 }
 
+/* A backend that cannot begin above a revision counts from where it was told to. */
+static void test_revisions_begin_above_a_base(void **state)
+{
+	struct fixture *f = *state;
+	struct followed t = { .ordered = true };
+	struct answer a;
+
+	must_put(f, "a/1", "x", 0);
+	f->store->base_rev = 1000;
+	assert_int_equal(store_follow(f->store, &taker, &t, NULL), 0);
+	assert_string_equal(t.text, "a/1=x@1001/1001");
+	assert_int_equal(store_rev(f->store), 1001);
+	assert_int_equal(store_compacted_rev(f->store), 1000);
+	assert_int_equal(must_put(f, "a/1", "y", 1001), 1002);
+	assert_int_equal(must_put(f, "a/2", "z", 0), 1003);
+	for (int64_t expect = 1; expect <= 1001; expect += 500) {
+		a = put(f, "a/1", "w", expect == 501 ? 1000 : expect);
+		assert_int_equal(a.rc, -ERR_CONFLICT);
+		assert_int_equal(a.rev, 1002);
+	}
+	a = put(f, "a/3", "w", 1000);      /* not the 0 of what is absent */
+	assert_int_equal(a.rc, -ERR_CONFLICT);
+	assert_int_equal(a.rev, 0);
+	assert_range(f, "a/", NULL, 0, 0, "a/1=y@1002/1001 a/2=z@1003/1003");
+	assert_range(f, "a/", NULL, 0, 1001, "a/1=x@1001/1001");
+	assert_int_equal(range(f, "a/", NULL, 0, 1000).rc, -ERR_EXPIRED);
+	assert_int_equal(range(f, "a/", NULL, 0, 1).rc, -ERR_EXPIRED);
+	assert_int_equal(range(f, "a/", NULL, 0, 1004).rc, -ERR_BAD_REQUEST);
+	assert_int_equal(store_compact(f->store, 1004), -ERR_BAD_REQUEST);
+	assert_int_equal(store_compact(f->store, 1002), 0);
+	assert_int_equal(store_compacted_rev(f->store), 1002);
+	assert_int_equal(range(f, "a/", NULL, 0, 1001).rc, -ERR_EXPIRED);
+	assert_int_equal(del(f, "a/2", 1003).rev, 1004);
+	assert_string_equal(t.text, "a/1=x@1001/1001 a/1=y@1002/1001 a/2=z@1003/1003 a/2!@1004");
+}
+
+static void test_raised_revisions_are_never_given_again(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+
+	must_put(f, "a/1", "x", 0);
+	assert_int_equal(store_raise(f->uri, NULL, 500, &e), -ERR_IO);   /* in use */
+	store_close(f->store);
+	assert_int_equal(store_raise(f->uri, NULL, 500, &e), 0);
+	assert_int_equal(store_raise(f->uri, NULL, 400, &e), 0);         /* never back */
+	open_store(f);
+	assert_int_equal(store_rev(f->store), 500);
+	assert_int_equal(store_compacted_rev(f->store), 500);
+	assert_int_equal(range(f, "a/", NULL, 0, 1).rc, -ERR_EXPIRED);
+	assert_range(f, "a/", NULL, 0, 0, "a/1=x@1/1");
+	assert_int_equal(must_put(f, "a/1", "y", 1), 501);
+	assert_int_equal(store_raise("mem:", NULL, 500, &e), -ERR_INVALID);
+}
+
 static void test_close_finishes_what_was_queued(void **state)
 {
 	struct fixture *f = *state;
@@ -851,6 +906,8 @@ int main(void)
 		T(test_lists_in_pages_know_what_remains, sqlite),
 		BOTH(test_follower_sees_state_then_every_write_in_order),
 		BOTH(test_event_comes_before_done),
+		T(test_revisions_begin_above_a_base, mem),
+		T(test_raised_revisions_are_never_given_again, sqlite),
 		BOTH(test_what_a_conflict_was_with_is_seen_before_done),
 		BOTH(test_sync_shows_what_was_acknowledged),
 		BOTH(test_close_finishes_what_was_queued),

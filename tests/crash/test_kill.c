@@ -19,11 +19,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "store/files.h"
-#include "store/store.h"
+#include "store/migrate.h"
 
 enum { KEYS = 60 };
 
@@ -295,6 +296,89 @@ static void test_killed_backups_and_restores_leave_whole_files(void **state)
 	print_message("  %d of %d kills left a restored store\n", whole, rounds);
 }
 
+/* ---- migrations ---- */
+
+struct counted { const struct blob *value; int *n; };
+
+static void count_same(void *arg, const struct store_event *ev)
+{
+	const struct counted *c = arg;
+
+	*c->n += ev->value->len == c->value->len && !memcmp(ev->value->p, c->value->p, c->value->len);
+}
+
+static void test_killed_migrations_go_on(void **state)
+{
+	enum { OBJECTS = 3000 };
+	const char *want = getenv("SAMPAN_CRASH_ROUNDS"), *long_run = getenv("SAMPAN_LONG");
+	int rounds = want ? atoi(want) : long_run && *long_run ? 300 : 8, done = 0, midway = 0;
+	struct store_migrated m;
+	int64_t took_us;
+	char target_dir[80], from[128], to[128];
+	BLOB_AUTO struct blob *b = blob_alloc(3000);
+	struct err e = { 0 };
+	struct store *s;
+	struct loop *l;
+
+	memset(b->p, 'v', b->len);
+	snprintf(from, sizeof(from), "sqlite:%s/moved.db", dir);
+	snprintf(target_dir, sizeof(target_dir), "%s/moved", dir);
+	snprintf(to, sizeof(to), "sqlite:%s/store.db", target_dir);
+	assert_int_equal(loop_open(&l), 0);
+	assert_int_equal(store_open(&s, l, from, NULL, &e), 0);
+	for (int i = 0; i < OBJECTS; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "t/things/%d", i);
+		assert_int_equal(store_put(s, name, b, 0, wrote, &done), 0);
+	}
+	store_close(s);
+	assert_int_equal(done, OBJECTS);
+	/* How long a whole one takes: the kills are spread over that. */
+	assert_int_equal(file_mkdirs(target_dir, 0700, &e), 0);
+	took_us = env_now_us();
+	assert_int_equal(store_migrate(l, from, to, NULL, NULL, &m, &e), 0);
+	took_us = env_now_us() - took_us;
+	assert_int_equal(file_remove_tree(target_dir, NULL), 0);
+	for (int round = 0; round < rounds; round++) {
+		int status, rc, kills = 1 + (int)dice(3);
+		pid_t pid;
+
+		assert_int_equal(file_mkdirs(target_dir, 0700, &e), 0);
+		while (kills--) {
+			dice(1);
+			pid = fork();
+			if (pid == 0) {
+				struct loop *mine;
+
+				_exit(loop_open(&mine) || store_migrate(mine, from, to, NULL, NULL, &m, NULL) ? 2 : 0);
+			}
+			usleep(1000 + dice((int)took_us));
+			kill(pid, SIGKILL);
+			assert_int_equal(waitpid(pid, &status, 0), pid);
+		}
+		rc = store_migrate(l, from, to, NULL, NULL, &m, &e);
+		if (rc == -ERR_CONFLICT) {     /* it was done, but could not say so */
+			assert_non_null(strstr(e.msg, "is not empty"));
+		} else if (rc) {
+			fail_msg("round %d: %s", round, e.msg);
+		} else {
+			assert_int_equal(m.keys, OBJECTS);
+			midway += m.written > 0 && m.written < OBJECTS;
+		}
+		assert_int_equal(store_open(&s, l, to, NULL, &e), 0);
+		assert_int_equal(store_is_whole(s, &e), 0);
+		assert_true(store_rev(s) > OBJECTS);
+		done = 0;
+		assert_int_equal(store_follow(s, &(struct store_follower){ .event = count_same }, &(struct counted){ b, &done }, NULL), 0);
+		assert_int_equal(done, OBJECTS);
+		store_close(s);
+		assert_int_equal(file_remove_tree(target_dir, NULL), 0);
+	}
+	loop_close(l);
+	print_message("  %d of %d went on midway\n", midway, rounds);
+}
+
 static int setup(void **state)
 {
 	strcpy(dir, "/tmp/sampan-kill-XXXXXX");
@@ -314,6 +398,7 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(test_killed_backups_and_restores_leave_whole_files, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(test_killed_migrations_go_on, setup, teardown),
 	};
 	const char *want = getenv("SAMPAN_CRASH_SEED");
 
