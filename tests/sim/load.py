@@ -305,6 +305,7 @@ def main():
     p.add_argument("--seed", type=int, default=int(os.environ.get("SEED", random.randrange(1 << 30))))
     p.add_argument("--save", metavar="FILE", help="keep the history there, as JSON")
     p.add_argument("--least", type=int, default=100, metavar="N", help="fail when fewer writes were answered")
+    p.add_argument("--silence", type=float, default=math.inf, metavar="S", help="fail when no write was answered for longer")
     a = p.parse_args()
     print(f"seed {a.seed} (SEED={a.seed} repeats the choices)", flush=True)
     load = Load(a)
@@ -317,6 +318,8 @@ def main():
     bad = load.judge()
     if len(load.revisions) < a.least:
         bad.append(f"only {len(load.revisions)} writes were answered: nothing is shown by that")
+    if load.longest_silence() > a.silence:
+        bad.append(f"no write was answered for {load.longest_silence():.1f} s")
     print(load.summary())
     for b in bad[:SHOWN_MAX]:
         print("WRONG:", b)
