@@ -10,6 +10,8 @@
 int store_open(struct store **ret, struct loop *l, const char *uri, const struct store_options *opt,
 	struct err *reterr)
 {
+	if (strncmp(uri, "etcd://", 7) == 0 && uri[7])
+		return store_etcd_open(ret, l, uri + 7, opt, reterr);
 	if (opt && (opt->ca_file || opt->cert_file || opt->key_file || opt->auth_file))
 		return err_set(reterr, ERR_INVALID,
 			"store \"%s\" is a file: it takes neither certificates nor passwords", uri);
@@ -18,7 +20,7 @@ int store_open(struct store **ret, struct loop *l, const char *uri, const struct
 	if (strncmp(uri, "sqlite:", 7) == 0 && uri[7])
 		return store_sqlite_open(ret, l, uri + 7, reterr);
 	return err_set(reterr, ERR_INVALID,
-		"store \"%s\" is neither sqlite:/path/to/file nor mem:", uri);
+		"store \"%s\" is none of sqlite:/path/to/file, etcd://host:port[,host:port][/prefix] and mem:", uri);
 }
 
 int store_raise(const char *uri, const struct store_options *opt, int64_t rev, struct err *reterr)

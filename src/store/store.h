@@ -2,7 +2,7 @@
 /*
  * store - the revisioned log; the only module that writes cluster state.
  *
- * In:      api (writes), cache (follows).   Out: sqlite.c, mem.c.
+ * In:      api (writes), cache (follows).   Out: sqlite.c, etcd.c, mem.c.
  * Knows:   keys, bytes, revisions.          Never: kinds, users, JSON.
  * Thread:  loop thread; the commit runs on a worker, completion on the loop.
  * Promises (numbered; tests refer to them):
@@ -39,7 +39,7 @@ struct store;
 /* For a store that is reached over the network: PEM files, and one of "user:password".
  * With a ca_file it is TLS. All NULL where not used; read during store_open. */
 struct store_options { const char *ca_file, *cert_file, *key_file, *auth_file; };
-/* uri: "sqlite:/path/to/file" or "mem:". Opens (creates) and checks it; blocking,
+/* uri: "sqlite:/path/to/file", "etcd://host:port[,host:port][/prefix]" or "mem:". Opens (creates) and checks it; blocking,
  * at start only. opt: NULL for none; -ERR_INVALID when the store takes none.
  * -ERR_CORRUPT with the way out in the message, -ERR_IO, -ERR_UNAVAILABLE. */
 int store_open(struct store **ret, struct loop *l, const char *uri, const struct store_options *opt,

@@ -62,6 +62,10 @@ int store_mem_open(struct store **ret, struct loop *l, struct err *reterr);
 int store_sqlite_raise(const char *path, int64_t rev, struct err *reterr);
 int store_sqlite_open(struct store **ret, struct loop *l, const char *path, struct err *reterr);
 
+/* where: "host:port,host:port/prefix" */
+int store_etcd_open(struct store **ret, struct loop *l, const char *where, const struct store_options *opt,
+	struct err *reterr);
+
 /* A write of so many bytes was completed. */
 void store_history_wrote(struct store_history *h, size_t bytes);
 void store_history_close(struct store_history *h);   /* accepts NULL */

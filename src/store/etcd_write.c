@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * etcd_write - writes, each a transaction of its own: if the key is as expected, and our
+ * session's key too, then put or delete, else tell what there is.
+ *
+ *   queued --sent--> running --applied, refused--> unseen --came by--> told
+ *      ^                |
+ *      |                +--no answer--> unsure
+ *      +--it did not come by until the fence--+  |
+ *                                             +--+--it came by--> told
+ *
+ * When a member dies with a write, nobody knows whether that was or will yet be applied. So
+ * the session's key is written anew: what is still under way can then not be applied any more,
+ * and what was applied lies below that revision in the log. When the follower has got there,
+ * every write of ours either came by, known by its tag, or was not and may be sent again.
+ * So a write is applied once, and its writer told the truth, whatever dies.
+ *
+ * Source: etcd rpc.proto, TxnRequest; Documentation/learning/api_guarantees: a request that
+ * timed out may or may not have been applied.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/env.h"
+#include "store/etcd_priv.h"
+
+#define LOG_MODULE "etcd"
+#include "base/log.h"
+
+enum {
+	WRITE_MS = 10000,              /* then its writer hears that it failed, or may have, */
+	BUSY_MS = 20000,               /* so much later while a member answers others */
+	RUNNING_MAX = 256,
+	QUEUE_BYTES_MAX = 256 << 20,
+	SESSION_S = 3600,              /* after this without a write the session's key is made again */
+	COMPLAIN_MS = 5000,
+};
+
+struct write {
+	struct list all, node;
+	struct etcd *s;
+	struct store_write *w;
+	struct etcd_call call;
+	uint64_t tag;
+	int64_t due_ms, fence_rev;     /* fence_rev: what it was sent with */
+	int64_t seen_rev;              /* it came by, with this revision; 0: not yet */
+	int64_t shown_rev;             /* unseen: told when the follower has got there */
+	bool blind;                    /* it may have been applied without anybody noticing */
+};
+
+static void pump(struct etcd *s);
+static void fence(struct etcd *s);
+
+static struct write *first(const struct list *l) { return list_entry(l->next, struct write, node); }
+
+/* ---- telling ---- */
+
+static void complain(struct etcd *s, int rc, const char *message)
+{
+	int64_t now = loop_now_ms(s->base.loop);
+
+	if (s->w.complained_ms && now - s->w.complained_ms < COMPLAIN_MS)
+		return;
+	s->w.complained_ms = now;
+	if (rc == -ERR_FULL && strstr(message, "space"))
+		log_error("etcd's quota is used up (%s). The way out: give it room with etcdctl defrag on each member, after "
+			"etcdctl compact REVISION if history is large, or a larger --quota-backend-bytes; then "
+			"etcdctl alarm disarm", message);
+	else if (rc == -ERR_SIZE)
+		log_error("a write is too large for etcd (%s): raise its --max-request-bytes", message);
+	else if (rc == -ERR_FORBIDDEN)
+		log_error("etcd refuses a write (%s): its user needs readwrite on the prefix %s", message, s->prefix);
+	else
+		log_error("a write failed: %s", message);
+}
+
+static void tell(struct write *w, int rc, int64_t rev)
+{
+	struct etcd *s = w->s;
+	struct store_write *sw = w->w;
+
+	list_del(&w->all);
+	list_del(&w->node);
+	etcd_call_cancel(&w->call);
+	s->w.pending--;
+	s->w.bytes -= sw->value ? sw->value->len : 0;
+	free(w);
+	sw->rc = rc;
+	sw->rev = rev;
+	store_complete(&s->base, sw);
+}
+
+/* By revision: the events come so. */
+static void wait_until_shown(struct write *w, int rc, int64_t rev, int64_t shown_rev)
+{
+	struct etcd *s = w->s;
+	struct list *at = s->w.unseen.prev;
+
+	w->w->rc = rc;
+	w->w->rev = rev;
+	if (!s->f.on || shown_rev <= s->f.reached) {
+		tell(w, rc, rev);
+		return;
+	}
+	w->shown_rev = shown_rev;
+	while (at != &s->w.unseen && list_entry(at, struct write, node)->shown_rev > shown_rev)
+		at = at->prev;
+	list_del(&w->node);
+	list_add_head(at, &w->node);
+	/* A conflict's revision may be one of a foreign key. */
+	if (rc)
+		etcd_follow_want(s, shown_rev);
+}
+
+/* Those that did not come by until the fence were not applied, and never will be. */
+static void sort_unsure(struct etcd *s)
+{
+	struct list *back = &s->w.queued;
+
+	if (!s->w.fence_rev || s->w.fencing || (s->f.on && s->f.reached < s->w.fence_rev))
+		return;
+	list_each(&s->w.unsure, n) {
+		struct write *w = list_entry(n, struct write, node);
+
+		if (w->seen_rev) {
+			wait_until_shown(w, 0, w->seen_rev, w->seen_rev);
+			continue;
+		}
+		list_del(n);
+		list_add_head(back, n);        /* before the younger ones */
+		back = n;
+	}
+}
+
+void etcd_writes_shown(struct etcd *s)
+{
+	while (!list_empty(&s->w.unseen) && first(&s->w.unseen)->shown_rev <= s->f.reached) {
+		struct write *w = first(&s->w.unseen);
+
+		tell(w, w->w->rc, w->w->rev);
+	}
+	if (!list_empty(&s->w.unsure)) {
+		sort_unsure(s);
+		pump(s);
+	}
+}
+
+void etcd_writes_saw(struct etcd *s, uint64_t tag, int64_t rev)
+{
+	const struct list *in[] = { &s->w.running, &s->w.unsure };
+
+	if (tag - s->w.first_tag >= s->w.next_tag - s->w.first_tag)
+		return;
+	/* They come by in about the order they were sent. */
+	for (size_t i = 0; i < 2; i++)
+		list_each(in[i], n) {
+			struct write *w = list_entry(n, struct write, node);
+
+			if (w->tag == tag) {
+				w->seen_rev = rev;
+				return;
+			}
+		}
+}
+
+void etcd_writes_blind(struct etcd *s)
+{
+	list_each(&s->w.unsure, n)
+		list_entry(n, struct write, node)->blind = true;
+}
+
+static void expired(void *arg)
+{
+	struct etcd *s = arg;
+	int64_t now = loop_now_ms(s->base.loop);
+
+	while (!list_empty(&s->w.all)) {
+		struct write *w = list_entry(s->w.all.next, struct write, all);
+		bool sent = w->call.client != NULL;
+
+		if (w->due_ms > now) {
+			loop_timer_set(&s->w.due, w->due_ms - now);
+			return;
+		}
+		if (now < w->due_ms + BUSY_MS && now < s->w.answered_ms + ETCD_CALL_MS) {
+			loop_timer_set(&s->w.due, s->w.answered_ms + ETCD_CALL_MS - now);
+			return;
+		}
+		list_each(&s->w.unsure, n)
+			sent |= n == &w->node;
+		list_each(&s->w.unseen, n)
+			sent |= n == &w->node;
+		if (w->call.client)
+			s->w.running_count--;
+		complain(s, 0, sent ? "etcd gave no answer in time" : "no member of etcd could be used in time");
+		tell(w, sent || w->blind ? -ERR_DEADLINE : -ERR_UNAVAILABLE, 0);
+	}
+}
+
+/* ---- asking ---- */
+
+static bool took_effect(const struct write *w, const struct etcd_kv *kv)
+{
+	return kv && !w->w->del && etcd_tag(kv->value) == w->tag;
+}
+
+static void applied(struct write *w, const struct etcd_txn_done *t)
+{
+	if (w->w->expect_rev == 0)
+		w->w->create_rev = t->header->revision;
+	wait_until_shown(w, 0, t->header->revision, t->header->revision);
+}
+
+/* The key was not as expected, or the session's was not. */
+static void refused(struct write *w, const struct etcd_txn_done *t)
+{
+	struct etcd *s = w->s;
+	const struct etcd_ranged *r[2] = { NULL, NULL };
+	const struct etcd_kv *kv, *session;
+
+	for (size_t i = 0; i < 2 && i < t->responses.n; i++)
+		r[i] = ((const struct etcd_op_done *)t->responses.v[i])->range;
+	kv = r[0] && r[0]->kvs.n ? r[0]->kvs.v[0] : NULL;
+	session = r[1] && r[1]->kvs.n ? r[1]->kvs.v[0] : NULL;
+	if (w->blind && took_effect(w, kv)) {
+		wait_until_shown(w, 0, kv->mod_revision, kv->mod_revision);
+	} else if (!session || session->mod_revision != w->fence_rev) {
+		list_del(&w->node);
+		list_add_head(&s->w.queued, &w->node);
+		if (w->fence_rev == s->w.fence_rev)
+			s->w.fence_rev = 0;
+		fence(s);
+	} else if (w->blind) {
+		complain(s, 0, "whether a write was done before its key changed again cannot be told");
+		tell(w, -ERR_DEADLINE, 0);
+	} else {
+		wait_until_shown(w, -ERR_CONFLICT, kv ? kv->mod_revision : 0,
+			kv ? kv->mod_revision : t->header->revision);
+	}
+}
+
+static void answered(struct etcd_call *call, const struct etcd_answer *a)
+{
+	struct write *w = list_entry(call, struct write, call);
+	struct etcd *s = w->s;
+	struct etcd_txn_done t;
+	int rc = a->rc;
+
+	s->w.running_count--;
+	if (rc == 0)
+		s->w.answered_ms = loop_now_ms(s->base.loop);
+	if (rc == 0 && (etcd_read(s, &etcd_txn_done_msg, a->p, a->n, &t) < 0 || !t.header)) {
+		complain(s, -ERR_CORRUPT, "an answer that is no etcd's");
+		tell(w, -ERR_DEADLINE, 0);
+	} else if (rc == 0 && t.succeeded) {
+		applied(w, &t);
+	} else if (rc == 0) {
+		refused(w, &t);
+	} else if (rc == -ERR_AGAIN) {
+		list_del(&w->node);
+		list_add_head(&s->w.queued, &w->node);
+	} else if (a->maybe && w->seen_rev) {
+		wait_until_shown(w, 0, w->seen_rev, w->seen_rev);
+	} else if (a->maybe) {
+		w->blind |= !s->f.on || !s->f.found;
+		list_del(&w->node);
+		list_add_tail(&s->w.unsure, &w->node);
+		s->w.fence_rev = 0;
+		fence(s);
+	} else {
+		complain(s, rc, a->message);
+		tell(w, rc == -ERR_SIZE || rc == -ERR_NOMEM ? rc : -ERR_IO, 0);
+	}
+	pump(s);
+}
+
+static int ask(struct write *w)
+{
+	struct etcd *s = w->s;
+	const struct store_write *sw = w->w;
+	char key[ETCD_KEY_MAX], tag[ETCD_TAG_LEN + 1];
+	size_t n = sw->value ? sw->value->len : 0;
+	BUF_AUTO struct buf value = { 0 };
+
+	etcd_key(s, key, sw->key);
+	etcd_tag_text(tag, w->tag);
+	buf_reserve(&value, n + ETCD_TAG_LEN);
+	if (sw->value)
+		buf_add(&value, sw->value->p, n);
+	buf_add(&value, tag, ETCD_TAG_LEN);
+	if (value.failed)
+		return -ERR_NOMEM;
+
+	const struct pb_bytes k = pb_str(key, strlen(key)), sk = pb_str(s->w.session_key, strlen(s->w.session_key));
+	const struct etcd_compare as_expected = { ETCD_EQUAL, ETCD_COMPARE_MOD, sw->expect_rev, k };
+	const struct etcd_compare in_session = { ETCD_EQUAL, ETCD_COMPARE_MOD, s->w.fence_rev, sk };
+	const struct etcd_put put = { sw->del ? pb_str(s->w.deleted_key, strlen(s->w.deleted_key)) : k,
+		pb_str(value.p, value.len), sw->del ? s->w.lease : 0 };
+	const struct etcd_delete del = { k };
+	const struct etcd_range now = { .key = k, .keys_only = !w->blind }, session = { .key = sk, .keys_only = 1 };
+	const struct etcd_op put_op = { .put = &put }, del_op = { .del = &del };
+	const struct etcd_op now_op = { .range = &now }, session_op = { .range = &session };
+	const struct etcd_txn txn = {
+		.compare = { 2, 2, (const void *[]){ &as_expected, &in_session } },
+		.success = { sw->del ? 2 : 1, 2, sw->del ? (const void *[]){ &del_op, &put_op } :
+			(const void *[]){ &put_op, NULL } },
+		.failure = { 2, 2, (const void *[]){ &now_op, &session_op } },
+	};
+	w->fence_rev = s->w.fence_rev;
+	w->call.done = answered;
+	return etcd_call(s->client, &w->call, "/etcdserverpb.KV/Txn", &etcd_txn_msg, &txn,
+		ETCD_CALL_MS);
+}
+
+static void pump(struct etcd *s)
+{
+	if (!s->w.fence_rev || s->w.fencing)
+		return;
+	while (!list_empty(&s->w.queued) && s->w.running_count < RUNNING_MAX) {
+		struct write *w = first(&s->w.queued);
+
+		/* Not now: when a member is ready, or memory is there, an answer pumps again. */
+		if (ask(w) < 0)
+			return;
+		list_del(&w->node);
+		list_add_tail(&s->w.running, &w->node);
+		s->w.running_count++;
+	}
+}
+
+int etcd_write(struct store *base, struct store_write *sw)
+{
+	struct etcd *s = etcd_of(base);
+	size_t bytes = sw->value ? sw->value->len : 0;
+	struct write *w;
+
+	if (s->w.pending >= STORE_QUEUE_MAX || s->w.bytes + bytes > QUEUE_BYTES_MAX)
+		return -ERR_FULL;
+	if (etcd_is_internal(sw->key))
+		return -ERR_BAD_REQUEST;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ERR_NOMEM;
+	w->s = s;
+	w->w = sw;
+	/* Nothing is there that a deletion which expects nothing could remove. */
+	if (sw->del && !sw->expect_rev)
+		sw->expect_rev = -1;
+	w->tag = s->w.next_tag++;
+	w->due_ms = env_now_ms() + WRITE_MS;
+	list_add_tail(&s->w.all, &w->all);
+	list_add_tail(&s->w.queued, &w->node);
+	s->w.bytes += bytes;
+	if (++s->w.pending > s->w.pending_max)
+		s->w.pending_max = s->w.pending;
+	if (!loop_timer_is_set(&s->w.due))
+		loop_timer_set(&s->w.due, WRITE_MS);
+	if (s->w.fence_rev)
+		pump(s);
+	else
+		fence(s);
+	return 0;
+}
+
+/* ---- the fence ---- */
+
+static void fence_failed(struct etcd *s, int rc, const char *message)
+{
+	bool away = rc == -ERR_UNAVAILABLE || rc == -ERR_DEADLINE;
+
+	s->w.fencing = false;
+	s->w.lease = 0;
+	complain(s, rc, message);
+	while (!list_empty(&s->w.queued)) {
+		struct write *w = first(&s->w.queued);
+
+		tell(w, w->blind ? -ERR_DEADLINE : away ? -ERR_UNAVAILABLE : -ERR_IO, 0);
+	}
+}
+
+static void fenced(struct etcd_call *call, const struct etcd_answer *a)
+{
+	struct etcd *s = list_entry(call, struct etcd, w.fence);
+	struct etcd_done d;
+	int rc;
+
+	if (a->rc == -ERR_NOT_FOUND) {         /* the lease ended meanwhile */
+		s->w.fencing = false;
+		s->w.lease = 0;
+		fence(s);
+		return;
+	}
+	rc = a->rc < 0 ? a->rc : etcd_read(s, &etcd_done_msg, a->p, a->n, &d);
+	if (rc < 0 || !d.header) {
+		fence_failed(s, rc, a->message);
+		return;
+	}
+	s->w.fencing = false;
+	s->w.fence_rev = d.header->revision;
+	sort_unsure(s);
+	pump(s);
+}
+
+static void put_session(struct etcd *s)
+{
+	struct etcd_put put = { pb_str(s->w.session_key, strlen(s->w.session_key)), pb_str("\n", 1), s->w.lease };
+
+	s->w.fence.done = fenced;
+	if (etcd_call(s->client, &s->w.fence, "/etcdserverpb.KV/Put", &etcd_put_msg, &put, WRITE_MS) < 0)
+		fence_failed(s, -ERR_NOMEM, "out of memory");
+}
+
+static void granted(struct etcd_call *call, const struct etcd_answer *a)
+{
+	struct etcd *s = list_entry(call, struct etcd, w.fence);
+	struct etcd_lease_granted g;
+
+	int rc = a->rc < 0 ? a->rc : etcd_read(s, &etcd_lease_granted_msg, a->p, a->n, &g);
+
+	if (rc < 0) {
+		fence_failed(s, rc, a->message);
+		return;
+	}
+	s->w.lease = g.id;
+	put_session(s);
+}
+
+static void fence(struct etcd *s)
+{
+	const struct etcd_lease_grant grant = { SESSION_S };
+
+	if (s->w.fence_rev || s->w.fencing || (list_empty(&s->w.queued) && list_empty(&s->w.unsure)))
+		return;
+	s->w.fencing = true;
+	s->w.fence.ask_again = true;
+	s->w.fence.done = granted;
+	if (s->w.lease)
+		put_session(s);
+	else if (etcd_call(s->client, &s->w.fence, "/etcdserverpb.Lease/LeaseGrant", &etcd_lease_grant_msg, &grant, WRITE_MS) < 0)
+		fence_failed(s, -ERR_NOMEM, "out of memory");
+}
+
+/* ---- beginning and end ---- */
+
+void etcd_writes_ready(struct etcd *s)
+{
+	fence(s);
+	pump(s);
+}
+
+void etcd_writes_init(struct etcd *s)
+{
+	uint64_t id;
+	char name[32];
+
+	env_random(&id, sizeof(id));
+	env_random(&s->w.first_tag, sizeof(s->w.first_tag));
+	s->w.next_tag = s->w.first_tag;
+	list_init(&s->w.all);
+	list_init(&s->w.queued);
+	list_init(&s->w.running);
+	list_init(&s->w.unsure);
+	list_init(&s->w.unseen);
+	loop_timer_init(&s->w.due, s->base.loop, expired, s);
+	snprintf(s->w.session, sizeof(s->w.session), "%016llx", (unsigned long long)id);
+	snprintf(name, sizeof(name), "!s/%s", s->w.session);
+	etcd_key(s, s->w.session_key, name);
+	snprintf(name, sizeof(name), "!d/%s", s->w.session);
+	etcd_key(s, s->w.deleted_key, name);
+}
+
+void etcd_writes_finish(struct etcd *s)
+{
+	while (!list_empty(&s->w.all))
+		tell(list_entry(s->w.all.next, struct write, all), -ERR_DEADLINE, 0);
+	etcd_call_cancel(&s->w.fence);
+	loop_timer_stop(&s->w.due);
+}
