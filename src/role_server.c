@@ -49,6 +49,7 @@ struct server {
 	struct loop_timer drain_timer, burst_timer;
 	unsigned burst_events;
 	const char *listen, *data_dir, *cluster_cidr;
+	struct control_node_death death;
 	int64_t started_ms;
 	bool stopping;
 	int exit_code;
@@ -102,7 +103,7 @@ static void on_bootstrap(void *arg, int rc)
 	struct server *s = arg;
 	struct err e = { 0 };
 	struct control_config cfg = { .cluster_cidr = s->cluster_cidr, .node_cidr_prefix = NODE_CIDR_PREFIX,
-		.ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs),
+		.node_death = &s->death, .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs),
 		.client_as = client_as, .arg = s };
 
 	if (!rc && !s->stopping)
@@ -173,7 +174,9 @@ static void *open_keys(void *arg)
 
 struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *cluster_cidr, *tokens, *node_name, *store, *plugins_on,
 	*plugins_off, *cert_validity, *history;
-	struct store_options store_opt; };
+	struct store_options store_opt;
+	struct node_death_flags death;
+};
 
 static void metrics(void *arg, struct buf *out)
 {
@@ -244,6 +247,7 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 	if ((rc = service_first_ip(f->service_cidr, service_ip, reterr)) ||
 	    (rc = cert_validity(f->cert_validity, &keys.cfg.valid_s, reterr)) ||
 	    (rc = history(f->history, &limits, reterr)) ||
+	    (rc = role_node_death(&f->death, &s->death, reterr)) ||
 	    (rc = role_lock(dir, "server", reterr)))
 		return rc;
 	if (pthread_create(&keys.thread, NULL, open_keys, &keys))
@@ -294,7 +298,7 @@ static int run(int argc, char **argv)
 {
 	struct server s = { .started_ms = env_now_ms() };
 	struct server_flags f = { .data_dir = DEFAULT_DATA_DIR, .listen = DEFAULT_LISTEN, .service_cidr = "10.96.0.0/16",
-		.cluster_cidr = "10.244.0.0/16", .history = "5m" };
+		.cluster_cidr = "10.244.0.0/16", .history = "5m", .death = NODE_DEATH_FLAGS };
 	struct err e = { 0 };
 	const struct cli_option opts[] = {
 		{ "data-dir", "DIR", "where state, keys and admin.kubeconfig are kept", &f.data_dir, NULL },
@@ -310,6 +314,15 @@ static int run(int argc, char **argv)
 		{ "cert-validity", "DURATION", "how long certificates live; they are renewed before (default 8760h)",
 			&f.cert_validity, NULL },
 		{ "history", "DURATION", "how long superseded values are kept for lists in pages, while there are not very many", &f.history, NULL },
+		{ "node-monitor-grace-period", "DURATION", "how long a node may be silent", &f.death.grace, NULL },
+		{ "node-startup-grace-period", "DURATION", "the same for one that never told its status", &f.death.startup_grace, NULL },
+		{ "node-eviction-rate", "NUMBER", "silent nodes a second whose pods are evicted, in a zone that is well",
+			&f.death.rate, NULL },
+		{ "secondary-node-eviction-rate", "NUMBER", "the same in a large zone that is partly silent; a small one loses none",
+			&f.death.secondary_rate, NULL },
+		{ "large-cluster-size-threshold", "NUMBER", "a zone of more nodes is large", &f.death.large, NULL },
+		{ "unhealthy-zone-threshold", "SHARE", "a zone is partly silent when this share of its nodes is, three at least",
+			&f.death.unhealthy, NULL },
 		{ "store", "URI", "sqlite:FILE, etcd://HOST:PORT,...[/PREFIX], or mem: (nothing is kept)", &f.store, NULL },
 		{ "store-ca", "FILE", "the authority of a store that is reached over TLS, as PEM", &f.store_opt.ca_file, NULL },
 		{ "store-cert", "FILE", "the certificate that is shown to it", &f.store_opt.cert_file, NULL },

@@ -25,4 +25,12 @@ int role_fail(const struct cli_command *c, const struct err *e);
 /* Raise the limit of open files to what the kernel allows. */
 void role_raise_files(void);
 
+
+/* What `sampan server` was told about silent nodes, and what it means (role_node_death.c). */
+struct control_node_death;
+struct node_death_flags { const char *grace, *startup_grace, *rate, *secondary_rate, *large, *unhealthy; };
+#define NODE_DEATH_FLAGS { "40s", "1m", "0.1", "0.01", "50", "0.55" }
+/* 0, or -ERR_BAD_REQUEST with the flag's name. */
+int role_node_death(const struct node_death_flags *f, struct control_node_death *ret, struct err *reterr);
+
 #endif

@@ -28,6 +28,7 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_endpoints, NULL },
 	{ &ctl_endpoint_mirror, NULL },
 	{ &ctl_node_lifecycle, NULL },
+	{ &ctl_taint_eviction, "system:serviceaccount:kube-system:node-controller" },
 	{ &ctl_node_ipam, "system:serviceaccount:kube-system:node-controller" },
 	{ &ctl_pod_gc, NULL },
 	{ &ctl_ttl, NULL },
@@ -90,6 +91,7 @@ int control_open(struct control **ret, struct loop *l, struct cache *c, const st
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	ctl_root_ca_set(cfg->ca_cert_pem);
 	ctl_certs_set(cfg->certs);
+	ctl_node_death_set(cfg->node_death);
 	for (size_t i = 0; i < ALL; i++) {
 		if (!wanted(cfg->controllers, all[i].def->name))
 			continue;

@@ -45,10 +45,26 @@ struct control_certs {
 	void *arg;
 };
 
+/*
+ * When a node that is silent is given up, and how many of a zone at a time.
+ * Source: flags of kube-controller-manager, whose names `sampan server` has for them.
+ */
+struct control_node_death {
+	int64_t grace_ms;          /* without a sign of life, until Ready is Unknown */
+	int64_t startup_grace_ms;  /* the same for a Node that never told its Ready */
+	double evictions_s;        /* nodes a second whose pods are evicted, in a zone that is well */
+	double secondary_evictions_s;      /* in one of more than large_zone nodes that is partly silent; */
+	unsigned large_zone;               /* a smaller one then loses none */
+	double unhealthy_share;    /* partly silent: this share of its nodes, and three at least */
+};
+#define CONTROL_NODE_DEATH { .grace_ms = 40000, .startup_grace_ms = 60000, .evictions_s = 0.1, \
+	.secondary_evictions_s = 0.01, .large_zone = 50, .unhealthy_share = 0.55 }
+
 struct control_config {
 	const char *cluster_cidr;          /* pods' addresses, "10.244.0.0/16"; NULL: nodes are given none */
 	int node_cidr_prefix;              /* the size of each node's block, 24 */
 	const char *ca_cert_pem;           /* kube-root-ca.crt in each namespace */
+	const struct control_node_death *node_death;       /* NULL: CONTROL_NODE_DEATH; copied */
 	const struct control_certs *certs; /* NULL: requests are neither approved nor signed; kept */
 	const char *const *controllers;    /* only these names, NULL-terminated; NULL: all */
 	/* A client acting as user NAME with these groups, made once per controller:

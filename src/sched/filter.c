@@ -5,27 +5,30 @@
 
 #include "sched/sched_priv.h"
 
-bool tolerates(yyjson_val *tolerations, const struct taint *t)
+yyjson_val *sched_toleration_of(yyjson_val *tolerations, const char *taint_key, const char *taint_value,
+	const char *taint_effect)
 {
-	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute" };
 	yyjson_val *it;
 	size_t i, max;
 
 	yyjson_arr_foreach(tolerations, i, max, it) {
 		const char *key = doc_str(it, "key"), *op = doc_str(it, "operator"), *value = doc_str(it, "value"),
 			*effect = doc_str(it, "effect");
-		if (effect && *effect && strcmp(effect, effects[t->effect]))
-			continue;
 		bool exists = op && !strcmp(op, "Exists");
-		if (!key || !*key) {
-			if (exists)
-				return true;
+
+		if (effect && *effect && strcmp(effect, taint_effect))
 			continue;
-		}
-		if (!strcmp(key, t->key) && (exists || !strcmp(value ? value : "", t->value)))
-			return true;
+		if (!key || !*key ? exists : !strcmp(key, taint_key) && (exists || !strcmp(value ? value : "", taint_value)))
+			return it;
 	}
-	return false;
+	return NULL;
+}
+
+bool tolerates(yyjson_val *tolerations, const struct taint *t)
+{
+	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute" };
+
+	return sched_toleration_of(tolerations, t->key, t->value, effects[t->effect]);
 }
 
 /* One requirement of a node selector term. Gt and Lt compare integers. */

@@ -38,6 +38,9 @@ struct sched_result {
 /* seed breaks ties between nodes of equal score. 0 or -ERR_NOMEM. */
 int sched_pick(struct sched *s, struct arena *a, struct cache_obj *pod, uint32_t seed, struct sched_result *ret);
 
+/* The first of a pod's tolerations that tolerates this taint, or NULL. Texts are never NULL. */
+yyjson_val *sched_toleration_of(yyjson_val *tolerations, const char *taint_key, const char *taint_value,
+	const char *taint_effect);
 /* Taints that every DaemonSet pod tolerates: it belongs to the node, well or unwell. The
  * last one holds only for pods on the host's network. Ends with a NULL key. */
 struct sched_toleration { const char *key, *effect; };

@@ -18,8 +18,11 @@ struct world {
 	const struct control_certs *certs;
 };
 
+/* When nodes are given up; NULL: as ever. */
+static const struct control_node_death *world_death __attribute__((unused));
+
 /* Pods' addresses for four nodes. */
-#define WORLD_RANGE .cluster_cidr = "10.244.0.0/22", .node_cidr_prefix = 24
+#define WORLD_RANGE .cluster_cidr = "10.244.0.0/22", .node_cidr_prefix = 24, .node_death = world_death
 
 static int world_client(void *arg, const char *user, const char *const *groups, struct client **ret)
 {
@@ -136,7 +139,7 @@ static inline void node(struct world *w, const char *name)
 	char body[700];
 
 	snprintf(body, sizeof(body), "{\"kind\":\"Node\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\",\"labels\":{\"kubernetes.io/hostname\":\"%s\"}},"
-		"\"status\":{\"allocatable\":{\"cpu\":\"4\",\"memory\":\"8Gi\",\"pods\":\"110\"},\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}", name, name);
+		"\"status\":{\"nodeInfo\":{\"kubeletVersion\":\"v1.34.0\"},\"allocatable\":{\"cpu\":\"4\",\"memory\":\"8Gi\",\"pods\":\"110\"},\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}", name, name);
 	must(w, "POST", "/api/v1/nodes", body);
 	settle(w);
 }
