@@ -409,7 +409,9 @@ int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cf
 	a->failed = cfg->failed;
 	a->ready_arg = cfg->arg;
 	rc = !a->data_dir || !a->run_dir || !a->node_name || !a->address || !a->dns_ip || !a->cluster_domain || !a->cluster_cidr ||
-		!a->service_cidr ? err_set(reterr, ERR_NOMEM, "out of memory") : open_parts(a, cfg, reterr);
+		!a->service_cidr ? err_set(reterr, ERR_NOMEM, "out of memory") : node_labels(&a->labels, cfg, reterr);
+	if (!rc)
+		rc = open_parts(a, cfg, reterr);
 	if (!rc) {
 		runtime_adopt(a->rt, found, a);
 		a->pod_cidr = cfg->pod_cidr ? strdup(cfg->pod_cidr) : known_cidr(a);
@@ -490,5 +492,6 @@ void agent_close(struct agent *a)
 	free(a->cluster_cidr);
 	free(a->service_cidr);
 	free(a->pod_cidr);
+	free(a->labels);
 	free(a);
 }

@@ -26,6 +26,7 @@ struct agent_config {                  /* all borrowed for the call; NULL: the d
 	const char *run_dir;           /* until the next boot ["/run/sampan"] */
 	const char *node_name;
 	const char *address;           /* told as InternalIP [that of the default route] */
+	const char *labels, *zone, *region;       /* of the Node: "KEY=VALUE,.."; topology.kubernetes.io/ [none] */
 	const char *listen;            /* kubelet API ["0.0.0.0:10250"] */
 	const char *serving_cert, *serving_key;   /* paths; NULL: no kubelet API */
 	bool renew_certs;              /* by requests to the API: client, and serving, which need not be there yet */

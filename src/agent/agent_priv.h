@@ -122,6 +122,7 @@ struct agent {
 	struct loop *loop;
 	char *data_dir, *run_dir, *node_name, *address, *dns_ip, *cluster_domain;
 	char *cluster_cidr, *service_cidr;
+	char *labels;                  /* the operator's, as members of a JSON object; "": none */
 	char *pod_cidr;                /* NULL: not known yet */
 	bool fake, networked;          /* fake: no network at all; networked: pods may begin */
 	int pods_max, kubelet_port;
@@ -145,6 +146,7 @@ struct agent {
 	struct map adopted;            /* container id -> struct adopted, until its pod is known */
 	struct client_watch *pods_watch;
 	bool pods_synced, closing;
+	bool believed;                 /* the API shows this node as ready */
 	void (*ready)(void *arg), (*failed)(void *arg);
 	void *ready_arg;
 };
@@ -243,6 +245,8 @@ void hosts_file(struct buf *out, yyjson_val *pod, const char *ip, const char *ho
 
 /* ---- podstatus.c ---- */
 void status_changed(struct pod *p);               /* will be written soon */
+/* Written again when the API shows another Ready than was told: with the node, its pods were given up. */
+void status_reclaim(struct pod *p);
 bool status_settled(struct pod *p);               /* nothing is left to write */
 /* Conditions from the containers' state; true when readiness changed. */
 void status_conditions(struct pod *p);
@@ -312,8 +316,12 @@ int nodes_open(struct nodes **ret, struct agent *a);
 void nodes_close(struct nodes *ns);    /* accepts NULL */
 
 /* ---- node.c, services.c, kubelet.c ---- */
+/* What the operator calls the node, as agent.labels; the caller frees *ret. -ERR_BAD_REQUEST says which word is wrong. */
+int node_labels(char **ret, const struct agent_config *cfg, struct err *reterr);
 int node_open(struct node **ret, struct agent *a);
 void node_changed(struct node *n);     /* its status is told soon */
+/* Its Node, as the API has it: one that was given up meanwhile is told at once that it lives. */
+void node_seen(struct node *n, yyjson_val *node);
 void node_close(struct node *n);
 int64_t node_memory_bytes(const struct agent *a);
 int64_t node_milli_cpus(const struct agent *a);

@@ -227,6 +227,8 @@ static void call_failed(struct node *n, const char *what, const struct client_re
 	loop_timer_set(&n->timer, RETRY_MS);
 }
 
+static void relabel(struct node *n);
+
 static void registered(void *arg, const struct client_reply *r)
 {
 	struct node *n = arg;
@@ -238,8 +240,29 @@ static void registered(void *arg, const struct client_reply *r)
 		call_failed(n, "registering the node", r);
 		return;
 	}
+	if (r->rc && *n->a->labels) {
+		relabel(n);
+		return;
+	}
 	n->registered = true;
 	status_write(n);
+}
+
+/* The Node was there before: what the operator says today holds. */
+static void relabel(struct node *n)
+{
+	BUF_AUTO struct buf b = { 0 };
+	char path[320];
+	struct client_req q = { .method = "PATCH", .path = path, .content_type = "application/merge-patch+json" };
+
+	snprintf(path, sizeof(path), "/api/v1/nodes/%s", n->a->node_name);
+	buf_printf(&b, "{\"metadata\":{\"labels\":{%s}}}", n->a->labels);
+	q.body = b.p;
+	q.body_len = b.len;
+	if (b.failed || client_call(n->a->client, &q, registered, n))
+		loop_timer_set(&n->timer, RETRY_MS);
+	else
+		n->registering = true;
 }
 
 static void node_register(struct node *n)
@@ -251,8 +274,8 @@ static void node_register(struct node *n)
 		return;
 	buf_printf(&b, "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"%s\",\"labels\":{"
 		"\"kubernetes.io/hostname\":\"%s\",\"kubernetes.io/os\":\"linux\",\"kubernetes.io/arch\":\"%s\","
-		"\"beta.kubernetes.io/os\":\"linux\",\"beta.kubernetes.io/arch\":\"%s\"}},", n->a->node_name, n->a->node_name,
-		arch(), arch());
+		"\"beta.kubernetes.io/os\":\"linux\",\"beta.kubernetes.io/arch\":\"%s\"%s%s}},", n->a->node_name, n->a->node_name,
+		arch(), arch(), *n->a->labels ? "," : "", n->a->labels);
 	if (n->a->pod_cidr)
 		buf_printf(&b, "\"spec\":{\"podCIDR\":\"%s\",\"podCIDRs\":[\"%s\"]},", n->a->pod_cidr, n->a->pod_cidr);
 	buf_adds(&b, "\"status\":");
@@ -365,6 +388,29 @@ static void tick(void *arg)
 void node_changed(struct node *n)
 {
 	loop_timer_set(&n->timer, 0);
+}
+
+void node_seen(struct node *n, yyjson_val *node)
+{
+	struct agent *a = n->a;
+	yyjson_val *it;
+	size_t i, max;
+	void *p;
+
+	yyjson_arr_foreach(doc_get(node, "status.conditions"), i, max, it) {
+		const char *type = doc_str(it, "type"), *status = doc_str(it, "status");
+
+		if (!type || !status || strcmp(type, "Ready"))
+			continue;
+		bool ready = !strcmp(status, "True"), again = ready && !a->believed;
+		a->believed = ready;
+		if (n->up && ready != n->value[NODE_READY]) {
+			n->status_at_ms = 0;
+			loop_timer_set(&n->timer, 0);
+		}
+		for (size_t at = 0; again && map_next(&a->pods, &at, NULL, &p);)
+			status_reclaim(p);
+	}
 }
 
 bool node_up(const struct node *n)

@@ -80,8 +80,10 @@ static void on_node(void *arg, enum client_event ev, yyjson_val *obj)
 	if (!name)
 		return;
 	if (!strcmp(name, ns->a->node_name)) {
-		if (ev != CLIENT_DELETED)
+		if (ev != CLIENT_DELETED) {
+			node_seen(ns->a->node, obj);
 			own(ns, doc_str(obj, "spec.podCIDR"));
+		}
 	} else if (ns->a->net) {
 		peer(ns->a, obj, name, ev == CLIENT_DELETED);
 	}

@@ -259,5 +259,7 @@ void pod_update(struct pod *p, yyjson_val *obj)
 		log_error("pod %s/%s: its change cannot be taken over", p->ns, p->name);
 	refs_collect(p);
 	volumes_refresh(p);    /* labels and annotations in downwardAPI volumes */
+	if (p->a->believed)
+		status_reclaim(p);
 	pod_sync_soon(p);
 }

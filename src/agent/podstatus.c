@@ -369,6 +369,24 @@ void status_changed(struct pod *p)
 		loop_defer(p->a->loop, &p->status_task, write_now, p);
 }
 
+void status_reclaim(struct pod *p)
+{
+	yyjson_val *it;
+	size_t i, max;
+
+	if (p->status_busy || !p->status_sent)
+		return;
+	yyjson_arr_foreach(doc_get(p->obj, "status.conditions"), i, max, it) {
+		const char *type = doc_str(it, "type"), *status = doc_str(it, "status");
+
+		if (!type || !status || strcmp(type, "Ready") || !strcmp(status, "True") == p->conds[COND_READY].value)
+			continue;
+		free(p->status_sent);
+		p->status_sent = NULL;
+		status_changed(p);
+	}
+}
+
 void status_close(struct pod *p)
 {
 	loop_timer_stop(&p->status_timer);
