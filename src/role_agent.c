@@ -9,8 +9,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/text.h"
 #include "roles.h"
 #include "roles_priv.h"
+
+#define LEASE_MIN_S 4
+#define LEASE_MAX_S 3600
 
 struct run { struct loop *loop; bool failed; };
 
@@ -52,8 +56,10 @@ static int run(int argc, char **argv)
 {
 	char node[256], kubeconfig[4300], cert[4300], key[4300], ca[4300], data[4300];
 	struct agent_config cfg = { .node_name = node, .ready = on_ready, .failed = on_failed };
+	const char *lease = "40s";
 	struct run r = { 0 };
 	struct err e = { 0 };
+	int64_t ns;
 	struct agent *agent = NULL;
 	const struct cli_option opts[] = {
 		{ "server", "URL", "the API, instead of the kubeconfig's", &cfg.server, NULL },
@@ -65,6 +71,7 @@ static int run(int argc, char **argv)
 		{ "zone", "NAME", "this node's label topology.kubernetes.io/zone", &cfg.zone, NULL },
 		{ "region", "NAME", "its label topology.kubernetes.io/region", &cfg.region, NULL },
 		{ "labels", "KEY=VALUE,..", "further labels of it", &cfg.labels, NULL },
+		{ "node-lease-duration", "DURATION", "how long this node's sign of life holds; given four times as often", &lease, NULL },
 		{ "listen", "ADDR:PORT", "where logs, exec and metrics are served (default 0.0.0.0:10250)", &cfg.listen, NULL },
 		{ "tls-cert", "FILE", "certificate for that, else the one beside the kubeconfig", &cfg.serving_cert, NULL },
 		{ "tls-key", "FILE", "its key", &cfg.serving_key, NULL },
@@ -78,6 +85,9 @@ static int run(int argc, char **argv)
 
 	role_node_name(node);
 	cli_parse(&cmd_agent, opts, argc, argv);
+	if (text_parse_duration(lease, &ns) || ns < LEASE_MIN_S * 1000000000LL || ns > LEASE_MAX_S * 1000000000LL)
+		cli_usage(&cmd_agent, "--node-lease-duration %s is not a duration from %ds to %ds, like 40s", lease, LEASE_MIN_S, LEASE_MAX_S);
+	cfg.lease_s = (int)(ns / 1000000000);
 	log_init("agent", -1);
 	role_raise_files();
 	signal(SIGPIPE, SIG_IGN);

@@ -405,6 +405,7 @@ int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cf
 	a->service_cidr = strdup(or(cfg->service_cidr, "10.96.0.0/16"));
 	a->fake = !strcmp(or(cfg->runtime, "crun"), "fake");
 	a->pods_max = cfg->pods_max > 0 ? cfg->pods_max : PODS_MAX_DEFAULT;
+	a->lease_s = cfg->lease_s > 0 ? cfg->lease_s : NODE_LEASE_S;
 	a->ready = cfg->ready;
 	a->failed = cfg->failed;
 	a->ready_arg = cfg->arg;

@@ -40,6 +40,7 @@ struct agent_config {                  /* all borrowed for the call; NULL: the d
 	const char *cluster_domain;    /* ["cluster.local"] */
 	const char *insecure_registries, *mirror;   /* as in image.h */
 	int pods_max;                  /* 0: 110 */
+	int lease_s;                   /* renewed four times as often; 0: 40 */
 	/* The node is registered and its pods are known; runs once. */
 	void (*ready)(void *arg);
 	/* It cannot go on, as it told the log; close it. */

@@ -125,7 +125,7 @@ struct agent {
 	char *labels;                  /* the operator's, as members of a JSON object; "": none */
 	char *pod_cidr;                /* NULL: not known yet */
 	bool fake, networked;          /* fake: no network at all; networked: pods may begin */
-	int pods_max, kubelet_port;
+	int pods_max, kubelet_port, lease_s;
 	struct client *client;
 	struct runtime *rt;
 	struct net *net;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * node - this machine as a Node: registered once, its status told when it changes and
- * every five minutes, its Lease renewed every ten seconds (the one periodic wakeup).
+ * every five minutes, its Lease renewed every ten seconds (a quarter of its life; the one
+ * periodic wakeup).
  *
  *   REGISTER --created or there--> STATUS --ok--> UP --tick--> (lease; status when due)
  *       ^-----------404, error (next tick)-----------'
@@ -26,8 +27,6 @@
 #include "base/text.h"
 #include "doc/doc.h"
 
-#define LEASE_S 40
-#define TICK_MS 10000
 #define STATUS_EVERY_MS 300000
 #define RETRY_MS 1000
 #define IMAGES_SHOWN 50
@@ -357,12 +356,12 @@ static void lease_renew(struct node *n)
 		q.method = "PATCH";
 		q.content_type = "application/merge-patch+json";
 		buf_printf(&b, "{\"spec\":{\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d,\"renewTime\":\"%s\"}}",
-			n->a->node_name, LEASE_S, now);
+			n->a->node_name, n->a->lease_s, now);
 	} else {
 		q.method = "POST";
 		buf_printf(&b, "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{\"name\":\"%s\","
 			"\"namespace\":\"kube-node-lease\"},\"spec\":{\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d,"
-			"\"renewTime\":\"%s\"}}", n->a->node_name, n->a->node_name, LEASE_S, now);
+			"\"renewTime\":\"%s\"}}", n->a->node_name, n->a->node_name, n->a->lease_s, now);
 	}
 	q.body = b.p;
 	q.body_len = b.len;
@@ -375,7 +374,7 @@ static void tick(void *arg)
 	struct node *n = arg;
 	bool changed = look(n);
 
-	loop_timer_set(&n->timer, TICK_MS);
+	loop_timer_set(&n->timer, n->a->lease_s * INT64_C(1000) / 4);
 	if (!n->registered) {
 		node_register(n);
 		return;

@@ -6,6 +6,7 @@
 #include "agent/agent_priv.h"
 
 #define NODE_KUBELET_VERSION "v1.34.0"
+#define NODE_LEASE_S 40
 #define NODE_RUNTIME_VERSION "0.1.0"
 
 bool node_up(const struct node *n);

@@ -266,7 +266,7 @@ static void judge(struct lifecycle *s, struct zone *z)
 	if (state == z->state)
 		return;
 	if (state > ZONE_NORMAL || z->state > ZONE_NORMAL)
-		log_warn("zone %s: %u of %u nodes are silent", z->key, z->counted[COUNTED_UNREADY], zone_size(z));
+		log_info("zone %s: %u of %u nodes are not ready", z->key, z->counted[COUNTED_UNREADY], zone_size(z));
 	zone_state_set(s, z, state);
 	if (!s->stopped && state != ZONE_INITIAL)
 		zone_pace_set(&z->pace, zone_rate(state, zone_size(z), &death), env_now_ms());
@@ -281,7 +281,7 @@ static void turn(struct ctl *c, bool stop)
 	void *v;
 
 	s->stopped = stop;
-	log_warn(stop ? "all zones are silent: no pods are evicted" : "nodes speak again");
+	log_info(stop ? "no node of any zone is ready: no pods are evicted" : "nodes are ready again");
 	while (map_next(&s->zones, &it, NULL, &v)) {
 		struct zone *z = v;
 		zone_pace_set(&z->pace, stop ? 0 : zone_rate(z->state, zone_size(z), &death), now);
