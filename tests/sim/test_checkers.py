@@ -193,7 +193,7 @@ def main():
         ops = keys[f"k{k}"]
         reads = [i for i, o in enumerate(ops) if o.kind == "read" and i > 300]
         i = rand.choice(reads)
-        old = next(o.value for o in ops if o.ok and o.kind in ("create", "update") and o.ret < ops[i].call - 20)
+        old = next(o.value for o in ops if o.ok and o.kind in ("create", "update") and o.ret < ops[i].call - 10)
         if ops[i].value != old and linear.check(ops[:i] + [ops[i]._replace(value=old)] + ops[i + 1:]) is None:
             bad.append(f"k{k}: a read of {old} long after its time was accepted")
 
