@@ -268,6 +268,8 @@ static int call_inside(struct api *a, const struct api_call *q, bool trusted, ap
 		return -ERR_NOMEM;
 	c->done = done;
 	c->done_arg = arg;
+	c->may_write = q->may_write;
+	c->may_arg = q->may_arg;
 	c->trusted = trusted;
 	c->method = arena_strdup(c->arena, q->method);
 	c->path = arena_strdup(c->arena, q->path);

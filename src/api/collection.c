@@ -84,7 +84,7 @@ static void more(struct collection *co)
 		struct single *s = arena_alloc(c->arena, sizeof(*s));
 		BUF_AUTO struct buf path = { 0 };
 		BUF_AUTO struct buf body = { 0 };
-		struct api_call q = { .method = "DELETE", .user = &c->user };
+		struct api_call q = { .method = "DELETE", .user = &c->user, .may_write = c->may_write, .may_arg = c->may_arg };
 
 		buf_printf(&path, *c->group ? "/apis/%s/%s" : "/api%s/%s", c->group, c->version);
 		if (*o->ns)

@@ -185,12 +185,22 @@ static bool same_as_current(struct call *c)
 	return same;
 }
 
+/* Whoever asked may have lost the right to write while the call went its way. */
+static const struct err not_now = { .msg = "this server does not lead any more: its controllers write nothing" };
+
+static bool may_write(const struct call *c)
+{
+	return !c->may_write || c->may_write(c->may_arg);
+}
+
 static enum step remove_key(struct call *c)
 {
 	int rc;
 
 	if (c->dry_run)
 		return answer_removed(c, c->cur->rev);
+	if (!may_write(c))
+		return fail_err(c, -ERR_UNAVAILABLE, &not_now);
 	rc = store_del(c->api->store, c->store_key, c->cur->rev, written, c);
 	if (rc)
 		return fail_err(c, rc, NULL);
@@ -228,6 +238,8 @@ static enum step commit(struct call *c)
 	}
 	if (c->dry_run)
 		return answer(c, c->creating ? 201 : 200, c->cur ? c->cur->rev : 0);
+	if (!may_write(c))
+		return fail_err(c, -ERR_UNAVAILABLE, &not_now);
 	rc = store_put(c->api->store, c->store_key, c->value, c->cur ? c->cur->rev : 0, written, c);
 	if (rc)
 		return fail_err(c, rc, NULL);

@@ -68,6 +68,10 @@ struct api_call {
 	const void *body;              /* copied */
 	size_t body_len;
 	const struct user *user;       /* copied */
+	/* Asked at the last moment, before the store is given a write; false: nothing is written, the answer
+	 * is 503. NULL: always. may_arg outlives every call. */
+	bool (*may_write)(void *may_arg);
+	void *may_arg;
 };
 /* done runs once, on the loop, never before this returns; body is the answer's JSON,
  * borrowed. Not for watches: those inside observe the cache. */

@@ -157,7 +157,7 @@ static enum step charge(struct call *c, struct cache_obj *o)
 	static const struct user server = { .name = "system:apiserver", .groups = groups };
 	BUF_AUTO struct buf body = { 0 };
 	struct api_call q = { .method = "PATCH", .query = "fieldManager=eviction", .user = &server,
-		.content_type = "application/merge-patch+json" };
+		.content_type = "application/merge-patch+json", .may_write = c->may_write, .may_arg = c->may_arg };
 	char now[TEXT_TIME_MAX];
 
 	text_time(now, env_wall_us());

@@ -91,7 +91,7 @@ int local_call(struct client *c, const struct client_req *q, client_done_fn *don
 	struct user user = { .name = c->user, .uid = "", .groups = (const char *const *)c->groups };
 	struct api_call call = {
 		.method = q->method, .path = q->path, .query = q->query, .content_type = q->content_type,
-		.body = q->body, .body_len = q->body_len, .user = &user,
+		.body = q->body, .body_len = q->body_len, .user = &user, .may_write = c->may_write, .may_arg = c->may_arg,
 	};
 	struct local *l = calloc(1, sizeof(*l));
 
@@ -131,6 +131,12 @@ int client_open_local(struct client **ret, struct loop *l, struct api *a, const 
 		}
 	*ret = c;
 	return 0;
+}
+
+void client_guard(struct client *c, bool (*may)(void *arg), void *arg)
+{
+	c->may_write = may;
+	c->may_arg = arg;
 }
 
 int client_call(struct client *c, const struct client_req *q, client_done_fn *done, void *arg)

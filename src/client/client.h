@@ -25,6 +25,8 @@ struct client;
 /* Inside the server, as this user (groups NULL-terminated). */
 int client_open_local(struct client **ret, struct loop *l, struct api *a, const char *user,
 	const char *const *groups);
+/* Local: its calls write only while may(arg), asked before each write; arg outlives the API. */
+void client_guard(struct client *c, bool (*may)(void *arg), void *arg);
 struct client_config {
 	const char *server;            /* "https://127.0.0.1:6443" */
 	const char *ca_pem, *cert_pem, *key_pem, *token;   /* texts; NULL where not used */

@@ -25,6 +25,8 @@ struct client {
 	struct api *api;
 	char *user;
 	char **groups;
+	bool (*may_write)(void *arg);
+	void *may_arg;
 	/* remote */
 	CURLM *multi;
 	struct loop_timer timer;
