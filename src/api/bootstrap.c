@@ -3,8 +3,9 @@
  * bootstrap - what every cloud starts with, written when it is missing: first the
  * namespaces, classes, roles, bindings and what describes the API, all in one group; then
  * what lives in those namespaces. What exists is not changed, but for the roles and
- * bindings, which get what they lack (bootstrap_rbac.c), and the endpoints of the API
- * itself and what joining machines read of it, which follow its address.
+ * bindings, which get what they lack (bootstrap_rbac.c), and what joining machines read of
+ * the API, which follows its address. Several servers may do so at once: what one has made, the
+ * others find. The API's endpoints are a controller's (control/api_endpoints.c).
  */
 #define LOG_MODULE "api"
 #include <stdlib.h>
@@ -136,11 +137,8 @@ static int split_advertise(const char *s, char host[64], unsigned *ret_port)
 static int write_api_service(struct bootstrap *b)
 {
 	BUF_AUTO struct buf service = { 0 };
-	BUF_AUTO struct buf endpoints = { 0 };
-	BUF_AUTO struct buf slice = { 0 };
 	char ip[46], host[64];
 	unsigned port;
-	int rc;
 
 	if (split_advertise(b->api->advertise, host, &port)) {
 		log_error("bootstrap: \"%s\" is no ADDR:PORT that pods could reach the API at", b->api->advertise);
@@ -150,27 +148,11 @@ static int write_api_service(struct bootstrap *b)
 	buf_printf(&service, "{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"component\":\"apiserver\","
 		"\"provider\":\"kubernetes\"}},\"spec\":{\"clusterIP\":\"%s\",\"ports\":[{\"name\":\"https\",\"protocol\":"
 		"\"TCP\",\"port\":443,\"targetPort\":%u}],\"type\":\"ClusterIP\",\"sessionAffinity\":\"None\"}}", ip, port);
-	buf_printf(&endpoints, "{\"kind\":\"Endpoints\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"kubernetes\",\"labels\":"
-		"{\"endpointslice.kubernetes.io/skip-mirror\":\"true\"}},\"subsets\":[{\"addresses\":[{\"ip\":\"%s\"}],"
-		"\"ports\":[{\"name\":\"https\",\"port\":%u,\"protocol\":\"TCP\"}]}]}", host, port);
-	buf_printf(&slice, "{\"kind\":\"EndpointSlice\",\"apiVersion\":\"discovery.k8s.io/v1\",\"metadata\":{\"name\":"
-		"\"kubernetes\",\"labels\":{\"kubernetes.io/service-name\":\"kubernetes\"}},\"addressType\":\"%s\","
-		"\"endpoints\":[{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true}}],\"ports\":[{\"name\":\"https\","
-		"\"port\":%u,\"protocol\":\"TCP\"}]}", strchr(host, ':') ? "IPv6" : "IPv4", host, port);
-	if (service.failed || endpoints.failed || slice.failed)
+	if (service.failed)
 		return -ERR_NOMEM;
-	rc = bootstrap_create(b, b->api->k.service, "default", "kubernetes", service.p);
-	if (!strncmp(host, "127.", 4) || !strcmp(host, "::1")) {
-		if (!b->api->ready)
-			log_warn("bootstrap: pods cannot reach the API at %s: the kubernetes Service has no endpoints", host);
-		return rc;
-	}
-	if (!rc)
-		rc = bootstrap_call(b, "PATCH", "/api/v1/namespaces/default/endpoints/kubernetes", endpoints.p);
-	if (!rc)
-		rc = bootstrap_call(b, "PATCH",
-			"/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes", slice.p);
-	return rc;
+	if ((!strncmp(host, "127.", 4) || !strcmp(host, "::1")) && !b->api->ready)
+		log_warn("bootstrap: pods cannot reach the API at %s: the kubernetes Service has no endpoints", host);
+	return bootstrap_create(b, b->api->k.service, "default", "kubernetes", service.p);
 }
 
 /* Agents answer DNS at this address themselves, so the Service selects nothing. */

@@ -22,12 +22,10 @@ static const struct { const char *store, *ns, *name; } rows[] = {
 	{ "core/configmaps", "kube-public", "cluster-info" },
 	{ "core/services", "default", "kubernetes" },
 	{ "core/services", "kube-system", "kube-dns" },
-	{ "core/endpoints", "default", "kubernetes" },
-	{ "discovery.k8s.io/endpointslices", "default", "kubernetes" },
 	{ "networking.k8s.io/servicecidrs", "", "kubernetes" },
 };
-static const char *const stores[] = { "core/namespaces", "core/configmaps", "core/services", "core/endpoints",
-	"discovery.k8s.io/endpointslices", "networking.k8s.io/servicecidrs" };
+static const char *const stores[] = { "core/namespaces", "core/configmaps", "core/services",
+	"networking.k8s.io/servicecidrs" };
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 300000
 #define STORES (sizeof(stores) / sizeof(stores[0]))

@@ -15,7 +15,7 @@
 #define APISERVER    "system:apiserver"    /* who does what upstream's API server does itself */
 
 /* user: whom the controller acts as, when that is not the service account of its name. */
-static const struct { const struct ctl_def *def; const char *user; } all[] = {
+static const struct { const struct ctl_def *def; const char *user; bool server; /* on every one */ } all[] = {
 	{ &ctl_namespace, NULL },
 	{ &ctl_serviceaccount, NULL },
 	{ &ctl_root_ca, NULL },
@@ -48,19 +48,31 @@ static const struct { const struct ctl_def *def; const char *user; } all[] = {
 	{ &ctl_api_services, APISERVER },
 	{ &ctl_flow_schemas, APISERVER },
 	{ &ctl_service_addresses, APISERVER },
-	{ &ctl_identity, APISERVER },
+	{ &ctl_identity, APISERVER, true },
+	{ &ctl_api_endpoints, APISERVER, true },
 	{ &ctl_scheduler, "system:kube-scheduler" },
 };
 #define ALL (sizeof(all) / sizeof(*all))
 
 struct control { struct ctl *ctl[ALL]; };
 
-static bool wanted(const char *const *names, const char *name)
+static bool wanted(const struct control_config *cfg, size_t i)
 {
+	const char *const *names = cfg->controllers;
+
+	if (cfg->part != CONTROL_ALL && all[i].server != (cfg->part == CONTROL_SERVER))
+		return false;
 	for (; names && *names; names++)
-		if (!strcmp(*names, name))
+		if (!strcmp(*names, all[i].def->name))
 			return true;
 	return !names;
+}
+
+int control_server_path(char *ret, size_t size)
+{
+	int n = snprintf(ret, size, "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/%s", ctl_server_lease());
+
+	return n < (int)size ? 0 : -ERR_SIZE;
 }
 
 static int open_one(struct ctl **ret, size_t i, struct loop *l, struct cache *cache, const struct control_config *cfg)
@@ -89,11 +101,12 @@ int control_open(struct control **ret, struct loop *l, struct cache *c, const st
 
 	if (!k)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
+	ctl_server_set(cfg->address, cfg->shared);
 	ctl_root_ca_set(cfg->ca_cert_pem);
 	ctl_certs_set(cfg->certs);
 	ctl_node_death_set(cfg->node_death);
 	for (size_t i = 0; i < ALL; i++) {
-		if (!wanted(cfg->controllers, all[i].def->name))
+		if (!wanted(cfg, i))
 			continue;
 		int rc = open_one(&k->ctl[i], i, l, c, cfg);
 		if (rc) {

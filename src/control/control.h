@@ -59,8 +59,13 @@ struct control_node_death {
 };
 #define CONTROL_NODE_DEATH { .grace_ms = 40000, .startup_grace_ms = 60000, .evictions_s = 0.1, \
 	.secondary_evictions_s = 0.01, .large_zone = 50, .unhealthy_share = 0.55 }
+/* Which controllers: all, those of one server at a time, or those that every server runs. */
+enum control_part { CONTROL_ALL, CONTROL_LEADER, CONTROL_SERVER };
 
 struct control_config {
+	enum control_part part;
+	const char *address;               /* "ADDR:PORT" where others reach this server; NULL: not told */
+	bool shared;                       /* other servers may use the same store */
 	const char *cluster_cidr;          /* pods' addresses, "10.244.0.0/16"; NULL: nodes are given none */
 	int node_cidr_prefix;              /* the size of each node's block, 24 */
 	const char *ca_cert_pem;           /* kube-root-ca.crt in each namespace */
@@ -74,7 +79,9 @@ struct control_config {
 };
 int control_open(struct control **ret, struct loop *l, struct cache *c, const struct control_config *cfg,
 	struct err *reterr);
-void control_close(struct control *c);
+void control_close(struct control *c);         /* accepts NULL */
+/* The path of this server's own Lease, for who takes it away when the server stops; after control_open. */
+int control_server_path(char *ret, size_t size);
 /* Keys that wait, run, or back off after a failure; 0: everything is as it should be. */
 uint64_t control_unsettled(const struct control *c);
 /* Prometheus text of queues: depth, adds, retries, longest run. */

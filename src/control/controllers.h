@@ -11,9 +11,20 @@ extern const struct ctl_def ctl_gc, ctl_namespace, ctl_serviceaccount, ctl_root_
 	ctl_aggregation, ctl_token_cleaner, ctl_account_token, ctl_csr_approving, ctl_csr_signing, ctl_csr_cleaner,
 	ctl_resourcequota, ctl_disruption, ctl_disruption_target, ctl_claim_in_use, ctl_volume_in_use, ctl_class_in_use;
 /* Those that are the API server itself to upstream. */
-extern const struct ctl_def ctl_api_services, ctl_flow_schemas, ctl_service_addresses, ctl_service_cidrs, ctl_identity;
+extern const struct ctl_def ctl_api_services, ctl_flow_schemas, ctl_service_addresses, ctl_service_cidrs, ctl_identity,
+	ctl_api_endpoints;
 
 struct control_certs;
+/* This server: where others reach it, "ADDR:PORT", and whether there may be others on its store.
+ * Returns the name of its Lease in kube-system (identity.c). */
+const char *ctl_server_set(const char *address, bool shared);
+const char *ctl_server_lease(void);
+bool ctl_is_server_lease(const struct cache_obj *lease);
+/* Borrowed; NULL: it tells none. */
+const char *ctl_server_address(struct cache_obj *lease);
+#define CTL_SERVER_ADDRESS "sampan/address"    /* the annotation that tells it */
+#define CTL_LEASES         "coordination.k8s.io/leases"
+
 /* Borrowed for the process's life; NULL: none. */
 void ctl_certs_set(const struct control_certs *certs);
 /* Pods' addresses and the size of a node's block of them; NULL: nodes are given none.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * token_cleaner - the token of a machine that joins goes when its time is over.
+ * token_cleaner - the token of a machine that joins goes when its time is over, and so do the
+ * sealed keys for one that becomes a server (cli/token.c).
  * Source: kubernetes pkg/controller/bootstrap/tokencleaner.go.
  */
 #include <string.h>
@@ -14,7 +15,8 @@
 
 static void secret_changed(struct ctl *c, const struct cache_event *ev)
 {
-	if (ev->type != CACHE_DELETED && !strcmp(ev->obj->ns, NAMESPACE) && !strncmp(ev->obj->name, "bootstrap-token-", 16))
+	if (ev->type != CACHE_DELETED && !strcmp(ev->obj->ns, NAMESPACE) &&
+	    (!strncmp(ev->obj->name, "bootstrap-token-", 16) || !strncmp(ev->obj->name, "sampan-server-", 14)))
 		ctl_enqueue(c, ev->obj->ns, ev->obj->name);
 }
 
@@ -26,7 +28,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 	BUF_AUTO struct buf text = { 0 };
 	int64_t us, left_ms;
 
-	if (!type || strcmp(type, "bootstrap.kubernetes.io/token") || o->deleting || !yyjson_is_str(at) ||
+	if (!type || (strcmp(type, "bootstrap.kubernetes.io/token") != 0 && strcmp(type, "sampan/server-keys") != 0) || o->deleting || !yyjson_is_str(at) ||
 	    text_unbase64(&text, yyjson_get_str(at), yyjson_get_len(at)) || !text.p || text_parse_time(text.p, &us))
 		return 0;
 	left_ms = (us - env_wall_us()) / 1000;
