@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* join - see join.h. */
 #include "join.h"
+#include "join_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,14 +22,7 @@
 #define DEFAULT_PORT 6443
 #define ANOTHER_TOKEN "make another with `sampan token create` where the server is"
 
-struct joining {
-	const struct join_config *cfg;
-	char url[400], cn[300], path[4300];
-	struct buf ca, key, cert;
-	struct err *reterr;
-};
-
-static const char *at(struct joining *j, const char *name)
+const char *join_at(struct joining *j, const char *name)
 {
 	snprintf(j->path, sizeof(j->path), "%s/%s", j->cfg->pki_dir, name);
 	return j->path;
@@ -52,10 +46,9 @@ int join_url(const char *typed, char ret[400], struct err *reterr)
 	return 0;
 }
 
-static int check_config(struct joining *j)
+int join_check(struct joining *j)
 {
 	const struct join_config *c = j->cfg;
-	const char *bad = text_bad_dns1123_subdomain(c->node_name);
 
 	if (join_url(c->url, j->url, j->reterr))
 		return -ERR_BAD_REQUEST;
@@ -63,6 +56,16 @@ static int check_config(struct joining *j)
 		return err_set(j->reterr, ERR_BAD_REQUEST, "--token is not ID.SECRET, six and sixteen small letters and digits");
 	if (!pki_pin_form(c->ca_pin))
 		return err_set(j->reterr, ERR_BAD_REQUEST, "--ca-pin is not sha256: and 64 hexadecimal digits");
+	return 0;
+}
+
+static int check_config(struct joining *j)
+{
+	const struct join_config *c = j->cfg;
+	const char *bad = text_bad_dns1123_subdomain(c->node_name);
+
+	if (join_check(j))
+		return -ERR_BAD_REQUEST;
 	if (bad)
 		return err_set(j->reterr, ERR_BAD_REQUEST, "--node-name %s: %s", c->node_name, bad);
 	snprintf(j->cn, sizeof(j->cn), "system:node:%s", c->node_name);
@@ -71,14 +74,14 @@ static int check_config(struct joining *j)
 
 /* ---- what an earlier run, or another role, has left ---- */
 
-static int same_authority(struct joining *j, const struct buf *ca)
+int join_same_authority(struct joining *j, const struct buf *ca)
 {
 	struct err e = { 0 };
 
 	if (!pki_pinned(ca->p, j->cfg->ca_pin, &j->ca, &e))
 		return 0;
 	return err_set(j->reterr, ERR_CONFLICT, "%s is of another cloud (%s). To leave that, stop its agent and remove %s; "
-		"or choose another --data-dir", at(j, "ca.crt"), e.msg, j->cfg->pki_dir);
+		"or choose another --data-dir", join_at(j, "ca.crt"), e.msg, j->cfg->pki_dir);
 }
 
 /* *ret_joined: agent.kubeconfig has a certificate of this name that has not ended. */
@@ -92,19 +95,19 @@ static int look_around(struct joining *j, bool *ret_joined)
 	int rc;
 
 	*ret_joined = false;
-	if (file_exists(at(j, "ca.key")))
+	if (file_exists(join_at(j, "ca.key")))
 		return err_set(j->reterr, ERR_CONFLICT, "%s is a server's own directory: its agent needs no joining; "
 			"see `sampan up`, or choose another --data-dir", j->cfg->pki_dir);
-	rc = file_read(at(j, "ca.crt"), PEM_MAX, &ca, j->reterr);
+	rc = file_read(join_at(j, "ca.crt"), PEM_MAX, &ca, j->reterr);
 	if (rc == -ERR_NOT_FOUND)
 		return 0;
 	if (!rc)
-		rc = same_authority(j, &ca);
-	if (rc || !file_exists(at(j, "agent.kubeconfig")))
+		rc = join_same_authority(j, &ca);
+	if (rc || !file_exists(join_at(j, "agent.kubeconfig")))
 		return rc;
 	if (loop_open(&loop))
 		return err_set(j->reterr, ERR_IO, "cannot make an event loop");
-	rc = client_open_kubeconfig(&client, loop, at(j, "agent.kubeconfig"), NULL, j->reterr);
+	rc = client_open_kubeconfig(&client, loop, join_at(j, "agent.kubeconfig"), NULL, j->reterr);
 	if (!rc && client_cert(client) && !pki_not_after(client_cert(client), &until) && !pki_cert_cn(client_cert(client), cn)) {
 		if (strcmp(cn, j->cn))
 			rc = err_set(j->reterr, ERR_CONFLICT, "this machine has joined as %s already: give that --node-name, or stop "
@@ -153,13 +156,13 @@ static int authority_of(struct joining *j, struct ask *a, yyjson_val *info, stru
 	return 0;
 }
 
-static int unreachable(struct joining *j, const char *why)
+int join_unreachable(struct joining *j, const char *why)
 {
 	return err_set(j->reterr, ERR_UNAVAILABLE, "%s does not answer (%s): is the server running, and does a firewall let this "
 		"machine reach it?", j->url, why);
 }
 
-static int fetch_authority(struct joining *j)
+int join_authority(struct joining *j)
 {
 	struct client_config cfg = { .server = j->url, .unverified = true };
 	BUF_AUTO struct buf shown = { 0 };
@@ -171,7 +174,7 @@ static int fetch_authority(struct joining *j)
 	if (!rc) {
 		rc = ask(&a, "GET", "/api/v1/namespaces/kube-public/configmaps/cluster-info", NULL, NULL, &info, &e);
 		if (rc == -ERR_UNAVAILABLE)
-			unreachable(j, e.msg);
+			join_unreachable(j, e.msg);
 		else if (rc)
 			err_set(j->reterr, -rc, "%s does not tell its cluster-info (%s): is it a cloud's server?", j->url, e.msg);
 	}
@@ -188,10 +191,10 @@ static int fetch_authority(struct joining *j)
 
 static int prepare_files(struct joining *j)
 {
-	int rc = file_read(at(j, "agent.key"), PEM_MAX, &j->key, j->reterr);
+	int rc = file_read(join_at(j, "agent.key"), PEM_MAX, &j->key, j->reterr);
 
 	if (!rc && !pki_key_ok(j->key.p))
-		return err_set(j->reterr, ERR_CORRUPT, "%s is no private key: remove it", at(j, "agent.key"));
+		return err_set(j->reterr, ERR_CORRUPT, "%s is no private key: remove it", join_at(j, "agent.key"));
 	if (rc && rc != -ERR_NOT_FOUND)
 		return rc;
 	if (rc && (rc = pki_ec_key(&j->key, j->reterr)))
@@ -223,7 +226,7 @@ static void signed_now(void *arg, int rc, const char *cert_pem, const char *mess
 	else if (rc == -ERR_UNAVAILABLE && (strstr(message, "not yet valid") || strstr(message, "expired")))
 		err_set(j->reterr, -rc, "the server's certificate is not good at this machine's time (%s): set both clocks", message);
 	else if (rc == -ERR_UNAVAILABLE)
-		unreachable(j, message);
+		join_unreachable(j, message);
 	else
 		err_set(j->reterr, -rc, "%s: %s", j->url, message);
 	loop_stop(w->loop);
@@ -272,7 +275,7 @@ static int ask_certificate(struct joining *j)
 		loop_close(w.loop);
 	/* What was refused stays refused: the next try is with another key, and so another request. */
 	if (rc == -ERR_FORBIDDEN)
-		unlink(at(j, "agent.key"));
+		unlink(join_at(j, "agent.key"));
 	if (!rc && (!pki_fits_key(j->cert.p, j->key.p) || !pki_issued_by(j->cert.p, j->ca.p)))
 		return err_set(j->reterr, ERR_CORRUPT, "the certificate that came is not of this machine's key and that authority");
 	return rc;
@@ -286,11 +289,20 @@ static int write_kubeconfig(struct joining *j)
 
 	client_kubeconfig_text(&b, &cfg, "agent");
 	rc = b.failed ? err_set(j->reterr, ERR_NOMEM, "out of memory") :
-		file_replace(at(j, "agent.kubeconfig"), b.p, b.len, 0600, j->reterr);
+		file_replace(join_at(j, "agent.kubeconfig"), b.p, b.len, 0600, j->reterr);
 	if (b.p)
 		explicit_bzero(b.p, b.cap);
 	buf_finish(&b);
 	return rc;
+}
+
+void join_finish(struct joining *j)
+{
+	if (j->key.p)
+		explicit_bzero(j->key.p, j->key.cap);
+	buf_finish(&j->key);
+	buf_finish(&j->ca);
+	buf_finish(&j->cert);
 }
 
 int join(const struct join_config *cfg, struct err *reterr)
@@ -305,14 +317,10 @@ int join(const struct join_config *cfg, struct err *reterr)
 		rc = look_around(&j, &joined);
 	if (!rc && !joined) {
 		if (!j.ca.p)
-			rc = fetch_authority(&j);
+			rc = join_authority(&j);
 		if (!rc && !(rc = prepare_files(&j)) && !(rc = ask_certificate(&j)))
 			rc = write_kubeconfig(&j);
 	}
-	if (j.key.p)
-		explicit_bzero(j.key.p, j.key.cap);
-	buf_finish(&j.key);
-	buf_finish(&j.ca);
-	buf_finish(&j.cert);
+	join_finish(&j);
 	return rc;
 }

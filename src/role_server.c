@@ -3,8 +3,8 @@
  * role_server - the API, store, cache, controllers and scheduler of one server.
  *
  *   start:  lock, keys, store, cache, API, listen, bootstrap, controllers, READY
- *   stop:   drain the API (watches end, new writes are refused), close the
- *           controllers, then the store, which waits for queued writes
+ *   stop:   stop the controllers (others take over), drain the API (watches end, new
+ *           writes are refused), close the store, which waits for queued writes
  */
 #define LOG_MODULE "server"
 #include <malloc.h>
@@ -14,21 +14,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agree.h"
 #include "api/entry.h"
 #include "base/env.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/text.h"
+#include "bundle.h"
 #include "cache/cache.h"
 #include "client/client.h"
-#include "control/control.h"
 #include "http/http.h"
 #include "pki_dir.h"
 #include "roles.h"
 #include "roles_priv.h"
 #include "server_certs.h"
+#include "server_control.h"
 #include "store/migrate.h"
+#include "store/store.h"
 
 #define DRAIN_MAX_MS 5000
 #define CERT_VALID_MIN_S 8
@@ -43,13 +46,16 @@ struct server {
 	struct cache *cache;
 	struct api *api;
 	struct http_server *http;
-	struct control *control;
+	struct agree *agree;
+	struct server_control *control;
 	struct pki_dir pki;
 	struct server_certs *certs;
 	struct loop_timer drain_timer, burst_timer;
 	unsigned burst_events;
-	const char *listen, *data_dir, *cluster_cidr;
+	const char *listen, *data_dir, *service_cidr, *cluster_cidr;
 	struct control_node_death death;
+	char advertise[300];           /* "ADDR:PORT" */
+	bool shared;                   /* other servers may use the same store */
 	int64_t started_ms;
 	bool stopping;
 	int exit_code;
@@ -62,6 +68,15 @@ static void stop_now(void *arg)
 	loop_stop(s->loop);
 }
 
+static void drain(void *arg)
+{
+	struct server *s = arg;
+
+	api_drain(s->api);
+	loop_timer_set(&s->drain_timer, DRAIN_MAX_MS);
+	http_server_drain(s->http, stop_now, s);
+}
+
 static void stop(struct server *s)
 {
 	if (s->stopping) {
@@ -71,11 +86,11 @@ static void stop(struct server *s)
 	s->stopping = true;
 	log_info("stopping");
 	role_notify("STOPPING=1");
-	control_close(s->control);
-	s->control = NULL;
-	api_drain(s->api);
-	loop_timer_set(&s->drain_timer, DRAIN_MAX_MS);
-	http_server_drain(s->http, stop_now, s);
+	/* What they still write, to take their leave, is written before writes are refused. */
+	if (s->control)
+		server_control_stop(s->control, drain, s);
+	else
+		drain(s);
 }
 
 static void on_signal(void *arg, int signo)
@@ -88,35 +103,67 @@ static bool controllers_run(void *arg)
 {
 	const struct server *s = arg;
 
-	return s->control != NULL;
+	return server_control_runs(s->control);
 }
 
-static int client_as(void *arg, const char *user, const char *const *groups, struct client **ret)
+static void control_failed(void *arg)
 {
 	struct server *s = arg;
 
-	return client_open_local(ret, s->loop, s->api, user, groups);
+	s->exit_code = 1;
+	stop(s);
 }
 
-static void on_bootstrap(void *arg, int rc)
+static void cannot_start(struct server *s, int rc, const struct err *e)
+{
+	log_error("cannot start: %s", e->msg[0] ? e->msg : err_text(rc));
+	s->exit_code = 1;
+	loop_stop(s->loop);
+}
+
+static void agreed(void *arg, int rc, const struct err *why)
 {
 	struct server *s = arg;
-	struct err e = { 0 };
-	struct control_config cfg = { .cluster_cidr = s->cluster_cidr, .node_cidr_prefix = NODE_CIDR_PREFIX,
-		.node_death = &s->death, .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs),
-		.client_as = client_as, .arg = s };
+	struct err e = *why;
+	struct server_control_config cfg = { .loop = s->loop, .cache = s->cache, .api = s->api, .failed = control_failed, .arg = s,
+		.control = { .address = s->advertise, .shared = s->shared, .cluster_cidr = s->cluster_cidr,
+			.node_cidr_prefix = NODE_CIDR_PREFIX, .node_death = &s->death, .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs) } };
 
-	if (!rc && !s->stopping)
-		rc = control_open(&s->control, s->loop, s->cache, &cfg, &e);
+	if (s->stopping)
+		return;
+	if (!rc)
+		rc = server_control_open(&s->control, &cfg, &e);
 	if (rc) {
-		log_error("cannot start: %s", e.msg[0] ? e.msg : err_text(rc));
-		s->exit_code = 1;
-		loop_stop(s->loop);
+		cannot_start(s, rc, &e);
 		return;
 	}
 	log_info("ready on %s after %lld ms, revision %lld; the way in is %s/admin.kubeconfig", s->listen,
 		(long long)(env_now_ms() - s->started_ms), (long long)store_rev(s->store), s->data_dir);
 	role_notify("READY=1");
+}
+
+static struct agree_config agree_on(const struct server *s)
+{
+	return (struct agree_config){ s->service_cidr, s->cluster_cidr, s->pki.ca_cert.p, s->pki.sa_key.p };
+}
+
+static void on_bootstrap(void *arg, int rc)
+{
+	static const char *const groups[] = { "system:masters", "system:authenticated", NULL };
+	struct server *s = arg;
+	struct agree_config cfg = agree_on(s);
+	struct client *client;
+	struct err e = { 0 };
+
+	if (rc || !s->shared) {
+		agreed(s, rc, &e);
+		return;
+	}
+	rc = client_open_local(&client, s->loop, s->api, "system:apiserver", groups);
+	if (!rc)
+		rc = agree_open(&s->agree, s->cache, client, &cfg, agreed, s, &e);
+	if (rc)
+		cannot_start(s, rc, &e);
 }
 
 /* What a burst of requests needed lies between what it left, where free() alone cannot
@@ -184,7 +231,7 @@ static void metrics(void *arg, struct buf *out)
 	struct http_stats h;
 
 	if (s->control)
-		control_metrics(s->control, out);
+		server_control_metrics(s->control, out);
 	server_certs_metrics(s->certs, out);
 	http_server_stats(s->http, &h);
 	buf_printf(out, "# HELP sampan_http_connections Open connections.\n# TYPE sampan_http_connections gauge\n"
@@ -229,9 +276,32 @@ static int history(const char *s, struct store_history_limits *ret, struct err *
 	return 0;
 }
 
+/* For `sampan token create --server`. */
+static int keep_settings(bool shared, const struct server_flags *f, struct err *reterr)
+{
+	struct bundle_settings b = { 0 };
+	const struct { enum bundle_file at; const char *path; } files[] = {
+		{ BUNDLE_STORE_CA, f->store_opt.ca_file }, { BUNDLE_STORE_CERT, f->store_opt.cert_file },
+		{ BUNDLE_STORE_KEY, f->store_opt.key_file }, { BUNDLE_STORE_AUTH, f->store_opt.auth_file },
+	};
+	bool fits = snprintf(b.store, sizeof(b.store), "%s", f->store ? f->store : "") < (int)sizeof(b.store);
+
+	snprintf(b.service_cidr, sizeof(b.service_cidr), "%s", f->service_cidr);
+	snprintf(b.cluster_cidr, sizeof(b.cluster_cidr), "%s", f->cluster_cidr);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char *whole = files[i].path ? realpath(files[i].path, NULL) : NULL;
+
+		fits = fits && snprintf(b.path[files[i].at], sizeof(b.path[0]), "%s", whole ? whole : "") < (int)sizeof(b.path[0]);
+		free(whole);
+	}
+	if (!fits)
+		return err_set(reterr, ERR_SIZE, "the store's address, or the path of one of its files, is too long");
+	return bundle_settings_write(f->data_dir, shared ? &b : NULL, reterr);
+}
+
 static int open_all(struct server *s, const struct server_flags *f, struct err *reterr)
 {
-	char host[256], reach[256], advertise[300], service_ip[46], uri[4200], node[256];
+	char host[256], reach[256], service_ip[46], uri[4200], node[256];
 	struct store_history_limits limits;
 	unsigned port;
 	int rc;
@@ -260,12 +330,16 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 		rc = err_set(reterr, -keys.rc, "%s", keys.err.msg);
 	if (rc)
 		return rc;
-	snprintf(advertise, sizeof(advertise), strchr(reach, ':') ? "[%s]:%u" : "%s:%u", reach, port);
+	s->shared = store_shared(s->store);
+	struct agree_config agree = agree_on(s);
+	if ((s->shared && (rc = agree_check(s->cache, &agree, reterr))) || (rc = keep_settings(s->shared, f, reterr)))
+		return rc;
+	snprintf(s->advertise, sizeof(s->advertise), strchr(reach, ':') ? "[%s]:%u" : "%s:%u", reach, port);
 	struct api_config cfg = {
 		.sa_key_pem = s->pki.sa_key.p,
 		.issuer = "https://kubernetes.default.svc.cluster.local", .token_file = f->tokens,
 		.admission_on = f->plugins_on, .admission_off = f->plugins_off,
-		.service_cidr = f->service_cidr, .advertise = advertise, .agent_ca_pem = s->pki.ca_cert.p,
+		.service_cidr = f->service_cidr, .advertise = s->advertise, .agent_ca_pem = s->pki.ca_cert.p,
 		.proxy_cert_pem = s->pki.proxy_cert.p, .proxy_key_pem = s->pki.proxy_key.p,
 		.metrics = metrics, .metrics_arg = s,
 		.controllers_run = controllers_run, .controllers_arg = s,
@@ -282,11 +356,13 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 
 static void close_all(struct server *s)
 {
-	control_close(s->control);
+	agree_close(s->agree);
+	server_control_close(s->control);
 	server_certs_close(s->certs);
 	http_server_close(s->http);
 	store_close(s->store);         /* runs every pending done, which the API waits for */
 	api_close(s->api);
+	server_control_free(s->control);
 	cache_close(s->cache);
 	pki_dir_finish(&s->pki);
 	loop_timer_stop(&s->drain_timer);
@@ -343,6 +419,7 @@ static int run(int argc, char **argv)
 	loop_signal(s.loop, SIGINT, on_signal, &s);
 	s.listen = f.listen;
 	s.data_dir = f.data_dir;
+	s.service_cidr = f.service_cidr;
 	s.cluster_cidr = f.cluster_cidr;
 	int rc = open_all(&s, &f, &e);
 	if (!rc) {

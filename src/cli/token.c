@@ -75,15 +75,72 @@ int cli_token_secret(struct buf *out, const char *token, int64_t expire_us, cons
 	return out->failed ? err_set(reterr, ERR_NOMEM, "out of memory") : 0;
 }
 
-int cli_token_create(struct ask *a, const char *pin, int64_t ttl_ns, const char *usages, const char *description,
+/* ---- what a server needs besides ---- */
+
+#define ROLES    "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles"
+#define BINDINGS "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings"
+
+static int keep_sealed(struct ask *a, const char *id, int64_t ttl_ns, const struct cli_token_server *server, char uid[64],
 	struct err *reterr)
 {
+	int64_t last_ns = TOKEN_SERVER_S * 1000000000LL;
+	BUF_AUTO struct buf sealed = { 0 };
 	BUF_AUTO struct buf body = { 0 };
-	char token[TOKEN_MAX];
-	int rc;
+	char until[TEXT_TIME_MAX];
+	yyjson_val *made = NULL;
+	int rc = server->seal(server->arg, id, &sealed, reterr);
+
+	if (rc)
+		return rc;
+	text_time(until, env_wall_us() + (ttl_ns && ttl_ns < last_ns ? ttl_ns : last_ns) / 1000);
+	buf_printf(&body, "{\"metadata\":{\"name\":\"sampan-server-%s\"},\"type\":\"sampan/server-keys\",\"stringData\":"
+		"{\"expiration\":\"%s\"},\"data\":{\"" TOKEN_SERVER_SEALED "\":\"", id, until);
+	text_base64(&body, sealed.p, sealed.len);
+	buf_adds(&body, "\"}}");
+	rc = body.failed ? err_set(reterr, ERR_NOMEM, "out of memory") : ask(a, "POST", SECRETS, NULL, body.p, &made, reterr);
+	snprintf(uid, 64, "%s", !rc && doc_str(made, "metadata.uid") ? doc_str(made, "metadata.uid") : "");
+	return rc;
+}
+
+/* The token may read that Secret, and this goes with it. */
+static int let_read(struct ask *a, const char *id, const char *uid, struct err *reterr)
+{
+	static const char *const what[] = { ROLES, BINDINGS };
+
+	for (int i = 0; i < 2; i++) {
+		BUF_AUTO struct buf body = { 0 };
+
+		buf_printf(&body, "{\"metadata\":{\"name\":\"sampan-server-%s\",\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":"
+			"\"Secret\",\"name\":\"sampan-server-%s\",\"uid\":\"%s\"}]},", id, id, uid);
+		if (!i)
+			buf_printf(&body, "\"rules\":[{\"apiGroups\":[\"\"],\"resources\":[\"secrets\"],\"resourceNames\":"
+				"[\"sampan-server-%s\"],\"verbs\":[\"get\"]}]}", id);
+		else
+			buf_printf(&body, "\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"Role\",\"name\":"
+				"\"sampan-server-%s\"},\"subjects\":[{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"User\","
+				"\"name\":\"system:bootstrap:%s\"}]}", id, id);
+		int rc = body.failed ? err_set(reterr, ERR_NOMEM, "out of memory") : ask(a, "POST", what[i], NULL, body.p, NULL, reterr);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- commands ---- */
+
+int cli_token_create(struct ask *a, const char *pin, int64_t ttl_ns, const char *usages, const char *description,
+	const struct cli_token_server *server, struct err *reterr)
+{
+	BUF_AUTO struct buf body = { 0 };
+	char token[TOKEN_MAX], id[TOKEN_ID_LEN + 1], uid[64];
+	int rc = 0;
 
 	cli_token_random(token);
-	rc = cli_token_secret(&body, token, ttl_ns ? env_wall_us() + ttl_ns / 1000 : 0, usages, description, reterr);
+	snprintf(id, sizeof(id), "%.*s", TOKEN_ID_LEN, token);
+	if (server && !(rc = keep_sealed(a, id, ttl_ns, server, uid, reterr)))
+		rc = let_read(a, id, uid, reterr);
+	if (!rc)
+		rc = cli_token_secret(&body, token, ttl_ns ? env_wall_us() + ttl_ns / 1000 : 0, usages, description, reterr);
 	if (!rc)
 		rc = ask(a, "POST", SECRETS, NULL, body.p, NULL, reterr);
 	if (body.p)
@@ -92,7 +149,8 @@ int cli_token_create(struct ask *a, const char *pin, int64_t ttl_ns, const char 
 		return rc;
 	if (!strncmp(client_server(a->client), "https://127.", 12) || !strncmp(client_server(a->client), "https://[::1]", 13))
 		fprintf(stderr, "Only this machine reaches that address: see --advertise of `sampan server`.\n");
-	printf("sampan join %s --token %s --ca-pin %s\n", client_server(a->client), token, pin);
+	printf("sampan join %s --token %s --ca-pin %s%s%s\n", client_server(a->client), token, pin, server ? " --server --key " : "",
+		server ? server->key : "");
 	return 0;
 }
 

@@ -25,9 +25,19 @@ void cli_token_random(char out[TOKEN_MAX]);
 int cli_token_secret(struct buf *out, const char *token, int64_t expire_us, const char *usages, const char *description,
 	struct err *reterr);
 
-/* Make one and print the command that joins a machine with it. */
+/* For a machine that becomes a server: the keys of servers, sealed, lie in a Secret that this token may read, for
+ * TOKEN_SERVER_S at most. */
+#define TOKEN_SERVER_S       7200
+#define TOKEN_SERVER_SECRETS "/api/v1/namespaces/kube-system/secrets/sampan-server-"   /* and the token's id */
+#define TOKEN_SERVER_SEALED  "sealed"                                                  /* a member of its data */
+struct cli_token_server {
+	const char *key;               /* printed, and never sent */
+	int (*seal)(void *arg, const char *id, struct buf *out, struct err *reterr);
+	void *arg;
+};
+/* Make one and print the command that joins a machine with it; server NULL: as a node. */
 int cli_token_create(struct ask *a, const char *pin, int64_t ttl_ns, const char *usages, const char *description,
-	struct err *reterr);
+	const struct cli_token_server *server, struct err *reterr);
 int cli_token_list(struct ask *a, struct err *reterr);
 /* id: with or without the secret. */
 int cli_token_delete(struct ask *a, const char *id, struct err *reterr);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agree - see agree.h. */
+#include "agree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/cache.h"
+#include "client/client.h"
+#include "http/pki.h"
+
+#define NAMESPACE "kube-system"
+#define NAME      "sampan-servers"
+
+enum { SERVICE_CIDR, CLUSTER_CIDR, CA, ACCOUNT_KEY, COUNT };
+static const struct { const char *key, *way_out; } rows[COUNT] = {
+	[SERVICE_CIDR] = { "service-cidr", "give --service-cidr that" },
+	[CLUSTER_CIDR] = { "cluster-cidr", "give --cluster-cidr that" },
+	[CA] = { "ca", "a server joins by the command that `sampan token create --server` prints; its pki/ca.crt and ca.key are the cloud's" },
+	[ACCOUNT_KEY] = { "service-account-key", "put the other servers' pki/sa.key in place of this one's" },
+};
+struct facts { char v[COUNT][128]; };
+
+struct agree {
+	struct cache *cache;
+	struct client *client;
+	struct facts facts;
+	void (*done)(void *arg, int rc, const struct err *e);
+	void *arg;
+};
+
+static int facts_of(const struct agree_config *cfg, struct facts *f, struct err *reterr)
+{
+	struct pki_signer *s;
+	int rc = pki_signer_open(&s, cfg->sa_key_pem, reterr);
+
+	if (rc)
+		return rc;
+	snprintf(f->v[SERVICE_CIDR], sizeof(f->v[0]), "%s", cfg->service_cidr);
+	snprintf(f->v[CLUSTER_CIDR], sizeof(f->v[0]), "%s", cfg->cluster_cidr);
+	snprintf(f->v[ACCOUNT_KEY], sizeof(f->v[0]), "%s", pki_signer_kid(s));
+	pki_signer_close(s);
+	if (pki_pin(cfg->ca_cert_pem, f->v[CA]))
+		return err_set(reterr, ERR_CORRUPT, "the authority is no certificate");
+	return 0;
+}
+
+static int check(struct cache *c, const struct facts *f, struct err *reterr)
+{
+	struct cache_obj *o = cache_get(c, "core/configmaps", NAMESPACE, NAME);
+	yyjson_val *data = o ? doc_get(cache_tree(o), "data") : NULL;
+
+	for (int i = 0; i < COUNT; i++) {
+		const char *kept = yyjson_get_str(yyjson_obj_get(data, rows[i].key));
+
+		if (kept && strcmp(kept, f->v[i]) != 0)
+			return err_set(reterr, ERR_CONFLICT, "this server's %s is %s, and that of the cloud's servers is %s "
+				"(ConfigMap " NAME " of " NAMESPACE "): %s", rows[i].key, f->v[i], kept, rows[i].way_out);
+	}
+	return 0;
+}
+
+int agree_check(struct cache *c, const struct agree_config *cfg, struct err *reterr)
+{
+	struct facts f;
+	int rc = facts_of(cfg, &f, reterr);
+
+	return rc ? rc : check(c, &f, reterr);
+}
+
+static void kept(void *arg, const struct client_reply *r)
+{
+	struct agree *a = arg;
+	struct err e = { 0 };
+	int rc = r->rc;
+
+	if (rc == -ERR_CANCELED)
+		return;
+	if (rc && rc != -ERR_EXISTS)
+		err_set(&e, -rc, "what servers agree on was not written: %s", r->message);
+	else
+		rc = check(a->cache, &a->facts, &e);
+	a->done(a->arg, rc, &e);
+}
+
+int agree_open(struct agree **ret, struct cache *c, struct client *client, const struct agree_config *cfg,
+	void (*done)(void *arg, int rc, const struct err *e), void *arg, struct err *reterr)
+{
+	struct agree *a = calloc(1, sizeof(*a));
+	BUF_AUTO struct buf b = { 0 };
+	struct client_req q = { .method = "POST", .path = "/api/v1/namespaces/" NAMESPACE "/configmaps" };
+	int rc;
+
+	if (!a) {
+		client_close(client);
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	}
+	*a = (struct agree){ .cache = c, .client = client, .done = done, .arg = arg };
+	rc = facts_of(cfg, &a->facts, reterr);
+	buf_adds(&b, "{\"metadata\":{\"name\":\"" NAME "\"},\"data\":{");
+	for (int i = 0; i < COUNT; i++) {
+		buf_printf(&b, "%s\"%s\":", i ? "," : "", rows[i].key);
+		buf_add_json(&b, a->facts.v[i], strlen(a->facts.v[i]));
+	}
+	buf_adds(&b, "}}");
+	q.body = b.p;
+	q.body_len = b.len;
+	if (!rc && (b.failed || client_call(client, &q, kept, a)))
+		rc = err_set(reterr, ERR_NOMEM, "out of memory");
+	if (rc) {
+		agree_close(a);
+		return rc;
+	}
+	*ret = a;
+	return 0;
+}
+
+void agree_close(struct agree *a)
+{
+	if (!a)
+		return;
+	client_close(a->client);
+	free(a);
+}
