@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Several servers over one etcd: each joins by one command, one of them leads, and whatever happens to it the
+# controllers act elsewhere soon, and never on two. A held leader is held for 60 s with SAMPAN_LONG, else for 6 s.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/flow/lib.sh
+[ "$(id -u)" = 0 ] || skip "needs root, for addresses of its own"
+for t in etcd kubectl curl; do command -v $t >/dev/null || skip "$t is missing"; done
+
+NET=192.168.77
+HOLD=${SAMPAN_LONG:+60} HOLD=${HOLD:-6}
+declare -A PID=()
+ETCD= WATCH=
+for n in 2 3 4; do ip addr add "$NET.$n/24" dev out0; done
+
+cloud_down() {
+	for p in ${WATCH:-} "${PID[@]}"; do kill -CONT "$p" 2>/dev/null; kill "$p" 2>/dev/null; done
+	for p in ${WATCH:-} "${PID[@]}"; do wait "$p" 2>/dev/null; done
+	[ -z "$ETCD" ] || { kill "$ETCD"; wait "$ETCD" 2>/dev/null; }
+	PID=() ETCD='' WATCH=''
+}
+now_ms() { date +%s%3N; }
+k() { local n=$1; shift; kubectl --kubeconfig "$WORK/s$n/admin.kubeconfig" "$@"; }
+ready() {
+	for _ in $(seq 300); do
+		[ -f "$WORK/s$1/admin.kubeconfig" ] && k "$1" get --raw /readyz >/dev/null 2>&1 && return 0
+		kill -0 "${PID[$1]}" 2>/dev/null || break
+		sleep 0.05
+	done
+	echo "server $1 did not get ready; the log:"; tail -20 "$WORK/log"; return 1
+}
+# What each server is asked in the shortest time there is: its own /metrics, by its own certificate.
+metric() {
+	curl -s --max-time 2 --cacert "$WORK/s$1/pki/ca.crt" --cert "$WORK/s$1/pki/admin.crt" --key "$WORK/s$1/pki/admin.key" \
+		"https://$NET.$1:6443/metrics" | sed -n "s/^$2 //p"
+}
+leads() { [ "$(metric "$1" 'leader_election_master_status{name="kube-controller-manager"}')" = 1 ]; }
+leader() { # of those given
+	for _ in $(seq 200); do
+		for n in "$@"; do leads "$n" && { echo "$n"; return 0; }; done
+		sleep 0.05
+	done
+	return 1
+}
+transitions() { k "$1" -n kube-system get lease kube-controller-manager -o 'jsonpath={.spec.leaseTransitions}'; }
+endpoints() { k "$1" get endpoints kubernetes -o 'jsonpath={.subsets[*].addresses[*].ip}'; }
+slices() { k "$1" get endpointslices -l kubernetes.io/service-name=kubernetes -o 'jsonpath={.items[*].endpoints[*].addresses[0]}'; }
+deploy() { # SERVER NAME REPLICAS
+	cat <<-YAML
+	apiVersion: apps/v1
+	kind: Deployment
+	metadata: {name: $2}
+	spec: {replicas: $3, selector: {matchLabels: {app: $2}}, template: {metadata: {labels: {app: $2}}, spec: {containers: [{name: c, image: i}]}}}
+	---
+	YAML
+}
+sets() { k "$1" get rs -l "app=$2" -o name | wc -l; }
+within() { # NAME LIMIT_MS SINCE_MS CMD...
+	local name=$1 limit=$2 since=$3 took; shift 3
+	for _ in $(seq 400); do "$@" >/dev/null 2>&1 && break; sleep 0.03; done
+	took=$(($(now_ms) - since))
+	[ -n "${VERBOSE-}" ] && echo "$name: $took ms"
+	report "$name" $((took > limit)) "within $limit ms" "$took ms"
+}
+has_set() { [ "$(sets "$1" "$2")" -ge 1 ]; }
+are() { [ "$("$1" "$2")" = "$3" ]; }
+line_for() { "$SAMPAN" token create --server --data-dir "$WORK/s$1" "${@:2}" 2>>"$WORK/log"; }
+join_start() { # SERVER LINE
+	"$SAMPAN" join ${2#sampan join } --data-dir "$WORK/s$1" --address "$NET.$1" -- --listen "$NET.$1:6443" >>"$WORK/log" 2>&1 &
+	PID[$1]=$!
+}
+
+etcd --data-dir "$WORK/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
+	--listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
+	--initial-cluster default=http://127.0.0.1:2380 --log-level error >"$WORK/etcd.log" 2>&1 &
+ETCD=$!
+for _ in $(seq 100); do curl -s http://127.0.0.1:2379/health >/dev/null && break; sleep 0.05; done
+
+# The first, and those that join it. What they fetch is sealed.
+"$SAMPAN" server --data-dir "$WORK/s1" --listen "$NET.1:6443" --store etcd://127.0.0.1:2379 >>"$WORK/log" 2>&1 &
+PID[1]=$!
+ready 1 || exit 1
+line=$(line_for 1)
+check "the line to join another server by" "--server --key [0-9a-f]{64}$" echo "$line"
+id=${line#*--token } id=${id%%.*}
+sealed() { k 1 -n kube-system get secret "sampan-server-$id" -o 'jsonpath={.data.sealed}' | base64 -d | grep -ac 'PRIVATE\|BEGIN\|etcd:'; }
+check "the keys in the cloud are sealed" "^0$" bash -c "$(declare -f k sealed); WORK=$WORK id=$id; sealed || true"
+check "and for two hours" "^[0-9TZ:-]+$" bash -c "$(declare -f k); WORK=$WORK; k 1 -n kube-system get secret sampan-server-$id -o 'jsonpath={.data.expiration}' | base64 -d"
+refuse "another key opens nothing" "do not open with --key" "$SAMPAN" join $(echo "${line#sampan join }" | sed 's/--key .*/--key '"$(printf '0%.0s' {1..64})"'/') --data-dir "$WORK/s2"
+refuse "and leaves nothing" "" test -e "$WORK/s2/pki/ca.key"
+node_line=$("$SAMPAN" token create --data-dir "$WORK/s1" 2>/dev/null)
+refuse "a node's token is not a server's" "not of a server" "$SAMPAN" join ${node_line#sampan join } --server --key "${line##* }" --data-dir "$WORK/s2"
+check "only become a server" "run it with: sampan server .*--store etcd://127.0.0.1:2379" \
+	"$SAMPAN" join ${line#sampan join } --data-dir "$WORK/s2" --no-run
+check "the keys are its owner's alone" "^600 600 600$" bash -c "stat -c %a '$WORK/s2/pki/ca.key' '$WORK/s2/pki/sa.key' '$WORK/s2/server/shared.json' | xargs"
+refuse "one that disagrees does not start" "service-cidr is 10.97.0.0/16, and that of the cloud's servers is 10.96.0.0/16" \
+	"$SAMPAN" server --data-dir "$WORK/s2" --listen "$NET.2:6443" --store etcd://127.0.0.1:2379 --service-cidr 10.97.0.0/16
+refuse "nor a stranger" "this server's ca is" "$SAMPAN" server --data-dir "$WORK/other" --listen "$NET.2:6443" --store etcd://127.0.0.1:2379
+join_start 2 "$line"
+join_start 3 "$line"
+ready 2 && ready 3 || exit 1
+within "the kubernetes Service leads to all of them" 5000 "$(now_ms)" are endpoints 2 "$NET.1 $NET.2 $NET.3"
+check "its slices, too" "^$NET.1 $NET.2 $NET.3$" slices 3
+check "a token of one is good at another" "^system:serviceaccount:default:default" bash -c "
+	t=\$(kubectl --kubeconfig $WORK/s1/admin.kubeconfig create token default --duration 10m)
+	curl -s --cacert $WORK/s2/pki/ca.crt -H \"Authorization: Bearer \$t\" -H 'Content-Type: application/json' \
+		-d '{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"SelfSubjectReview\"}' \
+		https://$NET.2:6443/apis/authentication.k8s.io/v1/selfsubjectreviews | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"status\"][\"userInfo\"][\"username\"])'"
+first=$(leader 1 2 3)
+check "one of them leads" "^1 0 0$" bash -c "$(declare -f metric leads); WORK=$WORK NET=$NET; for n in 1 2 3; do leads \$n && echo 1 || echo 0; done | sort -r | xargs"
+
+# Its death.
+rest=$(echo 1 2 3 | tr -d "$first"); read -r a b <<<"$rest"
+deploy "$a" d0 2 | k "$a" apply -f - >/dev/null
+until_ok "what it does" "^1$" sets "$a" d0
+kill -9 "${PID[$first]}"; died=$(now_ms)
+wait "${PID[$first]}" 2>/dev/null; unset "PID[$first]"
+deploy "$a" d1 2 | k "$a" apply -f - >/dev/null
+within "another acts within five seconds of its death" 5000 "$died" has_set "$a" d1
+
+# Its being held in the midst of work: every pod that was ever made is counted.
+second=$(leader "$a" "$b") third=$b
+[ "$second" = "$a" ] || third=$a
+k "$third" get pods -w --no-headers -o custom-columns=NAME:.metadata.name >"$WORK/pods" 2>/dev/null &
+WATCH=$!
+was=$(transitions "$third")
+for i in $(seq 20); do deploy "$third" "h$i" 3; done >"$WORK/many.yaml"
+k "$third" apply -f "$WORK/many.yaml" >/dev/null &
+applying=$!
+sleep 0.4
+kill -STOP "${PID[$second]}"; held=$(now_ms)
+wait "$applying"
+within "another acts while it is held" 6000 "$held" leads "$third"
+left=$((HOLD * 1000 - ($(now_ms) - held)))
+[ "$left" -gt 0 ] && sleep "$((left / 1000)).$(printf '%03d' $((left % 1000)))"
+kill -CONT "${PID[$second]}"
+sleep 0.5
+refuse "it does not lead any more" "" leads "$second"
+check "the Lease went to one other, once" "^$((was + 1))$" transitions "$third"
+all_sets() { k "$third" get rs -o 'jsonpath={range .items[*]}{.metadata.labels.app}{"\n"}{end}' | sort | uniq -c | awk '$1 != 1' | wc -l; k "$third" get rs -o name | wc -l; }
+until_ok "each Deployment has one ReplicaSet" "^0.22$" all_sets
+pods() { k "$third" get pods -o name | wc -l; }
+until_ok "and the pods it asks for" "^64$" pods
+sleep 0.3
+ever=$(sort -u "$WORK/pods" | grep -c .)
+check "of which none was made twice" "^64$" echo "$ever"
+
+# What was dead all the time is gone; what stops goes at once, and leaves the work to another.
+within "the dead one is out of the Service within fifteen seconds" 15000 "$died" are endpoints "$third" "$(printf '%s\n' "$NET.$second" "$NET.$third" | sort | xargs)"
+kill "${PID[$third]}"; stopped=$(now_ms)
+within "one that stops gives the lead away at once" 1500 "$stopped" leads "$second"
+within "and is out of the Service" 3000 "$stopped" are endpoints "$second" "$NET.$second"
+wait "${PID[$third]}"; check "its end is a good one" "^0$" echo $?
+unset "PID[$third]"
+short=$(line_for "$second" --ttl 2s)
+
+# A fourth, and the first again by the same command.
+join_start 4 "$(line_for "$second")"
+join_start "$third" "$line"
+ready 4 && ready "$third" || exit 1
+within "a fourth joins" 5000 "$(now_ms)" are endpoints 4 "$(printf '%s\n' "$NET.$second" "$NET.$third" "$NET.4" | sort | xargs)"
+short_id=${short#*--token } short_id=${short_id%%.*}
+gone() { k 4 -n kube-system get secrets,roles,rolebindings -o name | grep -c "sampan-server-$short_id"; true; }
+until_ok "the keys that are over are taken away, and who might read them" "^0$" gone
+refuse "and nobody joins by them" "does not know the token" "$SAMPAN" join ${short#sampan join } --data-dir "$WORK/s5"
+finish
