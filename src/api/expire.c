@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * expire - Events are kept for an hour after their last write. They wait in the order
- * of their writes, so one timer for the oldest is enough. Of several servers over one
- * store each is late by a time of its own: mostly one removes them, and the others see it.
+ * of their writes, so one timer for the oldest is enough. Of several servers over one store each is
+ * late by a time of its own, so that mostly the first of them has removed an Event when the others would.
  * Source: kube-apiserver --event-ttl.
  */
 #include <stdio.h>
@@ -15,13 +15,15 @@
 
 #define KEEP_MS  3600000
 #define AT_ONCE  256u          /* removals in one turn */
-#define LATE_MS  60000         /* at most */
+#define LATE_MS  60000u        /* at most, where other servers are */
+#define RETRY_MS 10000
 
 struct waiting {
-	struct list link;
+	struct list link;      /* in order; alone while its removal is under way */
 	int64_t at_ms, rev;
 	char key[];            /* "ns/name" */
 };
+struct removal { struct expirer *x; int64_t rev; char key[]; };
 
 struct expirer {
 	struct api *api;
@@ -29,13 +31,8 @@ struct expirer {
 	struct list order;     /* of struct waiting, oldest first */
 	struct map by_key;
 	struct loop_timer timer;
-	int64_t late_ms;
+	int64_t keep_ms;
 };
-
-static void removed(void *arg, int rc, int64_t rev)
-{
-	/* Written again meanwhile: its new hour has begun. Else its event tells us. */
-}
 
 static void set_timer(struct expirer *x)
 {
@@ -57,6 +54,39 @@ static void forget(struct expirer *x, struct waiting *w)
 	free(w);
 }
 
+/* Written again meanwhile (a conflict): its new hour has begun. Removed: the cache's event told us. */
+static void removed(void *arg, int rc, int64_t rev)
+{
+	struct removal *r = arg;
+	struct expirer *x = r->x;
+	struct waiting *w = rc && rc != -ERR_CONFLICT ? map_get(&x->by_key, r->key) : NULL;
+
+	if (w && w->rev == r->rev) {
+		w->at_ms = loop_now_ms(x->api->loop) + RETRY_MS;
+		list_add_head(&x->order, &w->link);
+		set_timer(x);
+	}
+	free(r);
+}
+
+/* 0: its removal is under way. */
+static int remove_one(struct expirer *x, struct waiting *w)
+{
+	char key[STORE_KEY_MAX + 1];
+	struct removal *r = malloc(sizeof(*r) + strlen(w->key) + 1);
+	int rc;
+
+	if (!r)
+		return -ERR_NOMEM;
+	*r = (struct removal){ .x = x, .rev = w->rev };
+	memcpy(r->key, w->key, strlen(w->key) + 1);
+	snprintf(key, sizeof(key), "%s/%s", x->api->k.event->store, w->key);   /* it fits: it was stored */
+	rc = store_del(x->api->store, key, w->rev, removed, r);
+	if (rc)
+		free(r);
+	return rc;
+}
+
 static void expire(void *arg)
 {
 	struct expirer *x = arg;
@@ -65,14 +95,11 @@ static void expire(void *arg)
 
 	list_each(&x->order, it) {
 		struct waiting *w = list_entry(it, struct waiting, link);
-		char key[STORE_KEY_MAX + 1];
 
-		if (w->at_ms > now || n++ == AT_ONCE)
-			break;
-		if ((size_t)snprintf(key, sizeof(key), "%s/%s", x->api->k.event->store, w->key) < sizeof(key) &&
-		    store_del(x->api->store, key, w->rev, removed, NULL) == -ERR_FULL)
+		if (w->at_ms > now || n++ == AT_ONCE || remove_one(x, w))
 			break;         /* the next turn will try again */
-		forget(x, w);
+		list_del(&w->link);
+		list_init(&w->link);
 	}
 	set_timer(x);
 }
@@ -105,7 +132,7 @@ static void on_event(void *arg, const struct cache_event *ev)
 		list_del(&w->link);
 	}
 	w->rev = ev->rev;
-	w->at_ms = loop_now_ms(x->api->loop) + KEEP_MS + x->late_ms;
+	w->at_ms = loop_now_ms(x->api->loop) + x->keep_ms;
 	list_add_tail(&x->order, &w->link);
 	if (!loop_timer_is_set(&x->timer))
 		set_timer(x);
@@ -118,7 +145,7 @@ int expire_open(struct expirer **ret, struct api *a)
 	if (!x)
 		return -ERR_NOMEM;
 	x->api = a;
-	x->late_ms = store_is_shared(a->store) ? env_random_below(LATE_MS) : 0;
+	x->keep_ms = KEEP_MS + (store_is_shared(a->store) ? env_random_below(LATE_MS) : 0);
 	list_init(&x->order);
 	loop_timer_init(&x->timer, a->loop, expire, x);
 	x->obs = cache_observe(a->cache, a->k.event->store, true, on_event, x);
@@ -132,12 +159,15 @@ int expire_open(struct expirer **ret, struct api *a)
 
 void expire_close(struct expirer *x)
 {
+	size_t it = 0;
+	void *v;
+
 	if (!x)
 		return;
 	cache_unobserve(x->obs);
 	loop_timer_stop(&x->timer);
-	list_each(&x->order, it)
-		free(list_entry(it, struct waiting, link));
+	while (map_next(&x->by_key, &it, NULL, &v))
+		free(v);
 	map_finish(&x->by_key);
 	free(x);
 }

@@ -36,6 +36,7 @@ struct lead {
 	bool running;                  /* changed(true) was the last one */
 	bool releasing;                /* it takes part no more */
 	bool release_sent;
+	bool failing;                  /* told in the log; until a write is done */
 	unsigned changes;
 };
 
@@ -77,8 +78,10 @@ static void answered(void *arg, const struct client_reply *r)
 	if (r->rc == -ERR_CANCELED)
 		return;
 	election_answered(&l->election, r->rc, env_now_ms());
-	if (r->rc && r->rc != -ERR_CONFLICT && r->rc != -ERR_EXISTS)
-		log_warn("the Lease " LEAD_LEASE " was not written: %s", r->message);
+	bool failed = r->rc && r->rc != -ERR_CONFLICT && r->rc != -ERR_EXISTS;
+	if (failed && !l->failing)
+		log_warn("the Lease " LEAD_LEASE " is not written, trying on: %s", r->message);
+	l->failing = failed;
 	loop_defer(l->loop, &l->task, step, l);
 }
 
