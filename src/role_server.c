@@ -3,8 +3,10 @@
  * role_server - the API, store, cache, controllers and scheduler of one server.
  *
  *   start:  lock, keys, store, cache, API, listen, bootstrap, controllers, READY
- *   stop:   stop the controllers (others take over), drain the API (watches end, new
- *           writes are refused), close the store, which waits for queued writes
+ *   stop:   readyz fails; stop the controllers (others take over); for --shutdown-delay
+ *           everything is served, so that balancers and clients turn elsewhere; drain the
+ *           API (watches end, new writes are refused), close the store, which waits for
+ *           queued writes
  */
 #define LOG_MODULE "server"
 #include <malloc.h>
@@ -36,6 +38,7 @@
 #define DRAIN_MAX_MS 5000
 #define CERT_VALID_MIN_S 8
 #define NODE_CIDR_PREFIX 24        /* of each node's block of pod addresses */
+#define SHUTDOWN_DELAY_MAX_S 600
 #define HISTORY_MIN_S 5            /* a list in pages takes this long */
 #define BURST_EVENTS 2000          /* so many events leave free memory behind, */
 #define BURST_OVER_MS 3000         /* given back when nothing came for this long */
@@ -50,7 +53,8 @@ struct server {
 	struct server_control *control;
 	struct pki_dir pki;
 	struct server_certs *certs;
-	struct loop_timer drain_timer, burst_timer;
+	struct loop_timer retire_timer, drain_timer, burst_timer;
+	int64_t shutdown_delay_ms;
 	unsigned burst_events;
 	const char *listen, *data_dir, *service_cidr, *cluster_cidr;
 	struct control_node_death death;
@@ -77,6 +81,16 @@ static void drain(void *arg)
 	http_server_drain(s->http, stop_now, s);
 }
 
+static void serve_on(void *arg)
+{
+	struct server *s = arg;
+
+	if (s->shutdown_delay_ms)
+		loop_timer_set(&s->retire_timer, s->shutdown_delay_ms);
+	else
+		drain(s);
+}
+
 static void stop(struct server *s)
 {
 	if (s->stopping) {
@@ -86,11 +100,13 @@ static void stop(struct server *s)
 	s->stopping = true;
 	log_info("stopping");
 	role_notify("STOPPING=1");
+	api_retire(s->api);
+	http_server_retire(s->http);
 	/* What they still write, to take their leave, is written before writes are refused. */
 	if (s->control)
-		server_control_stop(s->control, drain, s);
+		server_control_stop(s->control, serve_on, s);
 	else
-		drain(s);
+		serve_on(s);
 }
 
 static void on_signal(void *arg, int signo)
@@ -220,7 +236,7 @@ static void *open_keys(void *arg)
 }
 
 struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *cluster_cidr, *tokens, *node_name, *store, *plugins_on,
-	*plugins_off, *cert_validity, *history;
+	*plugins_off, *cert_validity, *history, *shutdown_delay;
 	struct store_options store_opt;
 	struct node_death_flags death;
 };
@@ -262,6 +278,17 @@ static int cert_validity(const char *s, int64_t *ret_s, struct err *reterr)
 		return err_set(reterr, ERR_BAD_REQUEST, "--cert-validity %s is not a duration of at least %llds, like 8760h", s,
 			(long long)CERT_VALID_MIN_S);
 	*ret_s = ns / 1000000000;
+	return 0;
+}
+
+static int shutdown_delay(const char *s, int64_t *ret_ms, struct err *reterr)
+{
+	int64_t ns;
+
+	if (text_parse_duration(s, &ns) || ns < 0 || ns > SHUTDOWN_DELAY_MAX_S * 1000000000LL)
+		return err_set(reterr, ERR_BAD_REQUEST, "--shutdown-delay %s is not a duration of at most %ds, like 3s", s,
+			SHUTDOWN_DELAY_MAX_S);
+	*ret_ms = ns / 1000000;
 	return 0;
 }
 
@@ -318,6 +345,7 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 	    (rc = cert_validity(f->cert_validity, &keys.cfg.valid_s, reterr)) ||
 	    (rc = history(f->history, &limits, reterr)) ||
 	    (rc = role_node_death(&f->death, &s->death, reterr)) ||
+	    (rc = shutdown_delay(f->shutdown_delay, &s->shutdown_delay_ms, reterr)) ||
 	    (rc = role_lock(dir, "server", reterr)))
 		return rc;
 	if (pthread_create(&keys.thread, NULL, open_keys, &keys))
@@ -330,7 +358,7 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 		rc = err_set(reterr, -keys.rc, "%s", keys.err.msg);
 	if (rc)
 		return rc;
-	s->shared = store_shared(s->store);
+	s->shared = store_is_shared(s->store);
 	struct agree_config agree = agree_on(s);
 	if ((s->shared && (rc = agree_check(s->cache, &agree, reterr))) || (rc = keep_settings(s->shared, f, reterr)))
 		return rc;
@@ -365,6 +393,7 @@ static void close_all(struct server *s)
 	server_control_free(s->control);
 	cache_close(s->cache);
 	pki_dir_finish(&s->pki);
+	loop_timer_stop(&s->retire_timer);
 	loop_timer_stop(&s->drain_timer);
 	loop_timer_stop(&s->burst_timer);
 	loop_close(s->loop);
@@ -374,7 +403,7 @@ static int run(int argc, char **argv)
 {
 	struct server s = { .started_ms = env_now_ms() };
 	struct server_flags f = { .data_dir = DEFAULT_DATA_DIR, .listen = DEFAULT_LISTEN, .service_cidr = "10.96.0.0/16",
-		.cluster_cidr = "10.244.0.0/16", .history = "5m", .death = NODE_DEATH_FLAGS };
+		.cluster_cidr = "10.244.0.0/16", .history = "5m", .shutdown_delay = "0s", .death = NODE_DEATH_FLAGS };
 	struct err e = { 0 };
 	const struct cli_option opts[] = {
 		{ "data-dir", "DIR", "where state, keys and admin.kubeconfig are kept", &f.data_dir, NULL },
@@ -399,6 +428,8 @@ static int run(int argc, char **argv)
 		{ "large-cluster-size-threshold", "NUMBER", "a zone of more nodes is large", &f.death.large, NULL },
 		{ "unhealthy-zone-threshold", "SHARE", "a zone is partly silent when this share of its nodes is, three at least",
 			&f.death.unhealthy, NULL },
+		{ "shutdown-delay", "DURATION", "before it stops: readyz fails for so long, all else is served, so that clients turn "
+			"to other servers (default 0s)", &f.shutdown_delay, NULL },
 		{ "store", "URI", "sqlite:FILE, etcd://HOST:PORT,...[/PREFIX], or mem: (nothing is kept)", &f.store, NULL },
 		{ "store-ca", "FILE", "the authority of a store that is reached over TLS, as PEM", &f.store_opt.ca_file, NULL },
 		{ "store-cert", "FILE", "the certificate that is shown to it", &f.store_opt.cert_file, NULL },
@@ -413,6 +444,7 @@ static int run(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (loop_open(&s.loop))
 		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_server, &e);
+	loop_timer_init(&s.retire_timer, s.loop, drain, &s);
 	loop_timer_init(&s.drain_timer, s.loop, stop_now, &s);
 	loop_timer_init(&s.burst_timer, s.loop, burst_over, &s);
 	loop_signal(s.loop, SIGTERM, on_signal, &s);

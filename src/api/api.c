@@ -202,12 +202,17 @@ int api_set_proxy_cert(struct api *a, const char *cert_pem, const char *key_pem,
 
 bool api_ready(const struct api *a)
 {
-	return a->ready && !a->draining;
+	return a->ready && !a->retiring;
+}
+
+void api_retire(struct api *a)
+{
+	a->retiring = true;
 }
 
 void api_drain(struct api *a)
 {
-	a->draining = true;
+	a->retiring = a->draining = true;
 	list_each(&a->calls, it) {
 		struct call *c = list_entry(it, struct call, link);
 

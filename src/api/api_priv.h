@@ -79,7 +79,7 @@ struct api {
 	struct arena *idle[API_IDLE_ARENAS];  /* of finished calls, for reuse */
 	unsigned idle_count;
 	struct map turns;                     /* turns.c: "store/ns/name" -> whose turn it is */
-	bool ready, draining;
+	bool ready, retiring, draining;
 	int64_t started_us;                   /* wall clock */
 	size_t past_bytes;             /* pages.c: of lists of past revisions */
 	struct blob *frame_begin[3], *frame_end, *list_next;  /* around objects that are shared */

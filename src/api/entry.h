@@ -55,7 +55,9 @@ int api_set_proxy_cert(struct api *a, const char *cert_pem, const char *key_pem,
  * kubernetes Service, priority classes), then readyz turns 200; done runs once. */
 void api_bootstrap(struct api *a, void (*done)(void *arg, int rc), void *arg);
 bool api_ready(const struct api *a);
-/* Shutting down: readyz fails, watches end cleanly, new writes get 503 with Retry-After. */
+/* About to shut down: readyz fails, everything else goes on. */
+void api_retire(struct api *a);
+/* Shutting down: watches end cleanly, with a last bookmark, new writes and watches get 503 with Retry-After. */
 void api_drain(struct api *a);
 /* http_handler_fn; arg is the struct api. */
 void api_handle_http(void *api, struct http_req *r);

@@ -156,7 +156,7 @@ enum step health_serve(struct call *c, const char *what)
 		{ "poststarthook/priority-and-fairness-config-producer", a->ready, "not finished" },
 		{ "poststarthook/bootstrap-controller", a->ready, "not finished" },
 		{ "etcd-readiness", !trouble, trouble },
-		{ "shutdown", !a->draining, "process is shutting down" },
+		{ "shutdown", !a->retiring, "process is shutting down" },
 	};
 	size_t all = sizeof(checks) / sizeof(checks[0]);
 

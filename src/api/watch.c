@@ -443,17 +443,24 @@ static void set_timer(struct watch *w)
 	loop_timer_set(&w->timer, at > now ? at - now : 0);
 }
 
-static void on_timer(void *arg)
+/* Where it is, for whoever asked to be told. */
+static bool mark(struct watch *w)
 {
-	struct watch *w = arg;
-	int64_t now = loop_now_ms(w->c->api->loop);
-	bool last = now >= w->deadline_ms;
 	int64_t rev = cache_watch_rev(w->cursor);
 
 	/* A cursor that was set ahead of the log has nothing to mark yet. */
 	if (rev > cache_rev(w->c->api->cache))
 		rev = 0;
-	if (w->bookmarks && !w->initial && !w->mark_initial && rev > 0 && !send_bookmark(w, rev, false))
+	return !w->bookmarks || w->initial || w->mark_initial || rev <= 0 || send_bookmark(w, rev, false);
+}
+
+static void on_timer(void *arg)
+{
+	struct watch *w = arg;
+	int64_t now = loop_now_ms(w->c->api->loop);
+	bool last = now >= w->deadline_ms;
+
+	if (!mark(w))
 		return;
 	if (last) {
 		end(w);
@@ -465,7 +472,8 @@ static void on_timer(void *arg)
 
 static void on_drain(struct call *c)
 {
-	end(c->work);
+	if (mark(c->work))
+		end(c->work);
 }
 
 /* ---- opening ---- */

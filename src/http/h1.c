@@ -298,7 +298,7 @@ static bool may_stay(const struct h1 *h)
 {
 	const struct http_req *r = h->r;
 
-	if (!h->keep || h->close_after || h->to_eof || h->c->s->draining)
+	if (!h->keep || h->close_after || h->to_eof || h->c->s->retiring)
 		return false;
 	if (r->received)
 		return true;

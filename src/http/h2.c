@@ -283,6 +283,16 @@ static size_t fill(struct http_conn *c, uint8_t *p, size_t cap)
 	return (size_t)(h->into - at);
 }
 
+static void goodbye(struct http_conn *c)
+{
+	struct h2 *h = state(c);
+
+	h->goodbye = true;
+	nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+		nghttp2_session_get_last_proc_stream_id(h->session), NGHTTP2_NO_ERROR, NULL, 0);
+	http_conn_schedule(c);
+}
+
 static bool settle(struct http_conn *c)
 {
 	struct h2 *h = state(c);
@@ -302,6 +312,8 @@ static bool settle(struct http_conn *c)
 		}
 		return nghttp2_session_want_write(h->session);
 	}
+	if (c->s->draining && !h->goodbye && c->requests && list_empty(&c->reqs))
+		goodbye(c);
 	if ((h->goodbye && list_empty(&c->reqs) && !nghttp2_session_want_write(h->session)) ||
 	    (!nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session)))
 		http_conn_finish(c);
@@ -410,16 +422,6 @@ static int64_t deadline(struct http_conn *c)
 	}
 	state(c)->watched = at != 0;
 	return at;
-}
-
-static void goodbye(struct http_conn *c)
-{
-	struct h2 *h = state(c);
-
-	h->goodbye = true;
-	nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
-		nghttp2_session_get_last_proc_stream_id(h->session), NGHTTP2_NO_ERROR, NULL, 0);
-	http_conn_schedule(c);
 }
 
 static void timeout(struct http_conn *c)

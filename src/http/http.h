@@ -60,8 +60,11 @@ int http_server_open(struct http_server **ret, struct loop *l, const struct http
 unsigned http_server_port(const struct http_server *s);
 /* Replace the certificate of new connections. */
 int http_server_set_cert(struct http_server *s, const char *cert_pem, const char *key_pem, struct err *reterr);
-/* Stop accepting; GOAWAY; requests under way may end, for at most 3 s, then they are cut
- * off (closed runs). drained runs when all connections are gone. */
+/* Answers over HTTP/1.1 are the last of their connections from now on: clients move on by
+ * themselves, before the end. */
+void http_server_retire(struct http_server *s);
+/* Stop accepting, but for whoever is connected already; GOAWAY; requests under way may end, for
+ * at most 3 s, then they are cut off (closed runs). drained runs when all connections are gone. */
 void http_server_drain(struct http_server *s, void (*drained)(void *), void *arg);
 /* Not from a callback of s. Every request's closed runs in it. */
 void http_server_close(struct http_server *s);

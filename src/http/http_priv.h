@@ -220,6 +220,7 @@ struct http_server {
 	unsigned spare_count;
 	int64_t date_s;
 	char date[32];
+	bool retiring;                 /* answers are the last of their connections */
 	bool draining;
 	void (*drained)(void *arg);
 	void *drained_arg;

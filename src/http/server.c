@@ -213,10 +213,9 @@ static void tune(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 }
 
-static void accept_some(void *arg, uint32_t events)
+/* True: there may be more. */
+static bool accept_batch(struct http_server *s)
 {
-	struct http_server *s = arg;
-
 	for (int i = 0; i < ACCEPTS_PER_TURN && s->watch; i++) {
 		struct sockaddr_storage a = { 0 };
 		socklen_t n = sizeof(a);
@@ -229,7 +228,7 @@ static void accept_some(void *arg, uint32_t events)
 				s->warn_at_ms = loop_now_ms(s->loop) + WARN_EVERY_MS;
 			}
 			loop_fd_set(s->watch, 0);
-			return;
+			return false;
 		}
 		fd = accept4(s->fd, (struct sockaddr *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
@@ -237,16 +236,22 @@ static void accept_some(void *arg, uint32_t events)
 				log_error("cannot accept a connection: %s", strerror(errno));
 				loop_fd_set(s->watch, 0);
 				loop_timer_set(&s->retry, ACCEPT_RETRY_MS);
-				return;
+				return false;
 			}
 			if (errno == EAGAIN)
-				return;
+				return false;
 			continue;   /* that one is gone; the next may be fine */
 		}
 		tune(fd);
 		peer_text(&a, addr);
 		http_conn_open(s, fd, addr);
 	}
+	return s->watch != NULL;
+}
+
+static void accept_some(void *arg, uint32_t events)
+{
+	accept_batch(arg);
 }
 
 /* ---- the end ---- */
@@ -290,13 +295,21 @@ static void stop_listening(struct http_server *s)
 	s->fd = -1;
 }
 
+void http_server_retire(struct http_server *s)
+{
+	s->retiring = true;
+}
+
 void http_server_drain(struct http_server *s, void (*drained)(void *), void *arg)
 {
 	if (s->draining)
 		return;
-	s->draining = true;
+	s->draining = s->retiring = true;
 	s->drained = drained;
 	s->drained_arg = arg;
+	/* Whoever the kernel has let in already would see a reset. */
+	while (s->watch && accept_batch(s))
+		;
 	stop_listening(s);
 	if (list_empty(&s->conns)) {
 		loop_defer(s->loop, &s->drain_task, run_drained, s);
@@ -309,10 +322,9 @@ void http_server_drain(struct http_server *s, void (*drained)(void *), void *arg
 
 		if (c->dead || c->closing)
 			continue;
-		if (c->proto)
+		/* One that is only beginning has its first request answered: it may be on its way. */
+		if (c->proto && c->requests)
 			c->proto->drain(c);
-		else
-			http_conn_kill(c);
 		http_conn_schedule(c);
 	}
 }

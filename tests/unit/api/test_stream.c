@@ -135,13 +135,28 @@ static void whoever_leaves_ends_the_wait_for_an_account(void **state)
 
 static void draining_ends_watches(void **state)
 {
-	struct conn c;
+	struct conn c, marked;
+	char last[60];
 
 	ask(&c, "GET", CM "?watch=1", ROOT);
 	wait_for(&c, "HTTP/1.1 200");
+	ask(&marked, "GET", CM "?watch=1&allowWatchBookmarks=true", ROOT);
+	wait_for(&marked, "HTTP/1.1 200");
+	/* Of another resource: the watch is as far as the log is. */
+	assert_int_equal(fixture_call(&f, "POST", "/api/v1/namespaces", NULL, NULL, "{\"metadata\":{\"name\":\"aside\"}}"), 201);
+	api_retire(f.api);
+	assert_false(api_ready(f.api));
+	assert_int_equal(fixture_call(&f, "POST", CM, NULL, NULL, "{\"metadata\":{\"name\":\"in-time\"}}"), 201);
+	wait_for(&c, "in-time");
+	snprintf(last, sizeof(last), "\"resourceVersion\":\"%lld\"}}}", (long long)cache_rev(f.cache));
 	api_drain(f.api);
 	wait_for(&c, "0\r\n\r\n");
+	assert_null(strstr(c.in.p, "BOOKMARK"));
 	hang_up(&c);
+	wait_for(&marked, "BOOKMARK");
+	wait_for(&marked, last);
+	wait_for(&marked, "0\r\n\r\n");
+	hang_up(&marked);
 	ask(&c, "GET", "/readyz", "");
 	wait_for(&c, "[-]shutdown failed");
 	hang_up(&c);

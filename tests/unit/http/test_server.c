@@ -577,6 +577,52 @@ static void an_h2_stream_aborted_by_us_ends_alone(void **state)
 	assert_int_equal(fix.closed, 1);
 }
 
+static void a_connection_that_begins_while_draining_is_answered_once(void **state)
+{
+	BUF_AUTO struct buf out = { 0 };
+	int accepted = dial(), waiting = dial();
+
+	drains = 0;
+	turn(3);
+	http_server_drain(fix.server, drained, NULL);
+	turn(3);
+	assert_int_equal(drains, 0);
+	says(accepted, GET_HELLO);
+	assert_true(hear(accepted, &out, NULL));
+	assert_non_null(strstr(out.p, "connection: close"));
+	assert_non_null(strstr(out.p, "hello"));
+	buf_clear(&out);
+	says(waiting, GET_HELLO);
+	assert_true(hear(waiting, &out, NULL));
+	assert_non_null(strstr(out.p, "hello"));
+	close(accepted);
+	close(waiting);
+	for (int i = 0; i < 100 && !drains; i++)
+		turn(1);
+	assert_int_equal(drains, 1);
+}
+
+static void a_retiring_server_accepts_and_keeps_no_connection(void **state)
+{
+	BUF_AUTO struct buf out = { 0 };
+	int old = dial(), fresh;
+
+	says(old, GET_HELLO);
+	hear(old, &out, "hello\n");
+	http_server_retire(fix.server);
+	buf_clear(&out);
+	says(old, GET_HELLO);
+	assert_true(hear(old, &out, NULL));
+	assert_non_null(strstr(out.p, "connection: close"));
+	fresh = dial();
+	buf_clear(&out);
+	says(fresh, GET_HELLO);
+	assert_true(hear(fresh, &out, NULL));
+	assert_non_null(strstr(out.p, "hello"));
+	close(old);
+	close(fresh);
+}
+
 static void a_slow_h2_reader_holds_the_stream_back(void **state)
 {
 	BUF_AUTO struct buf out = { 0 };
@@ -774,6 +820,8 @@ int main(void)
 		PLAIN(a_stream_is_held_back_by_a_client_that_does_not_read),
 		PLAIN(one_that_never_reads_is_cut_off_when_the_writer_does_not_wait),
 		PLAIN(draining_waits_for_requests_and_ends_idle_connections),
+		PLAIN(a_connection_that_begins_while_draining_is_answered_once),
+		PLAIN(a_retiring_server_accepts_and_keeps_no_connection),
 		PLAIN(an_upgrade_gives_the_bytes_both_ways),
 		PLAIN(an_upgrade_with_a_body_is_refused),
 		PLAIN(closing_the_server_closes_raw_connections),
