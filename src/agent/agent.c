@@ -288,6 +288,8 @@ static int open_parts(struct agent *a, const struct agent_config *cfg, struct er
 	rc = client_open_kubeconfig(&a->client, a->loop, cfg->kubeconfig, cfg->server, reterr);
 	if (rc)
 		return rc;
+	if (api_servers_open(&a->servers, a, cfg->kubeconfig))
+		return err_set(reterr, ERR_NOMEM, "out of memory");
 	snprintf(state, sizeof(state), "%s/containers", a->data_dir);
 	snprintf(path, sizeof(path), "%s/pods", a->data_dir);
 	if (file_mkdirs(state, 0711, reterr) || file_mkdirs(path, 0711, reterr) || file_mkdirs(a->run_dir, 0711, reterr))
@@ -476,6 +478,7 @@ void agent_close(struct agent *a)
 	it = 0;
 	while (map_next(&a->adopted, &it, &key, &v))
 		free(v);
+	api_servers_close(a->servers);
 	node_close(a->node);
 	rotator_close(a->rotator);
 	recorder_close(a->recorder);

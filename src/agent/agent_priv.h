@@ -31,6 +31,7 @@ struct fetcher;
 struct handler;
 struct recorder;
 struct services;
+struct api_servers;
 struct node;
 struct kubelet;
 struct rotator;
@@ -135,6 +136,7 @@ struct agent {
 	struct fetcher *fetcher;
 	struct recorder *recorder;
 	struct services *services;
+	struct api_servers *servers;
 	struct node *node;
 	struct nodes *nodes;
 	struct kubelet *kubelet;
@@ -314,6 +316,11 @@ void renewal_close(struct renewal *r);
 /* ---- nodes.c ---- */
 int nodes_open(struct nodes **ret, struct agent *a);
 void nodes_close(struct nodes *ns);    /* accepts NULL */
+
+/* ---- servers.c: the cloud's servers, by the EndpointSlices of default/kubernetes ---- */
+int api_servers_open(struct api_servers **ret, struct agent *a, const char *kubeconfig);   /* -ERR_NOMEM */
+void api_servers_close(struct api_servers *s);    /* accepts NULL; no worker runs any more */
+void api_servers_seen(struct api_servers *s, yyjson_val *const *slices, size_t n);
 
 /* ---- node.c, services.c, kubelet.c ---- */
 /* What the operator calls the node, as agent.labels; the caller frees *ret. -ERR_BAD_REQUEST says which word is wrong. */

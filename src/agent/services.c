@@ -17,6 +17,7 @@
 #define ENDPOINTS_MAX 5000
 #define PORTS_MAX 100
 #define IPS_MAX 32
+#define SERVER_SLICES_MAX 16
 
 struct slice {
 	struct list in;                /* of its service */
@@ -184,6 +185,20 @@ static void tell(struct services *s, struct service *v)
 	free(eps);
 }
 
+/* The agent's own way to the API goes there, too. */
+static void tell_servers(struct services *s, struct service *v)
+{
+	yyjson_val *slices[SERVER_SLICES_MAX];
+	size_t n = 0;
+
+	if (strcmp(v->key, "default/kubernetes"))
+		return;
+	list_each(&v->slices, at)
+		if (n < SERVER_SLICES_MAX)
+			slices[n++] = yyjson_doc_get_root(list_entry(at, struct slice, in)->doc);
+	api_servers_seen(s->a->servers, slices, n);
+}
+
 static void key_of(yyjson_val *obj, const char *name, char key[600])
 {
 	const char *ns = doc_str(obj, "metadata.namespace");
@@ -244,6 +259,7 @@ static void slice_drop(struct services *s, struct slice *sl)
 	list_del(&sl->in);
 	slice_free(sl);
 	tell(s, v);
+	tell_servers(s, v);
 	service_drop(s, v);
 }
 
@@ -295,6 +311,7 @@ static void slice_event(void *arg, enum client_event ev, yyjson_val *obj)
 		sl->doc = copy(obj);
 	}
 	tell(s, v);
+	tell_servers(s, v);
 	service_drop(s, v);
 }
 

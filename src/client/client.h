@@ -6,6 +6,9 @@
  * Thread:  loop thread.
  * Promise: done runs once for each accepted call, never before client_call returns.
  *          A local call's done runs when the cache already shows its write.
+ *          A client that knows several servers asks the next one when the one it uses
+ *          cannot be reached or says that it stops. What could have been done already is
+ *          asked again only if it is no POST: a POST whose answer was lost is -ERR_UNAVAILABLE.
  * Tests:   tests/unit/client/, tests/flow/
  */
 #ifndef CLIENT_CLIENT_H
@@ -29,12 +32,14 @@ int client_open_local(struct client **ret, struct loop *l, struct api *a, const 
 void client_guard(struct client *c, bool (*may)(void *arg), void *arg);
 struct client_config {
 	const char *server;            /* "https://127.0.0.1:6443" */
+	const char *const *more;       /* others of the same cloud, NULL-terminated; or NULL */
 	const char *ca_pem, *cert_pem, *key_pem, *token;   /* texts; NULL where not used */
 	bool unverified;               /* whoever answers is believed: for what is public and checked by other means.
 	                                * Nothing secret may be given then (-ERR_BAD_REQUEST). */
 };
 int client_open_remote(struct client **ret, struct loop *l, const struct client_config *cfg, struct err *reterr);
-/* cfg from a kubeconfig's current context; *ret_client takes copies. */
+/* cfg from a kubeconfig's current context; *ret_client takes copies. Its other clusters of the same authority are
+ * servers of the same cloud. server_override (or NULL) takes the place of all of them. */
 int client_open_kubeconfig(struct client **ret, struct loop *l, const char *path, const char *server_override,
 	struct err *reterr);
 /* The kubeconfig is read again: its client certificate, key and token are used by what begins
@@ -42,10 +47,17 @@ int client_open_kubeconfig(struct client **ret, struct loop *l, const char *path
 int client_reopen_kubeconfig(struct client *c, const char *path, struct err *reterr);
 /* The client certificate in use (PEM), or NULL; borrowed until it is replaced. */
 const char *client_cert(const struct client *c);
-/* The server's URL, and the CA it must be of (PEM) or NULL; borrowed from the client. */
+/* The URL of the server in use, and the CA it must be of (PEM) or NULL; borrowed from the client until the loop is
+ * returned to. */
 const char *client_server(const struct client *c);
+/* The cloud's servers (URLs, NULL-terminated, copied), besides those it was opened with; those of an earlier call are
+ * forgotten. At most CLIENT_SERVERS_MAX in all. 0 or -ERR_NOMEM. */
+#define CLIENT_SERVERS_MAX 32u
+#define CLIENT_SERVER_MAX  320u        /* bytes of a URL */
+int client_learn(struct client *c, const char *const *urls);
 const char *client_ca(const struct client *c);
-/* A kubeconfig of one cluster and one user with cfg's certificate and key. */
+/* A kubeconfig of one user with cfg's certificate and key: a cluster and a context for each server, "sampan" (the
+ * current one), "sampan-2" ... */
 void client_kubeconfig_text(struct buf *out, const struct client_config *cfg, const char *user);
 void client_close(struct client *c);       /* running calls end with -ERR_CANCELED */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kubeconfig - the current context of a kubeconfig file as a client: server, CA,
+ * kubeconfig - the current context of a kubeconfig file as a client: servers, CA,
  * and a client certificate or token, inline or by file name.
  */
 #include <stdlib.h>
@@ -53,6 +53,7 @@ struct contents {
 	struct arena *arena;
 	struct buf ca, cert, key;
 	struct client_config cfg;
+	const char *more[CLIENT_SERVERS_MAX];
 };
 
 static void contents_finish(struct contents *t)
@@ -63,6 +64,30 @@ static void contents_finish(struct contents *t)
 	if (t->key.p)
 		explicit_bzero(t->key.p, t->key.cap);
 	buf_finish(&t->key);
+}
+
+/* kubectl knows one server of a cluster; several of one authority are servers of one cloud. */
+static int find_more(struct contents *t, yyjson_val *root, yyjson_val *used, const char *path, struct err *reterr)
+{
+	yyjson_val *it;
+	size_t i, max, n = 0;
+
+	yyjson_arr_foreach(doc_get(root, "clusters"), i, max, it) {
+		yyjson_val *cluster = doc_get(it, "cluster");
+		const char *server = doc_str(cluster, "server");
+		BUF_AUTO struct buf ca = { 0 };
+		int rc;
+
+		if (cluster == used || !server || n + 1 == CLIENT_SERVERS_MAX)
+			continue;
+		rc = material(cluster, "certificate-authority", path, &ca, reterr);
+		if (rc)
+			return rc;
+		if (ca.len && ca.len == t->ca.len && !memcmp(ca.p, t->ca.p, ca.len))
+			t->more[n++] = server;
+	}
+	t->cfg.more = t->more;
+	return 0;
 }
 
 static int read_contents(struct contents *t, const char *path, struct err *reterr)
@@ -94,7 +119,7 @@ static int read_contents(struct contents *t, const char *path, struct err *reter
 		return rc;
 	t->cfg = (struct client_config){ .server = doc_str(cluster, "server"), .ca_pem = t->ca.p, .cert_pem = t->cert.p,
 		.key_pem = t->key.p, .token = doc_str(user, "token") };
-	return 0;
+	return find_more(t, root, cluster, path, reterr);
 }
 
 int client_open_kubeconfig(struct client **ret, struct loop *l, const char *path, const char *server_override,
@@ -103,8 +128,10 @@ int client_open_kubeconfig(struct client **ret, struct loop *l, const char *path
 	struct contents t = { 0 };
 	int rc = read_contents(&t, path, reterr);
 
-	if (!rc && server_override)
+	if (!rc && server_override) {
 		t.cfg.server = server_override;
+		t.cfg.more = NULL;
+	}
 	if (!rc && !t.cfg.server)
 		rc = err_set(reterr, ERR_BAD_REQUEST, "%s: the cluster has no server", path);
 	if (!rc)
@@ -126,15 +153,39 @@ int client_reopen_kubeconfig(struct client *c, const char *path, struct err *ret
 	return rc;
 }
 
+static void add_cluster(struct buf *out, unsigned n, const char *server, const char *ca_pem)
+{
+	buf_adds(out, "- name: sampan");
+	if (n > 1)
+		buf_printf(out, "-%u", n);
+	buf_printf(out, "\n  cluster:\n    server: %s\n    certificate-authority-data: ", server);
+	text_base64(out, ca_pem, strlen(ca_pem));
+	buf_addc(out, '\n');
+}
+
+static void add_context(struct buf *out, unsigned n, const char *user)
+{
+	char name[24] = "sampan";
+
+	if (n > 1)
+		snprintf(name, sizeof(name), "sampan-%u", n);
+	buf_printf(out, "- name: %s\n  context:\n    cluster: %s\n    user: %s\n", name, name, user);
+}
+
 void client_kubeconfig_text(struct buf *out, const struct client_config *cfg, const char *user)
 {
-	buf_printf(out, "apiVersion: v1\nkind: Config\nclusters:\n- name: sampan\n  cluster:\n    server: %s\n"
-		"    certificate-authority-data: ", cfg->server);
-	text_base64(out, cfg->ca_pem, strlen(cfg->ca_pem));
-	buf_printf(out, "\nusers:\n- name: %s\n  user:\n    client-certificate-data: ", user);
+	unsigned n = 1;
+
+	buf_adds(out, "apiVersion: v1\nkind: Config\nclusters:\n");
+	add_cluster(out, n, cfg->server, cfg->ca_pem);
+	for (const char *const *s = cfg->more; s && *s; s++)
+		add_cluster(out, ++n, *s, cfg->ca_pem);
+	buf_printf(out, "users:\n- name: %s\n  user:\n    client-certificate-data: ", user);
 	text_base64(out, cfg->cert_pem, strlen(cfg->cert_pem));
 	buf_adds(out, "\n    client-key-data: ");
 	text_base64(out, cfg->key_pem, strlen(cfg->key_pem));
-	buf_printf(out, "\ncontexts:\n- name: sampan\n  context:\n    cluster: sampan\n    user: %s\n"
-		"current-context: sampan\n", user);
+	buf_adds(out, "\ncontexts:\n");
+	for (unsigned i = 1; i <= n; i++)
+		add_context(out, i, user);
+	buf_adds(out, "current-context: sampan\n");
 }

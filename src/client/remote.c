@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * remote - calls over HTTPS: libcurl's multi interface driven by the loop's fds
- * and one timer. All calls to the server share HTTP/2 connections.
+ * and one timer. All calls to a server share HTTP/2 connections.
+ *
+ *   a call:  SENT --answered--> told
+ *             ^  \--not done, or done twice is done once--> the next server, each once --> told
+ *
+ * libcurl sends again by itself what met a connection that had ended; the body of a POST
+ * it cannot get twice, so that it fails instead.
  */
 #define LOG_MODULE "client"
 #include <stdio.h>
@@ -15,6 +21,10 @@
 struct call {
 	struct list link;
 	struct transfer t;
+	struct client_req q;           /* its texts are in text */
+	struct buf text;
+	int64_t deadline_ms;
+	unsigned tries;
 	client_done_fn *done;
 	void *arg;
 };
@@ -132,14 +142,44 @@ static void set_blob(CURL *e, CURLoption opt, const char *text)
 	curl_easy_setopt(e, opt, &b);
 }
 
+/* Once: there is no way back to the beginning. */
+static size_t post_more(char *p, size_t size, size_t count, void *arg)
+{
+	struct transfer *t = arg;
+	size_t n = size * count < t->post_len ? size * count : t->post_len;
+
+	memcpy(p, t->post, n);
+	t->post += n;
+	t->post_len -= n;
+	return n;
+}
+
+static void set_body(struct transfer *t, const struct client_req *q)
+{
+	char type[200];
+
+	snprintf(type, sizeof(type), "Content-Type: %s", q->content_type ? q->content_type : "application/json");
+	t->headers = curl_slist_append(t->headers, type);
+	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_len);
+	if (strcmp(q->method, "POST")) {
+		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, q->body);
+		return;
+	}
+	t->post = q->body;
+	t->post_len = q->body_len;
+	curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, post_more);
+	curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+}
+
 int transfer_start(struct transfer *t, struct client *c, const struct client_req *q)
 {
 	BUF_AUTO struct buf url = { 0 };
-	char type[200];
 
 	t->client = c;
 	t->easy = curl_easy_init();
-	buf_printf(&url, "%s%s%s%s", c->server, q->path, q->query && *q->query ? "?" : "", q->query ? q->query : "");
+	snprintf(t->server, sizeof(t->server), "%s", client_server(c));
+	buf_printf(&url, "%s%s%s%s", t->server, q->path, q->query && *q->query ? "?" : "", q->query ? q->query : "");
 	if (!t->easy || url.failed) {
 		transfer_finish(t);
 		return -ERR_NOMEM;
@@ -155,7 +195,7 @@ int transfer_start(struct transfer *t, struct client *c, const struct client_req
 	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, q->method);
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
-	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->server_count > 1 ? CLIENT_TRY_MS : CLIENT_CONNECT_MS));
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "sampan/0.1");
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	/* The way to the cloud is the kubeconfig's; a proxy is for the world outside. */
@@ -176,12 +216,8 @@ int transfer_start(struct transfer *t, struct client *c, const struct client_req
 		set_blob(e, CURLOPT_SSLCERT_BLOB, c->cert);
 		set_blob(e, CURLOPT_SSLKEY_BLOB, c->key);
 	}
-	if (q->body) {
-		snprintf(type, sizeof(type), "Content-Type: %s", q->content_type ? q->content_type : "application/json");
-		t->headers = curl_slist_append(t->headers, type);
-		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body_len);
-		curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, q->body);
-	}
+	if (q->body)
+		set_body(t, q);
 	for (struct curl_slist *h = c->auth; h; h = h->next)
 		t->headers = curl_slist_append(t->headers, h->data);
 	t->headers = curl_slist_append(t->headers, "Accept: application/json");
@@ -206,34 +242,133 @@ void transfer_finish(struct transfer *t)
 	buf_finish(&t->body);
 }
 
+enum outcome transfer_outcome(struct transfer *t, CURLcode rc, int status)
+{
+	curl_off_t begun = 0, retry_s = 0;
+
+	if (rc == CURLE_OK) {
+		curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_s);
+		if (status != 503 || !retry_s)
+			return OUTCOME_ANSWERED;
+		servers_failed(t->client, t->server, "it stops");
+		return OUTCOME_UNDONE;
+	}
+	/* Our own doing, and no server's. */
+	if (rc == CURLE_WRITE_ERROR || rc == CURLE_OUT_OF_MEMORY)
+		return OUTCOME_UNKNOWN;
+	servers_failed(t->client, t->server, t->error[0] ? t->error : curl_easy_strerror(rc));
+	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &begun);
+	switch (rc) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return OUTCOME_UNDONE;
+	default:
+		return begun ? OUTCOME_UNKNOWN : OUTCOME_UNDONE;
+	}
+}
+
 /* ---- calls ---- */
+
+/* With others to ask, one that keeps silent gets a part of the time only. */
+static int call_send(struct client *c, struct call *k)
+{
+	int64_t left = k->deadline_ms - loop_now_ms(c->loop);
+
+	k->tries++;
+	k->t = (struct transfer){ .ended = k->t.ended };
+	if (left <= 0)
+		return -ERR_DEADLINE;
+	k->q.timeout_ms = k->tries < c->server_count && strcmp(k->q.method, "POST") ? left / 3 + 1 : left;
+	return transfer_start(&k->t, c, &k->q);
+}
+
+static bool call_again(struct call *k, CURLcode rc, int status)
+{
+	struct client *c = k->t.client;
+
+	switch (transfer_outcome(&k->t, rc, status)) {
+	case OUTCOME_ANSWERED:
+		return false;
+	case OUTCOME_UNKNOWN:
+		if (!strcmp(k->q.method, "POST") || rc == CURLE_WRITE_ERROR || rc == CURLE_OUT_OF_MEMORY)
+			return false;
+		break;
+	case OUTCOME_UNDONE:
+		break;
+	}
+	return k->tries < c->server_count && loop_now_ms(c->loop) < k->deadline_ms;
+}
+
+static void call_free(struct call *k)
+{
+	transfer_finish(&k->t);
+	buf_finish(&k->text);
+	free(k);
+}
+
 static void call_ended(struct transfer *t, CURLcode rc, int status)
 {
 	struct call *k = list_entry(t, struct call, t);
-	struct buf body = t->body;
-	const char *why = t->error[0] ? t->error : curl_easy_strerror(rc);
+	struct client *c = t->client;
 
-	t->body = (struct buf){ 0 };
+	if (call_again(k, rc, status)) {
+		transfer_finish(t);
+		if (!call_send(c, k))
+			return;
+		rc = CURLE_OUT_OF_MEMORY;
+		status = 0;
+	}
 	list_del(&k->link);
-	t->client->call_count--;
-	transfer_finish(t);
-	reply_tell(status, body.p, body.len, why, k->done, k->arg);
-	buf_finish(&body);
-	free(k);
+	c->call_count--;
+	reply_tell(status, t->body.p, t->body.len, t->error[0] ? t->error : curl_easy_strerror(rc), k->done, k->arg);
+	call_free(k);
+}
+
+/* A part of text, with the zero behind it. */
+static void keep(struct buf *text, size_t *ret_at, const char *s)
+{
+	*ret_at = text->len;
+	buf_add(text, s ? s : "", (s ? strlen(s) : 0) + 1);
+}
+
+/* A copy of q: it may be sent more than once. */
+static int call_copy(struct call *k, const struct client_req *q)
+{
+	size_t method, path, query, type, body;
+
+	keep(&k->text, &method, q->method);
+	keep(&k->text, &path, q->path);
+	keep(&k->text, &query, q->query);
+	keep(&k->text, &type, q->content_type);
+	body = k->text.len;
+	if (q->body)
+		buf_add(&k->text, q->body, q->body_len);
+	if (k->text.failed)
+		return -ERR_NOMEM;
+	k->q = (struct client_req){ .method = k->text.p + method, .path = k->text.p + path, .query = k->text.p + query,
+		.content_type = q->content_type ? k->text.p + type : NULL, .body = q->body ? k->text.p + body : NULL,
+		.body_len = q->body_len };
+	return 0;
 }
 
 int remote_call(struct client *c, const struct client_req *q, client_done_fn *done, void *arg)
 {
 	struct call *k = calloc(1, sizeof(*k));
+	int rc;
 
 	if (!k)
 		return -ERR_NOMEM;
 	k->done = done;
 	k->arg = arg;
 	k->t.ended = call_ended;
-	int rc = transfer_start(&k->t, c, q);
+	k->deadline_ms = loop_now_ms(c->loop) + (q->timeout_ms ? q->timeout_ms : CLIENT_TIMEOUT_MS);
+	rc = call_copy(k, q);
+	if (!rc)
+		rc = call_send(c, k);
 	if (rc) {
-		free(k);
+		call_free(k);
 		return rc;
 	}
 	list_add_tail(&c->calls, &k->link);
@@ -285,11 +420,6 @@ const char *client_cert(const struct client *c)
 	return c->cert;
 }
 
-const char *client_server(const struct client *c)
-{
-	return c->server;
-}
-
 const char *client_ca(const struct client *c)
 {
 	return c->ca;
@@ -311,13 +441,11 @@ int client_open_remote(struct client **ret, struct loop *l, const struct client_
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	c->multi = curl_multi_init();
 	loop_timer_init(&c->timer, l, on_timer, c);
-	if (!c->multi || dup_or_null(&c->server, cfg->server) || dup_or_null(&c->ca, cfg->ca_pem) ||
+	if (!c->multi || servers_open(c, cfg->server, cfg->more) || dup_or_null(&c->ca, cfg->ca_pem) ||
 	    remote_set_identity(c, cfg->cert_pem, cfg->key_pem, cfg->token)) {
 		client_close(c);
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	}
-	for (size_t n = strlen(c->server); n && c->server[n - 1] == '/'; n--)
-		c->server[n - 1] = '\0';
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
 	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -334,14 +462,13 @@ void remote_finish(struct client *c)
 	list_each(&c->calls, it) {
 		struct call *k = list_entry(it, struct call, link);
 		list_del(&k->link);
-		transfer_finish(&k->t);
 		k->done(k->arg, &canceled);
-		free(k);
+		call_free(k);
 	}
 	if (c->multi)
 		curl_multi_cleanup(c->multi);
 	loop_timer_stop(&c->timer);
 	forget_identity(c);
-	free(c->server);
+	servers_close(c);
 	free(c->ca);
 }

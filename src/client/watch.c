@@ -2,7 +2,7 @@
 /*
  * watch - list, then watch, for ever.
  *
- *   LISTING --200--> WATCHING --ends--> WATCHING (from the last revision)
+ *   LISTING --200--> WATCHING --ends--> WATCHING (from the last revision, maybe at another server)
  *      ^                 |
  *      +----410, error---+   after a back-off: 0.2 s doubling to 10 s
  *
@@ -263,6 +263,7 @@ static void ended(struct transfer *t, CURLcode rc, int status)
 	if (!ok)
 		log_debug("watch of %s: %s", r->w->kind->plural, status ? "refused" :
 			t->error[0] ? t->error : curl_easy_strerror(rc));
+	transfer_outcome(t, rc, status);
 	if (r->listing) {
 		transfer_finish(t);
 		r->running = false;
@@ -273,7 +274,8 @@ static void ended(struct transfer *t, CURLcode rc, int status)
 	} else if (!r->lines.len || tell_lines(r)) {
 		if (ok && !r->expired)
 			r->backoff_ms = 0;
-		stop_stream(r, r->expired || (status && status != 200));
+		/* A server that is busy or stops says nothing about the revision. */
+		stop_stream(r, r->expired || (status && status != 200 && status != 429 && status < 500));
 	}
 	buf_finish(&body);
 }
@@ -307,6 +309,17 @@ static void watch_begin(struct watch_run *r)
 	snprintf(more, sizeof(more), "watch=true&allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=%u",
 		r->rev, 300 + env_random_below(300));
 	begin(r, more);
+}
+
+void watch_moved(struct client_watch *w)
+{
+	struct watch_run *r = w->run;
+
+	if (!r || !r->running || !strcmp(r->t.server, client_server(w->client)))
+		return;
+	stop_stream(r, r->listing);
+	r->backoff_ms = 0;
+	loop_timer_set(&r->timer, env_random_below(BACKOFF_MIN_MS));
 }
 
 int client_watch(struct client_watch **ret, struct client *c, const struct kinds_kind *k, const char *ns,

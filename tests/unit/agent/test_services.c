@@ -50,10 +50,23 @@ static void sync_fake(struct net *n, void (*done)(void *arg, int rc, const char 
 	done(arg, 0, "");
 }
 
+static char servers[400];                                        /* the URLs learned, joined; the file's text */
+
+static int learn_fake(struct client *c, const char *const *urls)
+{
+	(void)c;
+	for (servers[0] = 0; *urls; urls++)
+		snprintf(servers + strlen(servers), sizeof(servers) - strlen(servers), "%s;", *urls);
+	return 0;
+}
+
+#define client_learn(...) learn_fake(__VA_ARGS__)
 #define client_watch(...) watch_fake(__VA_ARGS__)
 #define client_watch_close(...) watch_close_fake(__VA_ARGS__)
 #define net_service_set(...) set_fake(__VA_ARGS__)
 #define net_sync(...) sync_fake(__VA_ARGS__)
+#include "agent/servers.c"
+#undef LOG_MODULE
 #include "agent/services.c"
 
 /* json with ' for " */
@@ -106,9 +119,58 @@ static void slices_belong_to_their_services(void **state)
 	services_close(s);
 }
 
+#define API_SLICE(port_name, endpoints) "{'metadata':{'namespace':'default','name':'kubernetes','labels':{" \
+	"'kubernetes.io/service-name':'kubernetes'}},'ports':[{'name':'" port_name "','port':6443}],'endpoints':[" endpoints "]}"
+#define OLD_FILE "https://10.9.9.9:6443\nnonsense\n"
+
+static const struct { const char *name, *json, *learned; } server_steps[] = {
+	{ "one server", API_SLICE("https", "{'addresses':['10.0.0.1']}"), "https://10.0.0.1:6443;" },
+	{ "more of them", API_SLICE("https", "{'addresses':['10.0.0.1','10.0.0.2']},{'addresses':['fd00::1']}"),
+		"https://10.0.0.1:6443;https://10.0.0.2:6443;https://[fd00::1]:6443;" },
+	{ "one that stops", API_SLICE("https", "{'addresses':['10.0.0.1'],'conditions':{'ready':false}},{'addresses':['10.0.0.2']}"),
+		"https://10.0.0.2:6443;" },
+	{ "none is no news", API_SLICE("https", ""), "https://10.0.0.2:6443;" },
+	{ "another port", API_SLICE("metrics", "{'addresses':['10.0.0.7']}"), "https://10.0.0.2:6443;" },
+};
+
+static void the_servers_of_the_cloud_are_learned_and_kept(void **state)
+{
+	char dir[] = "/tmp/sampan-test-XXXXXX", kubeconfig[80], path[80];
+	struct agent a = { .net = (struct net *)&told, .node_name = "n" };
+	BUF_AUTO struct buf kept = { 0 };
+	struct services *s;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(kubeconfig, sizeof(kubeconfig), "%s/agent.kubeconfig", dir);
+	snprintf(path, sizeof(path), "%s/agent.servers", dir);
+	assert_int_equal(file_replace(path, OLD_FILE, strlen(OLD_FILE), 0600, NULL), 0);
+	assert_int_equal(loop_open(&a.loop), 0);
+	assert_int_equal(workers_open(&a.workers, a.loop, "test", 1, 8), 0);
+	assert_int_equal(api_servers_open(&a.servers, &a, kubeconfig), 0);
+	assert_string_equal(servers, "https://10.9.9.9:6443;");
+	assert_int_equal(services_open(&s, &a), 0);
+	for (unsigned i = 0; i < sizeof(server_steps) / sizeof(server_steps[0]); i++) {
+		event(1, CLIENT_MODIFIED, server_steps[i].json);
+		if (strcmp(servers, server_steps[i].learned))
+			fail_msg("%s: learned %s", server_steps[i].name, servers);
+	}
+	while (a.servers->busy)
+		loop_turn(a.loop, 10);
+	assert_int_equal(file_read(path, 1000, &kept, NULL), 0);
+	assert_string_equal(kept.p, "https://10.0.0.2:6443\n");
+	services_close(s);
+	a.closing = true;
+	workers_close(a.workers);
+	api_servers_close(a.servers);
+	loop_close(a.loop);
+	assert_int_equal(file_remove_tree(dir, NULL), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(slices_belong_to_their_services) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(slices_belong_to_their_services),
+		cmocka_unit_test(the_servers_of_the_cloud_are_learned_and_kept) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

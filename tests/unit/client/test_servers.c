@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client that knows several servers: whom it asks, what it asks again, and what never. The
+ * servers are plain ones on loopback that count what they were asked. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/env.h"
+#include "base/file.h"
+#include "base/loop.h"
+#include "client/client.h"
+#include "http/http.h"
+
+#define SERVERS 3
+
+enum how { GONE, GOOD, STOPPING, BROKEN, BUSY, CUTS, SILENT, CUTS_THE_SECOND };
+
+static struct server {
+	struct http_server *http;
+	enum how how;
+	unsigned asked, port;
+	char query[300];               /* of the last watch */
+	struct http_req *stream;
+} servers[SERVERS];
+static struct loop *loop;
+static struct client_reply got;
+static int answers;
+
+static void gone(void *ctx)
+{
+	((struct server *)ctx)->stream = NULL;
+}
+
+static void line(struct http_req *r, const char *type, const char *name, int rev)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "{\"type\":\"%s\",\"object\":{\"metadata\":{\"name\":\"%s\",\"resourceVersion\":\"%d\"}}}\n", type,
+		name, rev);
+	http_stream_writec(r, text, strlen(text));
+}
+
+static void has_body(void *arg, struct http_req *r, int rc, const char *p, size_t n)
+{
+	static const char list[] = "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"3\"}}]}";
+	struct server *s = arg;
+
+	s->asked++;
+	if (s->how == STOPPING || s->how == BUSY)
+		http_set_header(r, "retry-after", "1");
+	if (s->how == CUTS || (s->how == CUTS_THE_SECOND && s->asked == 2))
+		http_abort(r);
+	else if (s->how == STOPPING || s->how == BROKEN)
+		http_reply(r, 503, "{}", 2);
+	else if (s->how == BUSY)
+		http_reply(r, 429, "{}", 2);
+	else if (strstr(http_query(r), "watch=true")) {
+		snprintf(s->query, sizeof(s->query), "%s", http_query(r));
+		s->stream = r;
+		http_set_context(r, s, gone);
+		http_stream_begin(r, 200);
+	} else if (s->how != SILENT)
+		http_reply(r, 200, list, sizeof(list) - 1);
+}
+
+static void handle(void *arg, struct http_req *r)
+{
+	http_read_body(r, 1000, has_body, arg);
+}
+
+static void serve(unsigned i, enum how how)
+{
+	struct server *s = &servers[i];
+	struct http_config cfg = { .listen = "127.0.0.1:0", .handler = handle, .arg = s };
+
+	s->how = how;
+	s->asked = 0;
+	s->query[0] = 0;
+	assert_int_equal(http_server_open(&s->http, loop, &cfg, NULL), 0);
+	s->port = http_server_port(s->http);
+	if (how == GONE) {
+		http_server_close(s->http);
+		s->http = NULL;
+	}
+}
+
+static const char *url(unsigned i)
+{
+	static char text[SERVERS][60];
+
+	snprintf(text[i], sizeof(text[i]), "http://127.0.0.1:%u", servers[i].port);
+	return text[i];
+}
+
+static struct client *connect_to(unsigned n)
+{
+	const char *more[] = { n > 1 ? url(1) : NULL, n > 2 ? url(2) : NULL, NULL };
+	struct client_config cfg = { .server = url(0), .more = more };
+	struct client *c;
+	struct err e = { 0 };
+
+	assert_int_equal(client_open_remote(&c, loop, &cfg, &e), 0);
+	return c;
+}
+
+static void leave(struct client *c)
+{
+	client_close(c);
+	for (unsigned i = 0; i < SERVERS; i++) {
+		http_server_close(servers[i].http);
+		servers[i].http = NULL;
+	}
+}
+
+static void answered(void *arg, const struct client_reply *r)
+{
+	got = *r;
+	answers++;
+}
+
+static void call(struct client *c, const char *method, int64_t timeout_ms)
+{
+	struct client_req q = { .method = method, .path = "/api/v1/x", .body = strcmp(method, "GET") ? "{}" : NULL,
+		.body_len = strcmp(method, "GET") ? 2 : 0, .timeout_ms = timeout_ms };
+
+	answers = 0;
+	assert_int_equal(client_call(c, &q, answered, NULL), 0);
+	for (int i = 0; i < 1000 && !answers; i++)
+		loop_turn(loop, 10);
+	assert_int_equal(answers, 1);
+}
+
+#define SHORT 900
+static const struct {
+	const char *name, *method;
+	enum how how[SERVERS];
+	int64_t timeout_ms;
+	int rc;
+	unsigned asked[SERVERS];
+} calls[] = {
+	{ "the first is good", "GET", { GOOD, GOOD, GOOD }, 0, 0, { 1, 0, 0 } },
+	{ "the first is not there", "GET", { GONE, GOOD, GOOD }, 0, 0, { 0, 1, 0 } },
+	{ "a POST that was not sent goes elsewhere", "POST", { GONE, GONE, GOOD }, 0, 0, { 0, 0, 1 } },
+	{ "nobody is there", "GET", { GONE, GONE, GONE }, 0, -ERR_UNAVAILABLE, { 0 } },
+	{ "one that stops", "GET", { STOPPING, GOOD, GOOD }, 0, 0, { 1, 1, 0 } },
+	{ "a POST refused by one that stops goes elsewhere", "POST", { STOPPING, GOOD, GOOD }, 0, 0, { 1, 1, 0 } },
+	{ "all stop: each is asked once", "PUT", { STOPPING, STOPPING, STOPPING }, 0, -ERR_UNAVAILABLE, { 1, 1, 1 } },
+	{ "a 503 without a time to come back is an answer", "GET", { BROKEN, GOOD, GOOD }, 0, -ERR_UNAVAILABLE, { 1, 0, 0 } },
+	{ "a busy one is left to the caller", "GET", { BUSY, GOOD, GOOD }, 0, -ERR_FULL, { 1, 0, 0 } },
+	{ "cut off: what may be done twice is asked again", "PUT", { CUTS, GOOD, GOOD }, 0, 0, { 1, 1, 0 } },
+	{ "cut off: a POST is not", "POST", { CUTS, GOOD, GOOD }, 0, -ERR_UNAVAILABLE, { 1, 0, 0 } },
+	{ "a silent one gets a part of the time", "GET", { SILENT, GOOD, GOOD }, SHORT, 0, { 1, 1, 0 } },
+	{ "a POST to a silent one is not repeated", "POST", { SILENT, GOOD, GOOD }, SHORT, -ERR_UNAVAILABLE, { 1, 0, 0 } },
+};
+
+static void calls_find_a_server(void **state)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct client *c;
+
+		for (unsigned s = 0; s < SERVERS; s++)
+			serve(s, calls[i].how[s]);
+		c = connect_to(SERVERS);
+		call(c, calls[i].method, calls[i].timeout_ms);
+		if (got.rc != calls[i].rc)
+			fail_msg("%s: %d", calls[i].name, got.rc);
+		for (unsigned s = 0; s < SERVERS; s++)
+			if (servers[s].asked != calls[i].asked[s])
+				fail_msg("%s: server %u was asked %u times", calls[i].name, s, servers[s].asked);
+		leave(c);
+	}
+}
+
+static void a_good_one_is_kept(void **state)
+{
+	struct client *c;
+
+	serve(0, GONE);
+	serve(1, GOOD);
+	serve(2, GOOD);
+	c = connect_to(SERVERS);
+	for (int i = 0; i < 5; i++)
+		call(c, "GET", 0);
+	assert_int_equal(servers[1].asked, 5);
+	assert_string_equal(client_server(c), url(1));
+	leave(c);
+}
+
+/* libcurl alone would send it again over a new connection. */
+static void a_post_over_a_kept_connection_is_sent_once(void **state)
+{
+	struct client *c;
+
+	serve(0, CUTS_THE_SECOND);
+	c = connect_to(1);
+	call(c, "POST", 0);
+	assert_int_equal(got.rc, 0);
+	call(c, "POST", 0);
+	assert_int_equal(got.rc, -ERR_UNAVAILABLE);
+	assert_int_equal(servers[0].asked, 2);
+	call(c, "POST", 0);
+	assert_int_equal(got.rc, 0);
+	leave(c);
+}
+
+static char seen[200];
+
+static void event(void *arg, enum client_event ev, yyjson_val *obj)
+{
+	static const char *const names[] = { "+", "~", "-", "synced" };
+	yyjson_val *name = yyjson_obj_get(yyjson_obj_get(obj, "metadata"), "name");
+
+	snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%s%s ", names[ev], name ? yyjson_get_str(name) : "");
+}
+
+static void turn_until(const char *text, const char *in)
+{
+	for (int i = 0; i < 500 && !strstr(in, text); i++)
+		loop_turn(loop, 10);
+	if (!strstr(in, text))
+		fail_msg("no %s in %s", text, in);
+}
+
+static void a_watch_goes_on_elsewhere(void **state)
+{
+	struct client_watch *w;
+	struct client *c;
+
+	serve(0, GOOD);
+	serve(1, GOOD);
+	c = connect_to(2);
+	seen[0] = 0;
+	assert_int_equal(client_watch(&w, c, kinds_by_resource("", "v1", "nodes"), NULL, NULL, event, NULL), 0);
+	turn_until("resourceVersion=5&", servers[0].query);
+	line(servers[0].stream, "ADDED", "b", 7);
+	turn_until("+b", seen);
+	/* Its server is cut off. */
+	http_server_close(servers[0].http);
+	servers[0].http = NULL;
+	turn_until("resourceVersion=7&", servers[1].query);
+	line(servers[1].stream, "MODIFIED", "a", 8);
+	turn_until("~a", seen);
+	assert_string_equal(seen, "+a synced +b ~a ");
+	client_watch_close(w);
+	leave(c);
+}
+
+/* What one call finds out moves the watches that hang at the same server. */
+static void a_watch_leaves_a_silent_server_with_the_calls(void **state)
+{
+	struct client_watch *w;
+	struct client *c;
+
+	serve(0, GOOD);
+	serve(1, GOOD);
+	c = connect_to(2);
+	seen[0] = 0;
+	assert_int_equal(client_watch(&w, c, kinds_by_resource("", "v1", "nodes"), NULL, NULL, event, NULL), 0);
+	turn_until("resourceVersion=5&", servers[0].query);
+	servers[0].how = SILENT;
+	call(c, "GET", SHORT);
+	assert_int_equal(got.rc, 0);
+	turn_until("resourceVersion=5&", servers[1].query);
+	assert_string_equal(seen, "+a synced ");
+	client_watch_close(w);
+	leave(c);
+}
+
+static void servers_are_learned(void **state)
+{
+	const char *both[3] = { 0 }, *one[2] = { 0 };
+	struct client *c;
+
+	serve(0, GONE);
+	serve(1, GOOD);
+	serve(2, GOOD);
+	c = connect_to(1);
+	call(c, "GET", 0);
+	assert_int_equal(got.rc, -ERR_UNAVAILABLE);
+	both[0] = url(1);
+	both[1] = url(2);
+	assert_int_equal(client_learn(c, both), 0);
+	call(c, "GET", 0);
+	assert_int_equal(got.rc, 0);
+	/* The one in use is taken out: the others are used, its own first. */
+	one[0] = url(servers[1].asked ? 2 : 1);
+	assert_int_equal(client_learn(c, one), 0);
+	assert_string_equal(client_server(c), url(0));
+	call(c, "GET", 0);
+	assert_string_equal(client_server(c), one[0]);
+	leave(c);
+}
+
+static void a_kubeconfig_names_several_servers(void **state)
+{
+	static const char text[] = "current-context: two\nclusters:\n"
+		"- {name: one, cluster: {server: 'https://10.0.0.1:6443', certificate-authority-data: QQ==}}\n"
+		"- {name: two, cluster: {server: 'https://10.0.0.2:6443/', certificate-authority-data: QQ==}}\n"
+		"- {name: other, cluster: {server: 'https://10.0.0.3:6443', certificate-authority-data: Qg==}}\n"
+		"- {name: open, cluster: {server: 'https://10.0.0.4:6443'}}\n"
+		"contexts:\n- {name: two, context: {cluster: two, user: u}}\nusers:\n- {name: u, user: {token: t}}\n";
+	char path[] = "/tmp/sampan-test-XXXXXX";
+	struct client *c;
+	struct err e = { 0 };
+	int fd = mkstemp(path);
+	const char *none[] = { NULL };
+
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	close(fd);
+	assert_int_equal(client_open_kubeconfig(&c, loop, path, NULL, &e), 0);
+	assert_string_equal(client_server(c), "https://10.0.0.2:6443");
+	assert_int_equal(client_learn(c, none), 0);
+	assert_string_equal(client_server(c), "https://10.0.0.2:6443");
+	client_close(c);
+	unlink(path);
+}
+
+static void a_kubeconfig_has_a_context_for_each_server(void **state)
+{
+	const char *more[] = { "https://10.0.0.2:6443", NULL };
+	BUF_AUTO struct buf b = { 0 };
+
+	client_kubeconfig_text(&b, &(struct client_config){ .server = "https://10.0.0.1:6443", .more = more, .ca_pem = "A",
+		.cert_pem = "B", .key_pem = "C" }, "admin");
+	assert_string_equal(b.p, "apiVersion: v1\nkind: Config\nclusters:\n"
+		"- name: sampan\n  cluster:\n    server: https://10.0.0.1:6443\n    certificate-authority-data: QQ==\n"
+		"- name: sampan-2\n  cluster:\n    server: https://10.0.0.2:6443\n    certificate-authority-data: QQ==\n"
+		"users:\n- name: admin\n  user:\n    client-certificate-data: Qg==\n    client-key-data: Qw==\n"
+		"contexts:\n- name: sampan\n  context:\n    cluster: sampan\n    user: admin\n"
+		"- name: sampan-2\n  context:\n    cluster: sampan-2\n    user: admin\ncurrent-context: sampan\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(calls_find_a_server),
+		cmocka_unit_test(a_good_one_is_kept),
+		cmocka_unit_test(a_post_over_a_kept_connection_is_sent_once),
+		cmocka_unit_test(a_watch_goes_on_elsewhere),
+		cmocka_unit_test(a_watch_leaves_a_silent_server_with_the_calls),
+		cmocka_unit_test(servers_are_learned),
+		cmocka_unit_test(a_kubeconfig_names_several_servers),
+		cmocka_unit_test(a_kubeconfig_has_a_context_for_each_server),
+	};
+
+	if (loop_open(&loop))
+		return 1;
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	loop_close(loop);
+	return failed;
+}
