@@ -12,6 +12,8 @@
 #include "http/http.h"
 #include "kinds/kinds_custom.h"
 
+#define DRAIN_WRITES_MS 1000
+
 static void find_kinds(struct api_kinds *k)
 {
 	k->pod = kinds_by_resource("", "v1", "pods");
@@ -88,6 +90,24 @@ static int copy_text(char **ret, const char *s)
 	return *ret ? 0 : -ERR_NOMEM;
 }
 
+static void end_watches(void *arg)
+{
+	struct api *a = arg;
+
+	loop_timer_stop(&a->drain_timer);
+	list_each(&a->calls, it) {
+		struct call *c = list_entry(it, struct call, link);
+
+		if (c->drain)
+			c->drain(c);
+	}
+}
+
+static bool writes(const struct call *c)
+{
+	return c->is_resource && c->verb >= VERB_CREATE && c->stage > STAGE_FLOW && c->stage < STAGE_REPLY && !serve_connects(c);
+}
+
 int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	const struct api_config *cfg, struct err *reterr)
 {
@@ -105,6 +125,7 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 	a->controllers_run = cfg->controllers_run;
 	a->controllers_arg = cfg->controllers_arg;
 	list_init(&a->calls);
+	loop_timer_init(&a->drain_timer, l, end_watches, a);
 	find_kinds(&a->k);
 	rc = find_stored(a);
 	if (!rc)
@@ -161,6 +182,7 @@ void api_close(struct api *a)
 {
 	if (!a)
 		return;
+	loop_timer_stop(&a->drain_timer);
 	bootstrap_keep_close(a->bootstrap_keep);
 	if (a->bootstrap)
 		bootstrap_cancel(a->bootstrap);
@@ -210,15 +232,22 @@ void api_retire(struct api *a)
 	a->retiring = true;
 }
 
+/* Else their events would come when nobody listens any more. */
+void api_call_over(struct api *a)
+{
+	if (!a->draining || !loop_timer_is_set(&a->drain_timer))
+		return;
+	list_each(&a->calls, it)
+		if (writes(list_entry(it, struct call, link)))
+			return;
+	loop_timer_set(&a->drain_timer, 0);
+}
+
 void api_drain(struct api *a)
 {
 	a->retiring = a->draining = true;
-	list_each(&a->calls, it) {
-		struct call *c = list_entry(it, struct call, link);
-
-		if (c->drain)
-			c->drain(c);
-	}
+	loop_timer_set(&a->drain_timer, DRAIN_WRITES_MS);
+	api_call_over(a);
 }
 
 /* ---- from the network ---- */

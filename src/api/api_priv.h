@@ -80,6 +80,7 @@ struct api {
 	unsigned idle_count;
 	struct map turns;                     /* turns.c: "store/ns/name" -> whose turn it is */
 	bool ready, retiring, draining;
+	struct loop_timer drain_timer;        /* runs: watches have not ended yet */
 	int64_t started_us;                   /* wall clock */
 	size_t past_bytes;             /* pages.c: of lists of past revisions */
 	struct blob *frame_begin[3], *frame_end, *list_next;  /* around objects that are shared */
@@ -87,6 +88,8 @@ struct api {
 	struct bootstrap_keep *bootstrap_keep; /* once it ran */
 };
 
+/* A call has its answer: one of the last may be what watches waited for. */
+void api_call_over(struct api *a);
 /* The kind in whose version k's objects are stored; k itself for most. */
 const struct kinds_kind *api_stored_as(const struct api *a, const struct kinds_kind *k);
 

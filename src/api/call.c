@@ -65,6 +65,7 @@ static void call_free(struct call *c)
 	turn_end(c);
 	flow_leave(c);
 	list_del(&c->link);
+	api_call_over(a);
 	arena_close(c->view_arena);
 	if (c->kind_ref)
 		kinds_unref(c->kind_ref);

@@ -437,6 +437,7 @@ enum step token_create(struct call *c);
 enum step review_access(struct call *c);
 enum step review_token(struct call *c);
 enum step proxy_serve(struct call *c);
+bool serve_connects(const struct call *c);     /* to a pod, by a subresource: log, exec ... */
 
 /* ---- everything that is no resource ---- */
 enum step serve_path(struct call *c);

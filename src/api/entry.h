@@ -57,7 +57,8 @@ void api_bootstrap(struct api *a, void (*done)(void *arg, int rc), void *arg);
 bool api_ready(const struct api *a);
 /* About to shut down: readyz fails, everything else goes on. */
 void api_retire(struct api *a);
-/* Shutting down: watches end cleanly, with a last bookmark, new writes and watches get 503 with Retry-After. */
+/* Shutting down: new writes and watches get 503 with Retry-After. Once those writes are answered that are under way
+ * (or a second later) watches end cleanly, with a last bookmark. */
 void api_drain(struct api *a);
 /* http_handler_fn; arg is the struct api. */
 void api_handle_http(void *api, struct http_req *r);

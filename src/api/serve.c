@@ -21,8 +21,10 @@ static enum step not_served(struct call *c)
 	return fail_text(c, 404, "404 page not found\n");
 }
 
-static bool is_connect(const char *sub)
+bool serve_connects(const struct call *c)
 {
+	const char *sub = c->sub;
+
 	return !strcmp(sub, "log") || !strcmp(sub, "exec") || !strcmp(sub, "attach") ||
 		!strcmp(sub, "portforward") || !strcmp(sub, "proxy");
 }
@@ -65,7 +67,7 @@ enum step stage_serve(struct call *c)
 		if (c->verb != VERB_LIST && c->verb != VERB_WATCH)
 			return fail_no_resource(c);
 	}
-	if (*c->sub && is_connect(c->sub)) {
+	if (serve_connects(c)) {
 		step = fresh_target(c);
 		return step == STEP_NEXT ? proxy_serve(c) : step;
 	}

@@ -470,10 +470,17 @@ static void on_timer(void *arg)
 	set_timer(w);
 }
 
+/* What there is, as far as the client takes it; then where that was. */
 static void on_drain(struct call *c)
 {
-	if (mark(c->work))
-		end(c->work);
+	struct watch *w = c->work;
+
+	call_hold(c);
+	while (c->work == w && is_open(w) && pending(w) < PENDING_MAX && step_on(w))
+		;
+	if (c->work == w && is_open(w) && mark(w))
+		end(w);
+	call_drop(c);
 }
 
 /* ---- opening ---- */
