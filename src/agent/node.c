@@ -40,6 +40,7 @@ struct node {
 	struct loop_timer timer;
 	bool registered, registering, status_busy, lease_busy, lease_there, up;
 	bool failing;                  /* told once, until something works again */
+	bool status_stale;             /* changed while a write was under way */
 	int64_t status_at_ms;
 	bool value[NODE_CONDS];
 	int64_t since_us[NODE_CONDS];
@@ -295,6 +296,8 @@ static void status_done(void *arg, const struct client_reply *r)
 	n->status_busy = false;
 	if (n->a->closing)
 		return;
+	if (!r->rc && n->status_stale)
+		status_write(n);
 	if (r->rc) {
 		n->registered = r->rc != -ERR_NOT_FOUND && n->registered;
 		n->status_at_ms = 0;
@@ -314,6 +317,7 @@ static void status_write(struct node *n)
 	char path[320];
 	struct client_req q = { .method = "PATCH", .path = path, .content_type = "application/strategic-merge-patch+json" };
 
+	n->status_stale = n->status_busy;
 	if (n->status_busy)
 		return;
 	n->status_at_ms = loop_now_ms(n->a->loop);
