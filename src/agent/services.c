@@ -161,7 +161,7 @@ static void tell(struct services *s, struct service *v)
 		if (doc_str(p, "ip") && ext < 2 * IPS_MAX)
 			external[ext++] = doc_str(p, "ip");
 	policy = doc_str(obj, "spec.externalTrafficPolicy");
-	n.node_local_external = policy && !strcmp(policy, "Local");
+	n.external_local = policy && !strcmp(policy, "Local");
 	n.publish_not_ready = doc_bool(obj, "spec.publishNotReadyAddresses", false);
 	affinity = doc_str(obj, "spec.sessionAffinity");
 	if (affinity && !strcmp(affinity, "ClientIP"))

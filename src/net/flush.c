@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "base/env.h"
+#include "net/choose.h"
 #include "net/conntrack.h"
 #include "net/net_priv.h"
 #define LOG_MODULE "net"
@@ -42,24 +43,27 @@ struct flush {
 
 /* ---- sending ---- */
 
-void net_run_rules(const char *text, int *rc, char *message, size_t size)
+int net_rules_open(struct nft_ctx **ret)
 {
-	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	*ret = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!*ret)
+		return -ERR_NOMEM;
+	nft_ctx_buffer_output(*ret);
+	nft_ctx_buffer_error(*ret);
+	return 0;
+}
+
+void net_run_rules(struct nft_ctx *ctx, const char *text, int *rc, char *message, size_t size)
+{
 	const char *said;
 
-	if (!ctx) {
-		*rc = -ERR_NOMEM;
-		return;
-	}
-	nft_ctx_buffer_output(ctx);
-	nft_ctx_buffer_error(ctx);
 	*rc = nft_run_cmd_from_buffer(ctx, text) ? -ERR_IO : 0;
+	said = nft_ctx_get_error_buffer(ctx);          /* which empties it */
+	nft_ctx_get_output_buffer(ctx);
 	if (*rc) {
-		said = nft_ctx_get_error_buffer(ctx);
 		snprintf(message, size, "nftables: %s", said && *said ? said : "refused");
 		message[strcspn(message, "\n")] = 0;
 	}
-	nft_ctx_free(ctx);
 }
 
 static void flush_run(void *arg)
@@ -68,7 +72,7 @@ static void flush_run(void *arg)
 	int64_t t = env_now_us();
 	struct err e;
 
-	net_run_rules(f->text.p, &f->rc, f->message, sizeof(f->message));
+	net_run_rules(f->net->rules_ctx, f->text.p, &f->rc, f->message, sizeof(f->message));
 	f->us = env_now_us() - t;
 	if (!f->rc && f->udp_count && conntrack_forget(f->udp, f->udp_count, &e))
 		log_warn("%s", e.msg);
@@ -164,8 +168,7 @@ static void flush_done(void *arg)
 
 /* ---- UDP flows that hold on to what was ---- */
 
-static void add_udp(struct flush *f, const struct net_service *s, const struct net_port *port, const char *ip, int number,
-	bool gone)
+static void add_udp(struct flush *f, const struct net_service *s, const struct choice *c, const char *ip, int number)
 {
 	struct conntrack_service *to = realloc(f->udp, (f->udp_count + 1) * sizeof(*to));
 	struct in_addr in = { 0 };
@@ -177,14 +180,13 @@ static void add_udp(struct flush *f, const struct net_service *s, const struct n
 	if (ip && inet_pton(AF_INET, ip, &in) != 1)
 		return;
 	*to = (struct conntrack_service){ { in.s_addr, htons((uint16_t)number) }, NULL, 0 };
-	to->targets = calloc(s->ep_count + 1, sizeof(*to->targets));
+	to->targets = calloc(c->all_count + c->local_count + 1u, sizeof(*to->targets));
 	if (!to->targets)
 		return;
-	for (unsigned i = 0; i < s->ep_count && !gone; i++) {
-		const struct net_endpoint *e = &s->eps[i];
+	for (unsigned i = 0; i < c->all_count + c->local_count; i++) {
+		const struct net_endpoint *e = &s->eps[i < c->all_count ? c->all[i] : c->local[i - c->all_count]];
 
-		if ((e->ready || s->publish_not_ready) && !strcmp(e->port_name ? e->port_name : "", port->name ? port->name : "") &&
-		    inet_pton(AF_INET, e->ip, &in) == 1)
+		if (inet_pton(AF_INET, e->ip, &in) == 1)
 			to->targets[to->target_count++] = (struct conntrack_end){ in.s_addr, htons((uint16_t)e->port) };
 	}
 	f->udp_count++;
@@ -199,68 +201,21 @@ static void note_udp(struct flush *f, const struct unit *u)
 	s = ((const struct svc *)(const void *)u)->copy;
 	for (unsigned i = 0; i < s->port_count; i++) {
 		const struct net_port *p = &s->ports[i];
+		const char *const *const lists[] = { s->ips, s->external_ips, s->balancer_ips };
+		struct choice c = { 0 };
 
-		if (!p->proto || strcasecmp(p->proto, "udp"))
+		if (!p->proto || strcasecmp(p->proto, "udp") || (!u->gone && choose_endpoints(&c, s, p)))
 			continue;
-		for (const char *const *ip = s->ips; *ip; ip++)
-			add_udp(f, s, p, *ip, p->port, u->gone);
-		for (const char *const *ip = s->external_ips; *ip; ip++)
-			add_udp(f, s, p, *ip, p->port, u->gone);
+		for (unsigned l = 0; l < sizeof(lists) / sizeof(*lists); l++)
+			for (const char *const *ip = lists[l]; *ip; ip++)
+				add_udp(f, s, &c, *ip, p->port);
 		if (p->node_port)
-			add_udp(f, s, p, NULL, p->node_port, u->gone);
+			add_udp(f, s, &c, NULL, p->node_port);
+		choose_finish(&c);
 	}
 }
 
-/* ---- who owns an element ---- */
-
-static void owner_key(char out[320], const struct plan *p, const struct plan_item *it)
-{
-	snprintf(out, 320, "%s %s", plan_name(p, it), plan_key(p, it));
-}
-
-static void release(struct net *n, struct unit *u)
-{
-	char key[320];
-
-	for (unsigned i = 0; i < u->applied.count; i++) {
-		const struct plan_item *it = &u->applied.items[i];
-
-		if (it->kind != PLAN_ELEMENT ||
-		    plan_has(&u->wanted, PLAN_ELEMENT, plan_name(&u->applied, it), plan_key(&u->applied, it)))
-			continue;
-		owner_key(key, &u->applied, it);
-		if (map_get(&n->owners, key) == u) {
-			map_del(&n->owners, key);
-			n->released = true;
-		}
-	}
-}
-
-static void acquire(struct net *n, struct unit *u)
-{
-	char key[320];
-
-	u->blocked = false;
-	for (unsigned i = 0; i < u->wanted.count;) {
-		const struct plan_item *it = &u->wanted.items[i];
-		struct unit *owner;
-
-		if (it->kind == PLAN_ELEMENT) {
-			owner_key(key, &u->wanted, it);
-			owner = map_get(&n->owners, key);
-			if (owner && owner != u) {
-				u->blocked = true;
-				plan_drop(&u->wanted, i);
-				continue;
-			}
-			if (!owner && map_put(&n->owners, key, u, NULL)) {
-				plan_drop(&u->wanted, i);
-				continue;
-			}
-		}
-		i++;
-	}
-}
+/* ---- the transaction ---- */
 
 static void compute(struct net *n, struct unit *u)
 {
@@ -304,6 +259,7 @@ void net_flush(void *arg)
 			if (list_empty(&u->dirty))
 				list_add_tail(&n->dirty, &u->dirty);
 		}
+		shared_forget(n);
 		plan_base_text(&f->text, &n->base);
 	}
 	n->released = false;
@@ -311,7 +267,7 @@ void net_flush(void *arg)
 		struct unit *u = list_entry(it, struct unit, dirty);
 
 		compute(n, u);
-		release(n, u);
+		net_release(n, u);
 	}
 	if (n->released)
 		list_each(&n->units, it) {
@@ -324,9 +280,16 @@ void net_flush(void *arg)
 		}
 	list_each(&n->dirty, it) {
 		struct unit *u = list_entry(it, struct unit, dirty);
+
+		net_acquire(n, u);
+		shared_count(n, &u->applied, -1);
+		shared_count(n, &u->wanted, 1);
+	}
+	shared_make(n, &f->text);
+	list_each(&n->dirty, it) {
+		struct unit *u = list_entry(it, struct unit, dirty);
 		size_t before = f->text.len;
 
-		acquire(n, u);
 		plan_diff_clear(&f->text, n->name, &u->applied, &u->wanted);
 		if (f->text.len != before)
 			note_udp(f, u);
@@ -338,6 +301,7 @@ void net_flush(void *arg)
 		list_del(&u->dirty);
 		list_add_tail(&n->flying, &u->flying);
 	}
+	shared_unmake(n, &f->text);
 	n->started++;
 	n->synced = true;
 	n->in_flight = true;

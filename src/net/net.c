@@ -3,6 +3,7 @@
 #include "net/net.h"
 
 #include <arpa/inet.h>
+#include <nftables/libnftables.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,9 +199,11 @@ static int parse_config(struct net *n, const struct net_config *cfg, struct err 
 	n->service_cidr = strdup(cfg->service_cidr);
 	n->dns_ip = strdup(cfg->dns_ip);
 	n->state_dir = strdup(cfg->state_dir);
-	if (!n->name || !n->pod_cidr || !n->cluster_cidr || !n->service_cidr || !n->dns_ip || !n->state_dir)
+	n->address = cfg->address ? strdup(cfg->address) : NULL;
+	if (!n->name || !n->pod_cidr || !n->cluster_cidr || !n->service_cidr || !n->dns_ip || !n->state_dir ||
+	    (cfg->address && !n->address))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
-	n->base = (struct plan_base){ n->name, n->pod_cidr, n->cluster_cidr, n->service_cidr, n->dns_ip };
+	n->base = (struct plan_base){ n->name, n->pod_cidr, n->cluster_cidr, n->service_cidr, n->dns_ip, n->address };
 	return 0;
 }
 
@@ -219,6 +222,7 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 	list_init(&n->dirty);
 	list_init(&n->flying);
 	list_init(&n->waiters);
+	list_init(&n->shared_touched);
 	loop_timer_init(&n->flush_timer, l, net_flush, n);
 	rc = parse_config(n, cfg, reterr);
 	if (!rc)
@@ -226,6 +230,8 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 	if (!rc && (workers_open(&n->rules, l, "net-rules", 1, 16) || workers_open(&n->links, l, "net-links", 1, LINK_QUEUE) ||
 		    workers_open(&n->removals, l, "net-removals", 1, LINK_QUEUE)))
 		rc = err_set(reterr, ERR_IO, "cannot start threads");
+	if (!rc && net_rules_open(&n->rules_ctx))
+		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = link_bridge_up(&n->bridge, reterr);
 	if (!rc && peers_open(n, cfg->address))
@@ -254,6 +260,8 @@ void net_close(struct net *n)
 	workers_close(n->links);
 	workers_close(n->removals);
 	workers_close(n->rules);
+	if (n->rules_ctx)
+		nft_ctx_free(n->rules_ctx);
 	loop_timer_stop(&n->flush_timer);
 	loop_defer_cancel(n->loop, &n->wake_task);
 	net_fail_waiters(n, -ERR_CANCELED, "shutting down");
@@ -265,6 +273,7 @@ void net_close(struct net *n)
 	map_finish(&n->by_ip);
 	map_finish(&n->namespaces);
 	map_finish(&n->owners);
+	shared_forget(n);
 	free(n->addr_used);
 	free(n->name);
 	free(n->pod_cidr);
@@ -272,6 +281,7 @@ void net_close(struct net *n)
 	free(n->service_cidr);
 	free(n->dns_ip);
 	free(n->state_dir);
+	free(n->address);
 	free(n);
 }
 
@@ -279,13 +289,16 @@ int net_down(const char *name, const char *state_dir, struct err *reterr)
 {
 	BUF_AUTO struct buf text = { 0 };
 	char message[512] = "out of memory";
+	struct nft_ctx *rules;
 	int rc, r;
 
 	rc = link_bridge_down(name, reterr);
 	buf_printf(&text, "add table ip %s\ndelete table ip %s\n", name, name);
-	r = -ERR_NOMEM;
-	if (!text.failed)
-		net_run_rules(text.p, &r, message, sizeof(message));
+	r = text.failed ? -ERR_NOMEM : net_rules_open(&rules);
+	if (!r) {
+		net_run_rules(rules, text.p, &r, message, sizeof(message));
+		nft_ctx_free(rules);
+	}
 	if (r)
 		rc = err_set(reterr, -r, "%s", message);
 	buf_clear(&text);

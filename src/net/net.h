@@ -46,14 +46,21 @@ void net_pods_keep(struct net *n, const char *const *pod_ids);
 void net_hostport(struct net *n, const char *pod_id, const char *ip, const char *proto, int host_port, int port);
 
 struct net_port { const char *name, *proto; int port, node_port; };
+/* Where an endpoint is meant to be used from (EndpointSlice hints). */
+enum net_hint { NET_HINT_NONE, NET_HINT_ELSEWHERE, NET_HINT_HERE };
 struct net_endpoint { const char *ip, *hostname; const char *port_name; int port; bool ready, local;
+	bool draining;                 /* not ready, but it still serves while it ends */
+	enum net_hint node_hint, zone_hint;
 	bool repeated; };              /* net's own: one before that is used has the same ip */
 struct net_service {
 	const char *ns, *name;
 	const char *const *ips;        /* cluster addresses, NULL-terminated; empty: headless */
 	const char *const *external_ips;
+	const char *const *balancer_ips;       /* where source_ranges hold */
+	const char *const *source_ranges;      /* CIDRs; none: everybody */
 	const char *external_name;     /* CNAME, or NULL */
-	bool node_local_external, publish_not_ready;
+	bool external_local, internal_local;   /* traffic policies: this node's endpoints only */
+	bool publish_not_ready;
 	int affinity_s;                /* 0: none */
 	const struct net_port *ports; unsigned port_count;
 	const struct net_endpoint *eps; unsigned ep_count;

@@ -20,6 +20,7 @@
 #include "net/plan.h"
 
 struct dns;
+struct nft_ctx;
 struct peers;
 
 struct unit {
@@ -51,10 +52,11 @@ struct pod {
 
 struct net {
 	struct loop *loop;
-	char *name, *pod_cidr, *cluster_cidr, *service_cidr, *dns_ip, *state_dir;
+	char *name, *pod_cidr, *cluster_cidr, *service_cidr, *dns_ip, *state_dir, *address;
 	struct plan_base base;
 	struct link_bridge bridge;
 	struct workers *rules, *links, *removals;   /* one thread each */
+	struct nft_ctx *rules_ctx;     /* the rules worker's */
 	struct dns *dns;
 	struct peers *peers;
 
@@ -62,6 +64,8 @@ struct net {
 	struct map by_ip;              /* "10.96.0.1" -> struct svc, for reverse names */
 	struct map namespaces;         /* to the count of its Services */
 	struct map owners;             /* "set key" -> struct unit */
+	struct map shared;             /* by chain's name, shared.c */
+	struct list shared_touched;
 	struct list units, dirty, waiters;
 	struct list flying;            /* units of the flush under way */
 	uint32_t next_id;
@@ -83,8 +87,21 @@ void net_dirty(struct net *n, struct unit *u);
 void net_flush(void *net);
 void net_wake(void *net);              /* waiters whose flush has finished */
 void net_fail_waiters(struct net *n, int rc, const char *message);
+/* libnftables, kept open: when its socket closes the kernel waits for all that readers may still
+ * see, which takes longer than a change. One thread at a time. 0 or -ERR_NOMEM. */
+int net_rules_open(struct nft_ctx **ret);
 /* Blocking; *rc and, when it is not 0, a message. */
-void net_run_rules(const char *text, int *rc, char *message, size_t size);
+void net_run_rules(struct nft_ctx *ctx, const char *text, int *rc, char *message, size_t size);
+
+/* owners.c */
+void net_release(struct net *n, struct unit *u);       /* what it has and no longer wants */
+void net_acquire(struct net *n, struct unit *u);       /* what others own leaves u->wanted */
+
+/* shared.c: chains that many plans name; each is there while one does. */
+void shared_count(struct net *n, const struct plan *p, int by);
+void shared_make(struct net *n, struct buf *out);      /* those that are needed now, and their rules */
+void shared_unmake(struct net *n, struct buf *out);    /* those that no plan names any more */
+void shared_forget(struct net *n);                     /* the table is made anew, all plans are counted again */
 
 /* net.c */
 void net_free_unit(struct unit *u);

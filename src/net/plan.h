@@ -24,11 +24,13 @@
 struct plan_base {
 	const char *table;                          /* also the bridge's name: "sampan" -> "sampan0" */
 	const char *pod_cidr, *cluster_cidr, *service_cidr, *dns_ip;
+	const char *address;                        /* the node's own, or NULL */
 };
 /* The table with everything that no Service and no pod has a part in, replacing what is there. */
 void plan_base_text(struct buf *out, const struct plan_base *b);
 
-enum plan_kind { PLAN_SET, PLAN_CHAIN, PLAN_ELEMENT };
+/* A shared chain is the same for all plans that name it: plan_diff_* pass over it. */
+enum plan_kind { PLAN_SHARED, PLAN_SET, PLAN_CHAIN, PLAN_ELEMENT };
 struct plan_item { enum plan_kind kind; uint32_t name, key, body; };   /* offsets into text */
 struct plan {                                       /* {0} is the empty plan */
 	struct buf text;
@@ -46,6 +48,7 @@ int plan_pod(struct plan *out, const char *ip, const struct plan_hostport *ports
 
 const char *plan_name(const struct plan *p, const struct plan_item *it);
 const char *plan_key(const struct plan *p, const struct plan_item *it);
+const char *plan_body(const struct plan *p, const struct plan_item *it);
 
 /* Is there an item of this kind, name and key? */
 bool plan_has(const struct plan *p, enum plan_kind kind, const char *name, const char *key);
@@ -55,6 +58,7 @@ void plan_drop(struct plan *p, unsigned i);
 /* From old to new (either may be NULL): first for all that change what makes room, then for
  * all what fills it, in one transaction. */
 void plan_diff_clear(struct buf *out, const char *table, const struct plan *old, const struct plan *new);
+void plan_rules(struct buf *out, const char *table, const char *chain, const char *text);
 void plan_diff_fill(struct buf *out, const char *table, const struct plan *old, const struct plan *new);
 
 #endif

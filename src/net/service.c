@@ -70,6 +70,8 @@ static void walk(struct room *r, const struct net_service *s)
 	to->eps = eps;
 	to->ips = list(r, s->ips);
 	to->external_ips = list(r, s->external_ips);
+	to->balancer_ips = list(r, s->balancer_ips);
+	to->source_ranges = list(r, s->source_ranges);
 	to->ns = text(r, s->ns);
 	to->name = text(r, s->name);
 	to->external_name = text(r, s->external_name);

@@ -10,7 +10,7 @@
 
 #include "net/plan.h"
 
-static const struct plan_base base = { "t", "10.244.0.0/24", "10.244.0.0/16", "10.96.0.0/16", "10.96.0.10" };
+static const struct plan_base base = { "t", "10.244.0.0/24", "10.244.0.0/16", "10.96.0.0/16", "10.96.0.10", "172.16.3.4" };
 
 #define EP(a, p, r, l) { .ip = a, .port_name = "", .port = p, .ready = r, .local = l }
 
@@ -25,6 +25,11 @@ static const struct net_endpoint unready[] = { EP("10.244.0.2", 8080, false, tru
 static const struct net_endpoint named[] = { { .ip = "10.244.0.2", .port_name = "dns", .port = 53, .ready = true },
 	{ .ip = "10.244.0.2", .port_name = "dns-tcp", .port = 5353, .ready = true } };
 
+static const struct net_endpoint elsewhere[] = { EP("10.244.1.3", 8080, true, false) };
+static const struct net_endpoint draining[] = { { .ip = "10.244.0.2", .port_name = "", .port = 8080, .draining = true } };
+static const char *const ranges[] = { "198.51.100.7/32", "192.0.2.128/25", "192.0.2.9/24", "fd00::/8", "192.0.2.4/32", NULL };
+static const char *const own_range[] = { "172.16.0.0/16", NULL }, *const everybody[] = { "10.0.0.0/8", "0.0.0.0/0", NULL };
+
 #define SVC(ip_list, ext_list, p, e) .ns = "d", .name = "s", .ips = ip_list, .external_ips = ext_list, \
 	.ports = p, .port_count = sizeof(p) / sizeof(*(p)), .eps = e, .ep_count = sizeof(e) / sizeof(*(e))
 
@@ -34,52 +39,151 @@ static const struct {
 	const char *text;
 } service_cases[] = {
 	{ "two endpoints share the load", { SVC(one_ip, NULL, http, two) },
-		"add chain ip t svc-7-tcp-80\n"
-		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.244.0.2 . 8080, 1 : 10.244.1.3 . 8080 }\n"
-		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
+		"in-tcp-2:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 2 map @ends-tcp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-2 }\n" },
 	{ "the other family's address is left to the other family", { SVC(two_families, NULL, http, two) },
-		"add chain ip t svc-7-tcp-80\n"
-		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.244.0.2 . 8080, 1 : 10.244.1.3 . 8080 }\n"
-		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
-	{ "nobody ready: nothing, the range refuses", { SVC(one_ip, NULL, http, unready) }, "" },
+		"in-tcp-2:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 2 map @ends-tcp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-2 }\n" },
+	{ "nobody ready: nothing, the range refuses", { SVC(one_ip, NULL, http, unready) },
+		"" },
 	{ "nobody ready, outside of the range: refused by name", { SVC(foreign, NULL, http, unready) },
 		"add element ip t refused { 172.16.0.1 . tcp . 80 }\n" },
 	{ "unready endpoints that are to be published", { SVC(one_ip, NULL, http, unready), .publish_not_ready = true },
-		"add chain ip t svc-7-tcp-80\n"
-		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 8080 }\n"
-		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
-	{ "headless has names only", { SVC(no_ip, NULL, http, two) }, "" },
-	{ "an alias has a name only", { SVC(one_ip, NULL, http, two), .external_name = "example.com" }, "" },
+		"in-tcp-1:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-1 }\n" },
+	{ "nobody is ready, one still serves while it ends", { SVC(one_ip, NULL, http, draining) },
+		"in-tcp-1:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-1 }\n" },
+	{ "headless has names only", { SVC(no_ip, NULL, http, two) },
+		"" },
+	{ "an alias has a name only", { SVC(one_ip, NULL, http, two), .external_name = "example.com" },
+		"" },
 	{ "one number, two protocols, endpoints by port name", { SVC(one_ip, NULL, both, named) },
-		"add chain ip t svc-7-tcp-53\nadd chain ip t svc-7-udp-53\n"
-		"add rule ip t svc-7-tcp-53 meta l4proto tcp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 5353 }\n"
-		"add rule ip t svc-7-udp-53 meta l4proto udp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 53 }\n"
-		"add element ip t services { 10.96.0.5 . tcp . 53 : goto svc-7-tcp-53 }\n"
-		"add element ip t services { 10.96.0.5 . udp . 53 : goto svc-7-udp-53 }\n" },
+		"in-tcp-1:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"in-udp-1:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . udp dport . numgen random mod 1 map @ends-udp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 53 . 0 : 10.244.0.2 . 5353 }\n"
+		"add element ip t ends-udp { 10.96.0.5 . 53 . 0 : 10.244.0.2 . 53 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 53 : goto in-tcp-1 }\n"
+		"add element ip t services { 10.96.0.5 . udp . 53 : goto in-udp-1 }\n" },
 	{ "from outside: a node port and an address, masqueraded", { SVC(one_ip, external, http_node, two) },
-		"add chain ip t ext-7-tcp-80\nadd chain ip t svc-7-tcp-80\n"
-		"add rule ip t ext-7-tcp-80 meta mark set meta mark | 0x4000\n"
-		"add rule ip t ext-7-tcp-80 goto svc-7-tcp-80\n"
-		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.244.0.2 . 8080, 1 : 10.244.1.3 . 8080 }\n"
-		"add element ip t nodeports { tcp . 30080 : goto ext-7-tcp-80 }\n"
-		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n"
-		"add element ip t services { 192.0.2.7 . tcp . 80 : goto ext-7-tcp-80 }\n" },
-	{ "from outside to this node's pods only, the client's address kept",
-		{ SVC(one_ip, NULL, http_node, two), .node_local_external = true },
-		"add chain ip t ext-7-tcp-80\nadd chain ip t svc-7-tcp-80\n"
-		"add rule ip t ext-7-tcp-80 fib saddr type local goto svc-7-tcp-80\n"
-		"add rule ip t ext-7-tcp-80 ip saddr 10.244.0.0/16 goto svc-7-tcp-80\n"
-		"add rule ip t ext-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 8080 }\n"
-		"add rule ip t svc-7-tcp-80 meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.244.0.2 . 8080, 1 : 10.244.1.3 . 8080 }\n"
-		"add element ip t nodeports { tcp . 30080 : goto ext-7-tcp-80 }\n"
-		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
+		"ext-tcp-2:\n"
+		"meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 2 map @ends-tcp\n"
+		"in-tcp-2:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 2 map @ends-tcp\n"
+		"node-ext-tcp-2:\n"
+		"meta mark set meta mark | 0x4000\n"
+		"dnat ip to tcp dport . numgen random mod 2 map @node-ends-tcp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t ends-tcp { 192.0.2.7 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t ends-tcp { 192.0.2.7 . 80 . 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t node-ends-tcp { 30080 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t node-ends-tcp { 30080 . 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t nodeports { tcp . 30080 : goto node-ext-tcp-2 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-2 }\n"
+		"add element ip t services { 192.0.2.7 . tcp . 80 : goto ext-tcp-2 }\n" },
+	{ "from outside to this node's pods only, the client's address kept", { SVC(one_ip, NULL, http_node, two), .external_local = true },
+		"in-tcp-2:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 2 map @ends-tcp\n"
+		"node-loc-tcp-2-1:\n"
+		"ip saddr 10.244.0.0/16 dnat ip to tcp dport . numgen random mod 2 map @node-ends-tcp\n"
+		"fib saddr type local meta mark set meta mark | 0x4000\n"
+		"fib saddr type local dnat ip to tcp dport . numgen random mod 2 map @node-ends-tcp\n"
+		"dnat ip to tcp dport . numgen random mod 1 offset 65536 map @node-ends-tcp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t node-ends-tcp { 30080 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t node-ends-tcp { 30080 . 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t node-ends-tcp { 30080 . 65536 : 10.244.0.2 . 8080 }\n"
+		"add element ip t nodeports { tcp . 30080 : goto node-loc-tcp-2-1 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-2 }\n" },
+	{ "from outside to this node's pods only, and it has none", { SVC(one_ip, external, http, elsewhere), .external_local = true },
+		"in-tcp-1:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"loc-tcp-1-0:\n"
+		"ip saddr 10.244.0.0/16 dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"fib saddr type local meta mark set meta mark | 0x4000\n"
+		"fib saddr type local dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"drop\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.1.3 . 8080 }\n"
+		"add element ip t ends-tcp { 192.0.2.7 . 80 . 0 : 10.244.1.3 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-1 }\n"
+		"add element ip t services { 192.0.2.7 . tcp . 80 : goto loc-tcp-1-0 }\n" },
+	{ "from within to this node's pods only", { SVC(one_ip, NULL, http, two), .internal_local = true },
+		"in-tcp-1:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-1 }\n" },
+	{ "from within to this node's pods only, and it has none: dropped, for elsewhere there are", { SVC(one_ip, NULL, http, elsewhere), .internal_local = true },
+		"add element ip t services { 10.96.0.5 . tcp . 80 : drop }\n" },
+	{ "a balancer's address, and who may come in by it", { SVC(one_ip, NULL, http, elsewhere), .balancer_ips = external, .source_ranges = ranges },
+		"ext-tcp-1:\n"
+		"meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"in-tcp-1:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"add chain ip t guard-7\n"
+		"add rule ip t guard-7 ip saddr { 192.0.2.0/24, 198.51.100.7/32 } return\n"
+		"add rule ip t guard-7 drop\n"
+		"add element ip t balancers { 192.0.2.7 }\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.1.3 . 8080 }\n"
+		"add element ip t ends-tcp { 192.0.2.7 . 80 . 0 : 10.244.1.3 . 8080 }\n"
+		"add element ip t guards { 192.0.2.7 . tcp . 80 : jump guard-7 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-1 }\n"
+		"add element ip t services { 192.0.2.7 . tcp . 80 : goto ext-tcp-1 }\n" },
+	{ "the node may come in by it, and then asks from that address", { SVC(no_ip, NULL, http, elsewhere), .balancer_ips = external, .source_ranges = own_range },
+		"ext-tcp-1:\n"
+		"meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"add chain ip t guard-7\n"
+		"add rule ip t guard-7 ip saddr { 172.16.0.0/16, 192.0.2.7/32 } return\n"
+		"add rule ip t guard-7 drop\n"
+		"add element ip t balancers { 192.0.2.7 }\n"
+		"add element ip t ends-tcp { 192.0.2.7 . 80 . 0 : 10.244.1.3 . 8080 }\n"
+		"add element ip t guards { 192.0.2.7 . tcp . 80 : jump guard-7 }\n"
+		"add element ip t services { 192.0.2.7 . tcp . 80 : goto ext-tcp-1 }\n" },
+	{ "a range of everybody is no guard", { SVC(no_ip, NULL, http, elsewhere), .balancer_ips = external, .source_ranges = everybody },
+		"ext-tcp-1:\n"
+		"meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"add element ip t balancers { 192.0.2.7 }\n"
+		"add element ip t ends-tcp { 192.0.2.7 . 80 . 0 : 10.244.1.3 . 8080 }\n"
+		"add element ip t services { 192.0.2.7 . tcp . 80 : goto ext-tcp-1 }\n" },
 	{ "clients stay with their endpoint", { SVC(one_ip, NULL, http, unready), .publish_not_ready = true, .affinity_s = 60 },
 		"add set ip t aff60-7-tcp-80-10.244.0.2-8080 { type ipv4_addr ; flags dynamic,timeout ; timeout 60s ; }\n"
-		"add chain ip t ep-7-tcp-80-10.244.0.2-8080\nadd chain ip t svc-7-tcp-80\n"
+		"add chain ip t all-7-tcp-80\n"
+		"add chain ip t ep-7-tcp-80-10.244.0.2-8080\n"
+		"add chain ip t svc-7-tcp-80\n"
+		"add rule ip t all-7-tcp-80 ip saddr @aff60-7-tcp-80-10.244.0.2-8080 goto ep-7-tcp-80-10.244.0.2-8080\n"
+		"add rule ip t all-7-tcp-80 numgen random mod 1 vmap { 0 : goto ep-7-tcp-80-10.244.0.2-8080 }\n"
 		"add rule ip t ep-7-tcp-80-10.244.0.2-8080 update @aff60-7-tcp-80-10.244.0.2-8080 { ip saddr }\n"
 		"add rule ip t ep-7-tcp-80-10.244.0.2-8080 meta l4proto tcp dnat ip to 10.244.0.2:8080\n"
-		"add rule ip t svc-7-tcp-80 ip saddr @aff60-7-tcp-80-10.244.0.2-8080 goto ep-7-tcp-80-10.244.0.2-8080\n"
-		"add rule ip t svc-7-tcp-80 numgen random mod 1 vmap { 0 : goto ep-7-tcp-80-10.244.0.2-8080 }\n"
+		"add rule ip t svc-7-tcp-80 ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"add rule ip t svc-7-tcp-80 goto all-7-tcp-80\n"
 		"add element ip t services { 10.96.0.5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
 };
 
@@ -87,6 +191,8 @@ static char *diff(const struct plan *old, const struct plan *new)
 {
 	struct buf out = { 0 };
 
+	for (unsigned i = 0; !old && i < new->count && new->items[i].kind == PLAN_SHARED; i++)
+		buf_printf(&out, "%s:\n%s", plan_name(new, &new->items[i]), plan_body(new, &new->items[i]));
 	plan_diff_clear(&out, "t", old, new);
 	plan_diff_fill(&out, "t", old, new);
 	buf_adds(&out, "");
@@ -122,15 +228,19 @@ static void test_a_change_speaks_of_itself_only(void **state)
 	s.ep_count = 1;
 	assert_int_equal(plan_service(&after, &base, &s, 1, NULL), 0);
 	text = diff(&before, &after);
-	assert_string_equal(text, "flush chain ip t svc-1-tcp-80\n"
-		"add rule ip t svc-1-tcp-80 meta l4proto tcp dnat ip to numgen random mod 1 map { 0 : 10.244.0.2 . 8080 }\n");
+	assert_string_equal(text, "delete element ip t ends-tcp { 10.96.0.5 . 80 . 1 }\n"
+		"delete element ip t node-ends-tcp { 30080 . 1 }\n"
+		"delete element ip t nodeports { tcp . 30080 }\n"
+		"delete element ip t services { 10.96.0.5 . tcp . 80 }\n"
+		"add element ip t nodeports { tcp . 30080 : goto node-ext-tcp-1 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-1 }\n");
 	free(text);
 
 	text = diff(&after, &none);
-	assert_string_equal(text, "flush chain ip t ext-1-tcp-80\nflush chain ip t svc-1-tcp-80\n"
+	assert_string_equal(text, "delete element ip t ends-tcp { 10.96.0.5 . 80 . 0 }\n"
+		"delete element ip t node-ends-tcp { 30080 . 0 }\n"
 		"delete element ip t nodeports { tcp . 30080 }\n"
-		"delete element ip t services { 10.96.0.5 . tcp . 80 }\n"
-		"delete chain ip t ext-1-tcp-80\ndelete chain ip t svc-1-tcp-80\n");
+		"delete element ip t services { 10.96.0.5 . tcp . 80 }\n");
 	free(text);
 	plan_finish(&before);
 	plan_finish(&after);
