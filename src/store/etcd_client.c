@@ -118,6 +118,35 @@ static void finish_call(struct etcd_call *call, const struct etcd_answer *a)
 	call->done(call, a);
 }
 
+static void set_timer(struct etcd_call *call)
+{
+	int64_t left = call->deadline_ms - env_now_ms();
+
+	loop_timer_set(&call->timer, call->rpc.conn && call->attempt_ms && call->attempt_ms < left ? call->attempt_ms : left);
+}
+
+static int start_call(struct etcd_call *call)
+{
+	struct etcd_client *c = call->client;
+	int64_t left = call->deadline_ms - loop_now_ms(c->loop);
+	struct buf msg = { 0 };
+	int r;
+
+	if (call->ask_again)
+		buf_add(&msg, call->msg.p, call->msg.len);
+	else
+		msg = call->msg;
+	if (!call->ask_again)
+		call->msg = (struct buf){ 0 };
+	r = etcd_rpc_start(c->conn, &call->rpc, call->path, etcd_client_token(c), left > 100 ? left - 50 : 50, &msg);
+	if (r == 0) {
+		list_del(&call->node);
+		list_add_tail(&c->calls, &call->node);
+		set_timer(call);
+	}
+	return r;
+}
+
 static void authenticate(struct etcd_client *c);
 static void lose(struct etcd_client *c);
 
@@ -143,6 +172,7 @@ static void call_ended(struct etcd_rpc *r, int code, const char *message, const 
 	if (call->ask_again && v->fate != FINAL && v->rc != -ERR_IO) {
 		list_del(&call->node);
 		list_add_tail(&c->waiting, &call->node);
+		set_timer(call);
 		/* A member that is busy gets a moment: retry_waiting() comes with the timer. */
 		if (c->ready && !loop_timer_is_set(&c->retry))
 			loop_timer_set(&c->retry, BACKOFF_MS + env_random_below(BACKOFF_MS));
@@ -154,39 +184,31 @@ static void call_ended(struct etcd_rpc *r, int code, const char *message, const 
 		finish_call(call, &(struct etcd_answer){ .rc = v->rc, .maybe = maybe, .message = message });
 }
 
+/* The leader that it was given to may have died with it, while its member did not. */
+static bool ask_once_more(struct etcd_call *call)
+{
+	if (!call->attempt_ms || !call->rpc.conn || loop_now_ms(call->client->loop) >= call->deadline_ms ||
+	    !etcd_client_conn(call->client))
+		return false;
+	etcd_rpc_cancel(&call->rpc);
+	call->attempt_ms *= 2;
+	return start_call(call) == 0;
+}
+
 static void call_due(void *arg)
 {
 	struct etcd_call *call = arg;
 	struct etcd_client *c = call->client;
 	bool sent = call->rpc.conn && call->rpc.sent;
 
+	if (ask_once_more(call))
+		return;
 	etcd_rpc_cancel(&call->rpc);
 	/* grpc-timeout lets the member end it first; that it did not says something. */
 	if (sent && c->conn)
 		etcd_conn_fail(c->conn, "a call was not answered in time");
 	finish_call(call, &(struct etcd_answer){ .rc = sent ? -ERR_DEADLINE : -ERR_UNAVAILABLE, .maybe = sent,
 		.message = sent ? "not answered in time" : "no member of the cluster is ready" });
-}
-
-static int start_call(struct etcd_call *call)
-{
-	struct etcd_client *c = call->client;
-	int64_t left = call->deadline_ms - loop_now_ms(c->loop);
-	struct buf msg = { 0 };
-	int r;
-
-	if (call->ask_again)
-		buf_add(&msg, call->msg.p, call->msg.len);
-	else
-		msg = call->msg;
-	if (!call->ask_again)
-		call->msg = (struct buf){ 0 };
-	r = etcd_rpc_start(c->conn, &call->rpc, call->path, etcd_client_token(c), left > 100 ? left - 50 : 50, &msg);
-	if (r == 0) {
-		list_del(&call->node);
-		list_add_tail(&c->calls, &call->node);
-	}
-	return r;
 }
 
 int etcd_call(struct etcd_client *c, struct etcd_call *call, const char *path, const struct pb_msg *m,
@@ -209,14 +231,12 @@ int etcd_call(struct etcd_client *c, struct etcd_call *call, const char *path, c
 	}
 	list_init(&call->node);
 	list_add_tail(&c->waiting, &call->node);
+	loop_timer_init(&call->timer, c->loop, call_due, call);
+	set_timer(call);
 	if (etcd_client_conn(c) && (r = start_call(call)) < 0) {
-		list_del(&call->node);
-		buf_finish(&call->msg);
-		call->client = NULL;
+		etcd_call_cancel(call);
 		return r;
 	}
-	loop_timer_init(&call->timer, c->loop, call_due, call);
-	loop_timer_set(&call->timer, timeout_ms);
 	return 0;
 }
 
@@ -281,10 +301,13 @@ static void give_up(struct etcd_client *c, const char *why)
 	int64_t now = loop_now_ms(c->loop), delay = 0;
 
 	snprintf(m->trouble, sizeof(m->trouble), "%s", why);
+	/* Certificates do not get better by waiting. */
+	if (!c->was_ready && !strncmp(why, "TLS: ", 5) && c->tries + 1 >= c->members)
+		c->final = true;
 	if (was) {
 		log_warn("%s is lost: %s", m->host, why);
 		c->tries = 0;
-	} else if (c->was_ready && now - c->complained_ms >= COMPLAIN_MS) {
+	} else if (c->was_ready && c->tries >= 2 * c->members && now - c->complained_ms >= COMPLAIN_MS) {
 		c->complained_ms = now;
 		log_error("no member of the cluster can be used; the last one tried, %s: %s", m->host, why);
 	}

@@ -56,6 +56,8 @@ struct etcd_call {
 	struct buf msg;                 /* kept by ask_again */
 	bool ask_again;
 	int64_t deadline_ms;
+	int64_t attempt_ms;             /* of ask_again: without an answer for so long, it is asked
+					 * once more, then after twice that, ...; 0: not */
 	void (*done)(struct etcd_call *c, const struct etcd_answer *a);
 };
 /*

@@ -364,13 +364,13 @@ static void fail_errno(struct etcd_conn *c, const char *what)
 	etcd_conn_fail(c, why);
 }
 
-static void fail_tls(struct etcd_conn *c, const char *what)
+static void fail_tls(struct etcd_conn *c)
 {
 	long verify = c->ssl ? SSL_get_verify_result(c->ssl) : X509_V_OK;
 	unsigned long e = ERR_peek_last_error();
 	char why[200];
 
-	snprintf(why, sizeof(why), "%s: %s", what, verify != X509_V_OK ? X509_verify_cert_error_string(verify) :
+	snprintf(why, sizeof(why), "TLS: %s", verify != X509_V_OK ? X509_verify_cert_error_string(verify) :
 		e ? ERR_reason_error_string(e) : "the member closed it");
 	ERR_clear_error();
 	etcd_conn_fail(c, why);
@@ -388,7 +388,7 @@ static ssize_t put_bytes(struct etcd_conn *c, const char *p, size_t n)
 			return r;
 		if (SSL_get_error(c->ssl, (int)r) == SSL_ERROR_WANT_WRITE || SSL_get_error(c->ssl, (int)r) == SSL_ERROR_WANT_READ)
 			return 0;
-		fail_tls(c, "write");
+		fail_tls(c);
 		return -1;
 	}
 	r = send(c->fd, p, n, MSG_NOSIGNAL);
@@ -411,7 +411,7 @@ static ssize_t get_bytes(struct etcd_conn *c, char *p, size_t n)
 			return r;
 		if (SSL_get_error(c->ssl, (int)r) == SSL_ERROR_WANT_READ || SSL_get_error(c->ssl, (int)r) == SSL_ERROR_WANT_WRITE)
 			return 0;
-		fail_tls(c, "read");
+		fail_tls(c);
 		return -1;
 	}
 	r = recv(c->fd, p, n, 0);
@@ -535,7 +535,7 @@ static void handshake(struct etcd_conn *c)
 	if (r == SSL_ERROR_WANT_READ || r == SSL_ERROR_WANT_WRITE)
 		loop_fd_set(c->watch, r == SSL_ERROR_WANT_READ ? EPOLLIN : EPOLLOUT);
 	else
-		fail_tls(c, "TLS");
+		fail_tls(c);
 }
 
 static void connected(struct etcd_conn *c)

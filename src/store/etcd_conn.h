@@ -8,7 +8,7 @@
  * Promise: frames of one turn of the loop leave together; a member that does not answer is
  *          noticed within ETCD_DEAD_MS; end runs once for every call that was started and
  *          not canceled, also when the connection dies.
- * Tests:   tests/unit/store/test_etcd_conn.c (framing), tests/contract/
+ * Tests:   tests/unit/store/test_etcd_pb.c (framing), tests/contract/
  * Source:  grpc doc/PROTOCOL-HTTP2.md; RFC 9113; nghttp2's programmers' guide.
  */
 #ifndef STORE_ETCD_CONN_H

@@ -25,7 +25,7 @@
 enum {
 	MARK_MS = 20,                  /* events that are on their way are given so long */
 	AGAIN_MS = 500,                /* between two tries of a watch that a ready member refuses */
-	LOAD_MS = 120000,
+	LOAD_MS = 120000, ATTEMPT_MS = 1000,
 };
 
 static void watch(struct etcd *s);
@@ -84,6 +84,7 @@ static void mark(void *arg)
 	etcd_key(s, key, "!m");
 	put.key = pb_str(key, strlen(key));
 	s->f.mark.ask_again = true;
+	s->f.mark.attempt_ms = ATTEMPT_MS;
 	s->f.mark.done = marked;
 	if (etcd_call(s->client, &s->f.mark, "/etcdserverpb.KV/Put", &etcd_put_msg, &put, ETCD_CALL_MS) < 0)
 		loop_timer_set(&s->f.mark_timer, AGAIN_MS);
@@ -148,6 +149,7 @@ static void ask(struct etcd *s)
 	struct etcd_range m = { .key = pb_str(s->w.session_key, strlen(s->w.session_key)), .count_only = 1 };
 
 	s->f.ask.ask_again = true;
+	s->f.ask.attempt_ms = ATTEMPT_MS;
 	s->f.ask.done = told_rev;
 	while (!list_empty(&s->f.fresh)) {
 		struct list *n = s->f.fresh.next;

@@ -39,7 +39,7 @@ struct etcd_writes {
 	int64_t fence_rev, lease;      /* fence_rev: of session_key; 0: to be written */
 	struct etcd_call fence;
 	bool fencing;
-	struct loop_timer due;
+	struct loop_timer due, slow;
 	int64_t complained_ms, answered_ms;
 };
 

@@ -11,7 +11,8 @@
  *
  * When a member dies with a write, nobody knows whether that was or will yet be applied. So
  * the session's key is written anew: what is still under way can then not be applied any more,
- * and what was applied lies below that revision in the log. When the follower has got there,
+ * and what was applied lies below that revision in the log. So it is, too, when a member lives
+ * but has not answered for a while: its leader may have died with the write. When the follower has got there,
  * every write of ours either came by, known by its tag, or was not and may be sent again.
  * So a write is applied once, and its writer told the truth, whatever dies.
  *
@@ -31,6 +32,7 @@
 enum {
 	WRITE_MS = 10000,              /* then its writer hears that it failed, or may have, */
 	BUSY_MS = 20000,               /* so much later while a member answers others */
+	SLOW_MS = 1500,                /* no answer: what if its leader died with it? */
 	RUNNING_MAX = 256,
 	QUEUE_BYTES_MAX = 256 << 20,
 	SESSION_S = 3600,              /* after this without a write the session's key is made again */
@@ -43,10 +45,11 @@ struct write {
 	struct store_write *w;
 	struct etcd_call call;
 	uint64_t tag;
-	int64_t due_ms, fence_rev;     /* fence_rev: what it was sent with */
+	int64_t due_ms, sent_ms, fence_rev;   /* fence_rev: what it was sent with */
 	int64_t seen_rev;              /* it came by, with this revision; 0: not yet */
 	int64_t shown_rev;             /* unseen: told when the follower has got there */
 	bool blind;                    /* it may have been applied without anybody noticing */
+	bool plain;                    /* a deletion without its tag, for which there is no room */
 };
 
 static void pump(struct etcd *s);
@@ -262,8 +265,12 @@ static void answered(struct etcd_call *call, const struct etcd_answer *a)
 		list_add_head(&s->w.queued, &w->node);
 	} else if (a->maybe && w->seen_rev) {
 		wait_until_shown(w, 0, w->seen_rev, w->seen_rev);
+	} else if (rc == -ERR_FULL && w->w->del && !w->plain) {
+		w->plain = true;
+		list_del(&w->node);
+		list_add_head(&s->w.queued, &w->node);
 	} else if (a->maybe) {
-		w->blind |= !s->f.on || !s->f.found;
+		w->blind |= w->plain || !s->f.on || !s->f.found;
 		list_del(&w->node);
 		list_add_tail(&s->w.unsure, &w->node);
 		s->w.fence_rev = 0;
@@ -303,7 +310,7 @@ static int ask(struct write *w)
 	const struct etcd_op now_op = { .range = &now }, session_op = { .range = &session };
 	const struct etcd_txn txn = {
 		.compare = { 2, 2, (const void *[]){ &as_expected, &in_session } },
-		.success = { sw->del ? 2 : 1, 2, sw->del ? (const void *[]){ &del_op, &put_op } :
+		.success = { sw->del && !w->plain ? 2 : 1, 2, sw->del ? (const void *[]){ &del_op, &put_op } :
 			(const void *[]){ &put_op, NULL } },
 		.failure = { 2, 2, (const void *[]){ &now_op, &session_op } },
 	};
@@ -311,6 +318,37 @@ static int ask(struct write *w)
 	w->call.done = answered;
 	return etcd_call(s->client, &w->call, "/etcdserverpb.KV/Txn", &etcd_txn_msg, &txn,
 		ETCD_CALL_MS);
+}
+
+/* The oldest has no answer. Unless only the queue before it is long, the fence passes it. */
+static void slow(void *arg)
+{
+	struct etcd *s = arg;
+	const struct write *w = first(&s->w.running);
+	int64_t now = loop_now_ms(s->base.loop);
+
+	if (list_empty(&s->w.running))
+		return;
+	if (now >= w->sent_ms + SLOW_MS) {
+		s->w.fence_rev = 0;
+		fence(s);
+	} else {
+		loop_timer_set(&s->w.slow, w->sent_ms + SLOW_MS - now);
+	}
+}
+
+/* What ran when the fence was written has an answer by now, or is without effect, or came by. */
+static void overtake(struct etcd *s)
+{
+	list_each(&s->w.running, n) {
+		struct write *w = list_entry(n, struct write, node);
+
+		etcd_call_cancel(&w->call);
+		w->blind |= w->plain || !s->f.on || !s->f.found;
+		list_del(n);
+		list_add_tail(&s->w.unsure, n);
+	}
+	s->w.running_count = 0;
 }
 
 static void pump(struct etcd *s)
@@ -323,9 +361,12 @@ static void pump(struct etcd *s)
 		/* Not now: when a member is ready, or memory is there, an answer pumps again. */
 		if (ask(w) < 0)
 			return;
+		w->sent_ms = loop_now_ms(s->base.loop);
 		list_del(&w->node);
 		list_add_tail(&s->w.running, &w->node);
 		s->w.running_count++;
+		if (!loop_timer_is_set(&s->w.slow))
+			loop_timer_set(&s->w.slow, SLOW_MS);
 	}
 }
 
@@ -398,6 +439,7 @@ static void fenced(struct etcd_call *call, const struct etcd_answer *a)
 	}
 	s->w.fencing = false;
 	s->w.fence_rev = d.header->revision;
+	overtake(s);
 	sort_unsure(s);
 	pump(s);
 }
@@ -430,10 +472,11 @@ static void fence(struct etcd *s)
 {
 	const struct etcd_lease_grant grant = { SESSION_S };
 
-	if (s->w.fence_rev || s->w.fencing || (list_empty(&s->w.queued) && list_empty(&s->w.unsure)))
+	if (s->w.fence_rev || s->w.fencing)
 		return;
 	s->w.fencing = true;
 	s->w.fence.ask_again = true;
+	s->w.fence.attempt_ms = SLOW_MS;
 	s->w.fence.done = granted;
 	if (s->w.lease)
 		put_session(s);
@@ -445,7 +488,8 @@ static void fence(struct etcd *s)
 
 void etcd_writes_ready(struct etcd *s)
 {
-	fence(s);
+	if (!list_empty(&s->w.queued) || !list_empty(&s->w.unsure))
+		fence(s);
 	pump(s);
 }
 
@@ -463,6 +507,7 @@ void etcd_writes_init(struct etcd *s)
 	list_init(&s->w.unsure);
 	list_init(&s->w.unseen);
 	loop_timer_init(&s->w.due, s->base.loop, expired, s);
+	loop_timer_init(&s->w.slow, s->base.loop, slow, s);
 	snprintf(s->w.session, sizeof(s->w.session), "%016llx", (unsigned long long)id);
 	snprintf(name, sizeof(name), "!s/%s", s->w.session);
 	etcd_key(s, s->w.session_key, name);
@@ -476,4 +521,5 @@ void etcd_writes_finish(struct etcd *s)
 		tell(list_entry(s->w.all.next, struct write, all), -ERR_DEADLINE, 0);
 	etcd_call_cancel(&s->w.fence);
 	loop_timer_stop(&s->w.due);
+	loop_timer_stop(&s->w.slow);
 }

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_store_etcd - what only a store in the network can do: members that die under writes,
+ * servers that share it, history that others forget, TLS, passwords, a full quota. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/env.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "store/store.h"
+
+#include "etcd_host.h"
+
+#define KEYS 32
+
+struct key {
+	int64_t rev;             /* newest acknowledged, 0: it is absent */
+	int64_t seen_rev;        /* newest that was followed, 0: it is absent */
+	unsigned written, seen, conflicts, unavailable, unknown;
+	char value[32];
+	bool busy;
+};
+
+struct server {                  /* one store, and what it is told */
+	struct store *store;
+	int64_t last_rev, found_rev;
+	unsigned events, lost, live;
+	bool disordered;
+	char text[4096];
+	struct key key[KEYS];
+};
+
+static struct loop *loop;
+static struct etcd_host host;
+
+static void append(struct server *s, const char *what, const struct store_event *ev)
+{
+	size_t at = strlen(s->text);
+
+	snprintf(s->text + at, sizeof(s->text) - at, "%s%s%s%s", at ? " " : "", what, ev->key, ev->value ? "" : "!");
+}
+
+static void on_event(void *arg, const struct store_event *ev)
+{
+	struct server *s = arg;
+	int i;
+
+	if (s->lost && !s->found_rev) {
+		s->live++;
+		append(s, "=", ev);
+		return;
+	}
+	s->disordered |= ev->rev <= s->last_rev;
+	s->last_rev = ev->rev;
+	s->events++;
+	append(s, "", ev);
+	if (sscanf(ev->key, "k/%d", &i) == 1 && i < KEYS) {
+		s->key[i].seen++;
+		s->key[i].seen_rev = ev->value ? ev->rev : 0;
+		snprintf(s->key[i].value, sizeof(s->key[i].value), "%s", ev->value ? ev->value->p : "");
+	}
+}
+
+static void on_progress(void *arg, int64_t rev)
+{
+	struct server *s = arg;
+
+	s->disordered |= rev < s->last_rev;
+	s->last_rev = rev;
+}
+
+static void on_lost(void *arg)
+{
+	struct server *s = arg;
+
+	s->lost++;
+	s->found_rev = 0;
+}
+
+static void on_found(void *arg, int64_t rev) { ((struct server *)arg)->found_rev = ((struct server *)arg)->last_rev = rev; }
+
+static const struct store_follower follower = { on_event, on_progress, on_lost, on_found };
+
+static void uri_of(char uri[512])
+{
+	size_t n = (size_t)snprintf(uri, 512, "etcd://");
+
+	for (int i = 0; i < host.members; i++)
+		n += (size_t)snprintf(uri + n, 512 - n, "%s127.0.0.1:%d", i ? "," : "", host.port[i]);
+}
+
+static struct server *serve(const struct store_options *opt)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	struct err e = { 0 };
+	char uri[512];
+
+	uri_of(uri);
+	if (store_open(&s->store, loop, uri, opt, &e) < 0 || store_follow(s->store, &follower, s, &e) < 0)
+		fail_msg("%s", e.msg);
+	return s;
+}
+
+static void stop(struct server *s)
+{
+	store_close(s->store);
+	free(s);
+}
+
+static int setup(void **state)
+{
+	return loop_open(&loop) < 0;
+}
+
+static int teardown(void **state)
+{
+	etcd_host_close(&host);
+	host = (struct etcd_host){ 0 };
+	loop_close(loop);
+	return 0;
+}
+
+/* ---- single calls ---- */
+
+struct answer {
+	bool came;
+	int rc;
+	int64_t rev;
+};
+
+static void take_answer(void *arg, int rc, int64_t rev) { *(struct answer *)arg = (struct answer){ true, rc, rev }; }
+static void take_sync(void *arg, int rc) { *(struct answer *)arg = (struct answer){ true, rc, 0 }; }
+
+static void turn_until(const bool *came, int64_t ms)
+{
+	for (int64_t until = env_now_ms() + ms; !*came && env_now_ms() < until;)
+		loop_turn(loop, 100);
+	assert_true(*came);
+}
+
+static struct answer put(struct server *s, const char *key, const char *value, int64_t expect)
+{
+	BLOB_AUTO struct blob *b = blob_new(value, strlen(value));
+	struct answer a = { 0 };
+
+	assert_int_equal(store_put(s->store, key, b, expect, take_answer, &a), 0);
+	turn_until(&a.came, 40000);
+	return a;
+}
+
+static int64_t must_put(struct server *s, const char *key, const char *value, int64_t expect)
+{
+	struct answer a = put(s, key, value, expect);
+
+	assert_int_equal(a.rc, 0);
+	return a.rev;
+}
+
+static struct answer del(struct server *s, const char *key, int64_t expect)
+{
+	struct answer a = { 0 };
+
+	assert_int_equal(store_del(s->store, key, expect, take_answer, &a), 0);
+	turn_until(&a.came, 40000);
+	return a;
+}
+
+static int sync_with(struct server *s)
+{
+	struct answer a = { 0 };
+	int rc = store_sync(s->store, take_sync, &a);
+
+	assert_int_equal(rc, 1);
+	turn_until(&a.came, 40000);
+	return a.rc;
+}
+
+/* ---- members die ---- */
+
+static bool writing;
+static int64_t told_ms, longest_ms;      /* of all writers: the newest answer, the longest time without */
+
+struct writer {
+	struct server *s;
+	struct key *k;
+	bool deletes;
+};
+
+static void next_write(struct writer *w);
+
+/* The one writer of a key knows what is there: a conflict would mean that it was told a lie. */
+static void written(void *arg, int rc, int64_t rev)
+{
+	struct writer *w = arg;
+	struct key *k = w->k;
+
+	k->busy = false;
+	if (told_ms && env_now_ms() - told_ms > longest_ms)
+		longest_ms = env_now_ms() - told_ms;
+	told_ms = env_now_ms();
+	if (rc == 0) {
+		k->rev = w->deletes ? 0 : rev;
+		k->written++;
+	} else if (rc == -ERR_UNAVAILABLE) {
+		k->unavailable++;
+	} else if (rc == -ERR_CONFLICT) {
+		k->conflicts++;
+		k->rev = rev;
+	} else {
+		k->unknown++;
+		k->rev = k->seen_rev;
+	}
+	if (writing)
+		next_write(w);
+}
+
+static void next_write(struct writer *w)
+{
+	struct key *k = w->k;
+	BLOB_AUTO struct blob *b = blob_alloc(16);
+	char key[16];
+
+	snprintf(key, sizeof(key), "k/%d", (int)(k - w->s->key));
+	b->len = (uint32_t)snprintf(b->p, 16, "%u", k->written + 1);
+	w->deletes = k->rev && k->written % 7 == 6;      /* now and then it is made anew */
+	k->busy = (w->deletes ? store_del(w->s->store, key, k->rev, written, w) :
+		store_put(w->s->store, key, b, k->rev, written, w)) == 0;
+	assert_true(k->busy);
+}
+
+static void write_for(int64_t ms)
+{
+	for (int64_t until = env_now_ms() + ms; env_now_ms() < until;)
+		loop_turn(loop, 20);
+}
+
+static bool any_busy(const struct server *s)
+{
+	for (int i = 0; i < KEYS; i++)
+		if (s->key[i].busy)
+			return true;
+	return false;
+}
+
+static void test_members_die_under_writes(void **state)
+{
+	static const struct {
+		const char *name;
+		int signo;
+	} rounds[] = {
+		{ "killed", SIGKILL }, { "stopped, then going on", SIGSTOP }, { "killed", SIGKILL },
+	};
+	struct writer w[KEYS];
+	struct server *s, *other, *later;
+	unsigned total = 0, unavailable = 0, unknown = 0;
+	int64_t until;
+
+	etcd_host_open(&host, 3);
+	s = serve(NULL);
+	other = serve(NULL);
+	writing = true;
+	for (int i = 0; i < KEYS; i++) {
+		w[i] = (struct writer){ s, &s->key[i], false };
+		next_write(&w[i]);
+	}
+	write_for(500);
+	for (int i = 0; i < 3; i++) {
+		unsigned before = s->events;
+
+		print_message("  member %d is %s\n", i, rounds[i].name);
+		etcd_host_signal(&host, i, rounds[i].signo);
+		/* Two of three go on, whichever it was. */
+		for (until = env_now_ms() + 20000; s->events < before + 500 && env_now_ms() < until;)
+			loop_turn(loop, 20);
+		assert_true(s->events >= before + 500);
+		write_for(500);
+		if (rounds[i].signo == SIGSTOP)
+			etcd_host_signal(&host, i, SIGCONT);
+		else
+			etcd_host_start(&host, i);
+		write_for(2000);
+	}
+	writing = false;
+	for (until = env_now_ms() + 40000; any_busy(s) && env_now_ms() < until;)
+		loop_turn(loop, 100);
+	assert_false(any_busy(s));
+	assert_int_equal(sync_with(s), 0);
+	assert_int_equal(sync_with(other), 0);
+	later = serve(NULL);
+	assert_false(s->disordered || other->disordered);
+	assert_int_equal(s->lost + other->lost, 0);
+	assert_int_equal(s->events, other->events);
+	for (int i = 0; i < KEYS; i++) {
+		const struct key *k = &s->key[i];
+
+		total += k->written;
+		unavailable += k->unavailable;
+		unknown += k->unknown;
+		assert_int_equal(k->conflicts, 0);
+		assert_in_range(k->seen, k->written, k->written + k->unknown);
+		assert_int_equal(other->key[i].seen, k->seen);
+		assert_string_equal(other->key[i].value, k->value);
+		assert_string_equal(later->key[i].value, k->value);
+		if (!k->unknown)
+			assert_int_equal(later->key[i].seen_rev, k->rev);
+	}
+	print_message("  %u writes acknowledged, %u refused for want of a member, %u of unknown outcome; "
+		"%lld ms without an answer at most\n", total, unavailable, unknown, (long long)longest_ms);
+	stop(later);
+	stop(other);
+	stop(s);
+}
+
+/* ---- several servers ---- */
+
+static void test_servers_share_the_log(void **state)
+{
+	struct server *a, *b;
+	int64_t rev, compacted;
+	struct answer x;
+
+	etcd_host_open(&host, 1);
+	a = serve(NULL);
+	b = serve(NULL);
+	rev = must_put(a, "a/1", "x", 0);
+	assert_int_equal(sync_with(b), 0);
+	assert_string_equal(b->text, "a/1");
+	/* What another one wrote is a conflict, and seen before it is told. */
+	x = put(b, "a/1", "y", 0);
+	assert_int_equal(x.rc, -ERR_CONFLICT);
+	assert_int_equal(x.rev, rev);
+	rev = must_put(b, "a/1", "y", rev);
+	x = put(a, "a/1", "z", 1);
+	assert_int_equal(x.rc, -ERR_CONFLICT);
+	assert_int_equal(x.rev, rev);
+	x = del(a, "a/1", rev);
+	assert_int_equal(x.rc, 0);
+	x = put(b, "a/1", "y", rev);
+	assert_int_equal(x.rc, -ERR_CONFLICT);
+	assert_int_equal(x.rev, 0);
+	assert_string_equal(b->text, "a/1 a/1 a/1!");
+	assert_string_equal(a->text, b->text);
+
+	/* Foreign keys have revisions, too, and hold nobody up. */
+	assert_int_equal(etcd_host_ctl(&host, "put /other/key value"), 0);
+	assert_int_equal(sync_with(a), 0);
+	assert_int_equal(etcd_host_ctl(&host, "put /other/key value"), 0);
+	assert_int_equal(sync_with(b), 0);
+	x = put(b, "a/9", "y", 3);
+	assert_int_equal(x.rc, -ERR_CONFLICT);
+	assert_string_equal(a->text, "a/1 a/1 a/1!");
+
+	/* One forgets history, both know. */
+	rev = must_put(a, "a/2", "x", 0);
+	assert_int_equal(store_compact(a->store, rev), 0);
+	for (int i = 0; i < 100 && store_compacted_rev(b->store) < rev; i++)
+		loop_turn(loop, 100);
+	compacted = store_compacted_rev(b->store);
+	assert_int_equal(compacted, rev);
+	/* ... and while it does, the other does not. */
+	rev = must_put(b, "a/2", "y", rev);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(store_compact(b->store, rev), 0);
+		assert_int_equal(store_compacted_rev(b->store), compacted);
+	}
+	assert_int_equal(store_compact(b->store, rev), 0);   /* it seems to be gone */
+	for (int i = 0; i < 100 && store_compacted_rev(a->store) < rev; i++)
+		loop_turn(loop, 100);
+	assert_int_equal(store_compacted_rev(a->store), rev);
+	assert_false(a->disordered || b->disordered);
+
+	/* Several keys of one transaction of somebody's have one revision. */
+	*a->text = 0;
+	must_put(a, "a/3", "x", 0);
+	assert_int_equal(etcd_host_ctl(&host, "del --prefix /sampan/a/"), 0);
+	assert_int_equal(sync_with(a), 0);
+	assert_string_equal(a->text, "a/3 a/2! a/3!");
+	stop(a);
+	stop(b);
+}
+
+/* ---- history is forgotten before it was seen ---- */
+
+static void test_a_gap_is_told_and_filled(void **state)
+{
+	struct server *s;
+	int64_t rev;
+	char cmd[128];
+
+	etcd_host_open(&host, 1);
+	s = serve(NULL);
+	must_put(s, "a/stays", "x", 0);
+	rev = must_put(s, "a/goes", "x", 0);
+	must_put(s, "b/changes", "x", 0);
+	etcd_host_signal(&host, 0, SIGKILL);
+	etcd_host_start(&host, 0);
+	/* Meanwhile this program sees nothing: its loop does not turn. */
+	for (int i = 0; i < 100 && etcd_host_ctl(&host, "put /sampan/b/changes y"); i++)
+		usleep(100000);
+	assert_int_equal(etcd_host_ctl(&host, "del /sampan/a/goes"), 0);
+	assert_int_equal(etcd_host_ctl(&host, "put /sampan/c/new z"), 0);
+	snprintf(cmd, sizeof(cmd), "compaction --physical %lld", (long long)rev + 4);
+	assert_int_equal(etcd_host_ctl(&host, cmd), 0);
+	*s->text = 0;
+	for (int i = 0; i < 200 && !s->found_rev; i++)
+		loop_turn(loop, 100);
+	assert_int_equal(s->lost, 1);
+	assert_string_equal(s->text, "=a/stays =b/changes =c/new");
+	assert_int_equal(s->found_rev, rev + 4);
+	assert_true(store_compacted_rev(s->store) >= rev);
+	must_put(s, "d", "x", 0);
+	assert_string_equal(s->text, "=a/stays =b/changes =c/new d");
+	assert_int_equal(sync_with(s), 0);
+	stop(s);
+}
+
+/* ---- who may ---- */
+
+static void assert_refused(const struct store_options *opt, const char *says)
+{
+	struct store *s = NULL;
+	struct err e = { 0 };
+	char uri[512];
+
+	uri_of(uri);
+	assert_true(store_open(&s, loop, uri, opt, &e) < 0);
+	if (!strstr(e.msg, says))
+		fail_msg("\"%s\" does not say \"%s\"", e.msg, says);
+}
+
+static void test_tls_and_certificates(void **state)
+{
+	char dir[] = "/tmp/sampan-test-certs-XXXXXX", cmd[2048], file[6][96];
+	const char *const names[6] = { "ca.crt", "server.crt", "server.key", "client.crt", "client.key", "other.crt" };
+	struct server *s;
+
+	assert_non_null(mkdtemp(dir));
+	for (int i = 0; i < 6; i++)
+		snprintf(file[i], sizeof(file[i]), "%s/%s", dir, names[i]);
+	snprintf(cmd, sizeof(cmd), "cd %s && exec >log 2>&1 && key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes' &&"
+		"openssl req -x509 $key -keyout ca.key -out ca.crt -subj /CN=ca -days 2 &&"
+		"openssl req -x509 $key -keyout other.key -out other.crt -subj /CN=ca -days 2 &&"
+		"for n in server client; do openssl req $key -keyout $n.key -out $n.csr -subj /CN=$n &&"
+		"printf 'subjectAltName=IP:127.0.0.1\\nextendedKeyUsage=serverAuth,clientAuth\\n' >ext &&"
+		"openssl x509 -req -in $n.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out $n.crt || exit 1; done", dir);
+	assert_int_equal(system(cmd), 0);
+	host.scheme = "https";
+	const char *const args[] = { "--cert-file", file[1], "--key-file", file[2], "--client-cert-auth", "--trusted-ca-file", file[0] };
+
+	memcpy(host.args, args, sizeof(args));
+	etcd_host_open(&host, 1);
+	s = serve(&(struct store_options){ .ca_file = file[0], .cert_file = file[3], .key_file = file[4] });
+	must_put(s, "a", "x", 0);
+	assert_int_equal(sync_with(s), 0);
+	assert_string_equal(s->text, "a");
+	stop(s);
+	assert_refused(&(struct store_options){ .cert_file = file[3], .key_file = file[4] }, "--store-ca");
+	assert_refused(&(struct store_options){ .ca_file = file[0], .cert_file = file[3] }, "go together");
+	assert_refused(&(struct store_options){ .ca_file = file[2] }, file[2]);
+	assert_refused(&(struct store_options){ .ca_file = "/nonexistent" }, "/nonexistent");
+	assert_refused(&(struct store_options){ .ca_file = file[5], .cert_file = file[3], .key_file = file[4] }, "certificate");
+	assert_refused(&(struct store_options){ .ca_file = file[0] }, "certificate");
+	file_remove_tree(dir, NULL);
+}
+
+static void test_passwords(void **state)
+{
+	char right[96], wrong[96];
+	struct server *s;
+
+	host.args[0] = "--auth-token-ttl";
+	host.args[1] = "2";
+	etcd_host_open(&host, 1);
+	s = serve(NULL);
+	stop(s);
+	assert_int_equal(etcd_host_ctl(&host, "user add root:secret"), 0);
+	assert_int_equal(etcd_host_ctl(&host, "user add sampan:pass:word"), 0);
+	assert_int_equal(etcd_host_ctl(&host, "user grant-role root root"), 0);
+	assert_int_equal(etcd_host_ctl(&host, "role add sampan"), 0);
+	assert_int_equal(etcd_host_ctl(&host, "role grant-permission sampan readwrite --prefix=true /sampan/"), 0);
+	assert_int_equal(etcd_host_ctl(&host, "user grant-role sampan sampan"), 0);
+	assert_int_equal(etcd_host_ctl(&host, "auth enable"), 0);
+	snprintf(right, sizeof(right), "%s/right", host.dir);
+	snprintf(wrong, sizeof(wrong), "%s/wrong", host.dir);
+	assert_int_equal(file_replace(right, "sampan:pass:word\n", 17, 0600, NULL), 0);
+	assert_int_equal(file_replace(wrong, "sampan:other\n", 13, 0600, NULL), 0);
+	assert_refused(NULL, "--store-auth");
+	assert_refused(&(struct store_options){ .auth_file = wrong }, "authentication failed");
+	assert_refused(&(struct store_options){ .auth_file = "/nonexistent" }, "/nonexistent");
+	s = serve(&(struct store_options){ .auth_file = right });
+	must_put(s, "a", "x", 0);
+	/* The token ends; another one is got, and nobody notices. */
+	write_for(4500);
+	must_put(s, "b", "x", 0);
+	assert_int_equal(sync_with(s), 0);
+	must_put(s, "c", "x", 0);
+	assert_string_equal(s->text, "a b c");
+	assert_int_equal(s->lost, 0);
+	stop(s);
+}
+
+/* ---- etcd's quota ---- */
+
+static void test_a_full_quota_takes_deletions_and_has_a_way_out(void **state)
+{
+	BLOB_AUTO struct blob *b = blob_alloc(200000);
+	struct answer a = { 0 };
+	struct server *s;
+	int64_t rev[100];
+	char key[16], cmd[64];
+	int n = 0;
+
+	host.args[0] = "--quota-backend-bytes";
+	host.args[1] = "3000000";
+	etcd_host_open(&host, 1);
+	s = serve(NULL);
+	memset(b->p, 'x', b->len);
+	for (; n < 100 && a.rc == 0; n++) {
+		a = (struct answer){ 0 };
+		snprintf(key, sizeof(key), "a/%d", n);
+		assert_int_equal(store_put(s->store, key, b, 0, take_answer, &a), 0);
+		turn_until(&a.came, 40000);
+		rev[n] = a.rev;
+	}
+	assert_in_range(n, 3, 99);
+	assert_int_equal(a.rc, -ERR_IO);
+	for (int i = 0; i < n - 1; i++) {
+		snprintf(key, sizeof(key), "a/%d", i);
+		assert_int_equal(del(s, key, rev[i]).rc, 0);
+	}
+	assert_int_equal(put(s, "b", "x", 0).rc, -ERR_IO);
+	snprintf(cmd, sizeof(cmd), "compaction --physical %lld", (long long)store_rev(s->store));
+	assert_int_equal(etcd_host_ctl(&host, cmd), 0);
+	assert_int_equal(etcd_host_ctl(&host, "defrag"), 0);
+	assert_int_equal(etcd_host_ctl(&host, "alarm disarm"), 0);
+	must_put(s, "b", "x", 0);
+	stop(s);
+}
+
+static void test_an_absent_cluster_is_named(void **state)
+{
+	struct store *s = NULL;
+	struct err e = { 0 };
+	static const struct {
+		const char *uri, *says;
+	} cases[] = {
+		{ "etcd://", "none of" },
+		{ "etcd:///x", "no member" },
+		{ "etcd://127.0.0.1:0", "not host:port" },
+		{ "etcd://127.0.0.1:65536", "not host:port" },
+		{ "etcd://127.0.0.1:12x", "not host:port" },
+		{ "etcd://a,,b", "not host:port" },
+		{ "etcd://::1", "[address]:port" },
+		{ "etcd://a/\xc3\xa4", "printable" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		print_message("  %s\n", cases[i].uri);
+		assert_int_equal(store_open(&s, loop, cases[i].uri, NULL, &e), -ERR_INVALID);
+		if (!strstr(e.msg, cases[i].says))
+			fail_msg("\"%s\" does not say \"%s\"", e.msg, cases[i].says);
+	}
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_an_absent_cluster_is_named),
+		T(test_servers_share_the_log),
+		T(test_a_gap_is_told_and_filled),
+		T(test_tls_and_certificates),
+		T(test_passwords),
+		T(test_a_full_quota_takes_deletions_and_has_a_way_out),
+		T(test_members_die_under_writes),
+	};
+
+	log_init("test", 0);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
