@@ -24,12 +24,14 @@ enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 2000, PROBE_MS = 2500, COMPLAIN_MS = 1
 
 struct member {
 	char host[HOST_MAX + 1];       /* "name:port", as given */
+	unsigned turn;                 /* of its name's addresses the one that is tried next */
 	char trouble[256];
 };
 
 struct resolved {                      /* a name being looked up, on a worker */
 	struct etcd_client *client;    /* NULL: nobody waits any more */
 	char name[HOST_MAX + 1], port[8];
+	unsigned turn;
 	struct sockaddr_storage sa;
 	socklen_t n;
 	int rc;
@@ -41,7 +43,7 @@ struct etcd_client {
 	size_t members, at;
 	unsigned tries;                /* in vain, since a member was ready */
 	bool ready, was_ready, final, closing;
-	int64_t complained_ms, cluster_id;
+	int64_t complained_ms, cluster_id, newest_rev;
 	SSL_CTX *tls;
 	char *user, *password;
 	struct buf token;
@@ -275,6 +277,12 @@ void etcd_client_judge(struct etcd_client *c, int code, const char *message)
 	}
 }
 
+void etcd_client_saw(struct etcd_client *c, int64_t rev)
+{
+	if (rev > c->newest_rev)
+		c->newest_rev = rev;
+}
+
 struct etcd_conn *etcd_client_conn(const struct etcd_client *c)
 {
 	return c->ready && etcd_conn_is_open(c->conn) ? c->conn : NULL;
@@ -344,7 +352,13 @@ static void probed(struct etcd_rpc *r, int code, const char *message, const char
 		return;
 	}
 	if (c->cluster_id && got.header->cluster_id != c->cluster_id) {
-		etcd_conn_fail(c->conn, "it belongs to another cluster than the member before it");
+		etcd_conn_fail(c->conn, "it belongs to another cluster than the member before it (if etcd was restored "
+			"from a snapshot, start the server anew)");
+		return;
+	}
+	if (got.header->revision < c->newest_rev) {
+		etcd_conn_fail(c->conn, "its log ends before what was read of it already (if etcd was restored from a "
+			"snapshot, start the server anew)");
 		return;
 	}
 	c->cluster_id = got.header->cluster_id;
@@ -437,15 +451,21 @@ static void connect_to(struct etcd_client *c, const struct sockaddr *sa, socklen
 static void resolve_run(void *arg)
 {
 	struct resolved *r = arg;
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *ai = NULL;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all = NULL, *ai;
+	unsigned n = 0;
 
-	r->rc = getaddrinfo(r->name, r->port, &hints, &ai);
-	if (r->rc == 0) {
+	r->rc = getaddrinfo(r->name, r->port, &hints, &all);
+	for (ai = all; ai; ai = ai->ai_next)
+		n++;
+	ai = all;
+	for (unsigned skip = n ? r->turn % n : 0; skip; skip--)
+		ai = ai->ai_next;
+	if (ai) {
 		memcpy(&r->sa, ai->ai_addr, ai->ai_addrlen);
 		r->n = ai->ai_addrlen;
 	}
-	if (ai)
-		freeaddrinfo(ai);
+	if (all)
+		freeaddrinfo(all);
 }
 
 static void resolve_done(void *arg)
@@ -502,6 +522,7 @@ static void connect_next(void *arg)
 	r = calloc(1, sizeof(*r));
 	if (r) {
 		r->client = c;
+		r->turn = c->member[c->at].turn++;
 		strcpy(r->name, name);
 		strcpy(r->port, port);
 	}

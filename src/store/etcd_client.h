@@ -36,6 +36,8 @@ int etcd_client_open(struct etcd_client **ret, struct loop *l, const char *membe
 void etcd_client_close(struct etcd_client *c);           /* ends calls as if canceled; accepts NULL */
 /* What keeps it from being ready; *ret_final: trying longer is of no use. */
 const char *etcd_client_trouble(const struct etcd_client *c, bool *ret_final);
+/* A revision came by: a member whose log ends before it is of no use, and will not be. */
+void etcd_client_saw(struct etcd_client *c, int64_t rev);
 /* NULL while no member is ready. */
 struct etcd_conn *etcd_client_conn(const struct etcd_client *c);
 const char *etcd_client_token(const struct etcd_client *c);

@@ -54,6 +54,7 @@ static void reach(struct etcd *s, int64_t rev)
 	if (rev <= s->f.reached)
 		return;
 	s->f.reached = rev;
+	etcd_client_saw(s->client, rev);
 	store_progress(&s->base, rev);
 	if (s->f.reached >= s->f.wanted)
 		loop_timer_stop(&s->f.mark_timer);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/epoll.h>
 
 #include "base/buf.h"
 #include "base/env.h"
@@ -316,6 +317,193 @@ static void test_members_die_under_writes(void **state)
 	stop(s);
 }
 
+/* ---- answers get lost ---- */
+
+/* Between a store and its etcd: passes on what is asked, or not; and what is answered, or not. */
+static struct proxy {
+	int listen_fd, port, fd[2];            /* 0: the store, 1: etcd */
+	struct loop_fd *accepts, *w[2];
+	bool pass[2];
+	bool holds;                            /* what is asked waits here, also for a connection that was cut */
+	struct buf held;
+	int held_fd;
+} proxy;
+
+static void proxy_cut(void)
+{
+	for (int i = 0; i < 2; i++) {
+		loop_fd_del(proxy.w[i]);
+		if (i && proxy.holds)
+			proxy.held_fd = proxy.fd[i];
+		else if (proxy.w[i])
+			close(proxy.fd[i]);
+		proxy.w[i] = NULL;
+	}
+}
+
+static void proxy_pass(int from)
+{
+	char p[65536];
+	ssize_t n = read(proxy.fd[from], p, sizeof(p));
+
+	if (n <= 0)
+		proxy_cut();
+	else if (!from && proxy.holds)
+		buf_add(&proxy.held, p, (size_t)n);
+	else if (proxy.pass[from] && send(proxy.fd[!from], p, (size_t)n, MSG_NOSIGNAL) != n)
+		proxy_cut();
+}
+
+static void asked(void *arg, uint32_t events) { proxy_pass(0); }
+static void answered(void *arg, uint32_t events) { proxy_pass(1); }
+
+static int proxy_socket(int port, bool listens)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal((listens ? bind : connect)(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	if (listens)
+		assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+static void accepted(void *arg, uint32_t events)
+{
+	int fd = accept(proxy.listen_fd, NULL, NULL);
+
+	proxy_cut();
+	proxy.fd[0] = fd;
+	proxy.fd[1] = proxy_socket(host.port[0], false);
+	proxy.pass[0] = proxy.pass[1] = true;
+	proxy.w[0] = loop_fd_add(loop, proxy.fd[0], EPOLLIN, asked, NULL);
+	proxy.w[1] = loop_fd_add(loop, proxy.fd[1], EPOLLIN, answered, NULL);
+}
+
+static void proxy_open(void)
+{
+	proxy.port = etcd_host_free_port();
+	proxy.listen_fd = proxy_socket(proxy.port, true);
+	proxy.accepts = loop_fd_add(loop, proxy.listen_fd, EPOLLIN, accepted, NULL);
+}
+
+static void proxy_close(void)
+{
+	proxy_cut();
+	loop_fd_del(proxy.accepts);
+	close(proxy.listen_fd);
+}
+
+static struct server *serve_through_proxy(bool follows)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	struct err e = { 0 };
+	char uri[64];
+
+	snprintf(uri, sizeof(uri), "etcd://localhost:%d", proxy.port);
+	if (store_open(&s->store, loop, uri, NULL, &e) < 0 || (follows && store_follow(s->store, &follower, s, &e) < 0))
+		fail_msg("%s", e.msg);
+	return s;
+}
+
+/* A question that was asked again must not be answered twice, however late it comes: not
+ * even when what it expects is there again. */
+static void test_a_late_question_has_no_effect(void **state)
+{
+	BLOB_AUTO struct blob *b = blob_new("once", 4);
+	struct answer a = { 0 };
+	struct server *other, *s;
+
+	etcd_host_open(&host, 1);
+	proxy_open();
+	other = serve(NULL);
+	s = serve_through_proxy(true);
+	del(s, "k/0", must_put(s, "k/0", "first", 0));
+	proxy.holds = true;
+	assert_int_equal(store_put(s->store, "k/1", b, 0, take_answer, &a), 0);
+	for (int i = 0; i < 100 && !proxy.held.len; i++)
+		loop_turn(loop, 50);
+	proxy_cut();
+	proxy.holds = false;
+	turn_until(&a.came, 40000);
+	assert_int_equal(a.rc, 0);
+	assert_int_equal(del(s, "k/1", a.rev).rc, 0);
+	assert_int_equal(send(proxy.held_fd, proxy.held.p, proxy.held.len, MSG_NOSIGNAL), (ssize_t)proxy.held.len);
+	write_for(500);
+	assert_int_equal(sync_with(other), 0);
+	assert_int_equal(other->key[1].seen, 2);
+	assert_int_equal(other->key[1].seen_rev, 0);
+	buf_finish(&proxy.held);
+	close(proxy.held_fd);
+	stop(s);
+	stop(other);
+	proxy_close();
+}
+
+/* Whatever is lost, the writer hears the truth, and what it wrote is there once. */
+static void test_lost_answers_are_found(void **state)
+{
+	static const struct {
+		const char *name;
+		bool asked, followed, del, overwritten;
+	} cases[] = {
+		{ "the question is lost", false, true, false, false },
+		{ "the answer is lost", true, true, false, false },
+		{ "... and another server has written since", true, true, false, true },
+		{ "the answer to a deletion is lost", true, true, true, false },
+		{ "... and another server has made it again", true, true, true, true },
+		{ "the question is lost, nobody follows", false, false, false, false },
+		{ "the answer is lost, nobody follows", true, false, false, false },
+		{ "... and another server has written since: who can tell", true, false, false, true },
+	};
+	struct server *other, *s;
+
+	etcd_host_open(&host, 1);
+	proxy_open();
+	other = serve(NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		BLOB_AUTO struct blob *b = blob_new("second", 6);
+		struct answer a = { 0 };
+		bool blind = cases[i].overwritten && !cases[i].followed;
+		int64_t rev, applied;
+		char key[16];
+
+		print_message("  %s\n", cases[i].name);
+		snprintf(key, sizeof(key), "k/%zu", i);
+		s = serve_through_proxy(cases[i].followed);
+		rev = must_put(s, key, "first", 0);
+		assert_int_equal(sync_with(other), 0);
+		proxy.pass[0] = cases[i].asked;
+		proxy.pass[1] = false;
+		assert_int_equal(cases[i].del ? store_del(s->store, key, rev, take_answer, &a) :
+			store_put(s->store, key, b, rev, take_answer, &a), 0);
+		if (cases[i].asked)
+			for (int k = 0; k < 100 && other->last_rev <= rev; k++)
+				loop_turn(loop, 50);
+		else
+			write_for(300);
+		applied = other->last_rev;
+		assert_int_equal(applied > rev, cases[i].asked);
+		if (cases[i].overwritten)
+			must_put(other, key, "third", cases[i].del ? 0 : other->key[i].seen_rev);
+		assert_false(a.came);
+		proxy_cut();
+		turn_until(&a.came, 40000);
+		assert_int_equal(a.rc, blind ? -ERR_DEADLINE : 0);
+		assert_int_equal(sync_with(other), 0);
+		if (cases[i].asked && !blind && !cases[i].del)
+			assert_int_equal(a.rev, applied);
+		assert_int_equal(other->key[i].seen, 2 + cases[i].overwritten);
+		assert_string_equal(other->key[i].value, cases[i].overwritten ? "third" : cases[i].del ? "" : "second");
+		if (cases[i].followed)
+			assert_int_equal(s->key[i].seen, other->key[i].seen);
+		assert_false(s->disordered || other->disordered);
+		stop(s);
+	}
+	stop(other);
+	proxy_close();
+}
+
 /* ---- several servers ---- */
 
 static void test_servers_share_the_log(void **state)
@@ -416,6 +604,39 @@ static void test_a_gap_is_told_and_filled(void **state)
 	must_put(s, "d", "x", 0);
 	assert_string_equal(s->text, "=a/stays =b/changes =c/new d");
 	assert_int_equal(sync_with(s), 0);
+	stop(s);
+}
+
+/* ---- it is not there, or not the same any more ---- */
+
+static void test_an_emptied_etcd_is_not_believed(void **state)
+{
+	BLOB_AUTO struct blob *b = blob_new("x", 1);
+	struct answer write = { 0 }, sync = { 0 };
+	struct store_stats st;
+	struct server *s;
+	char data[96];
+
+	etcd_host_open(&host, 1);
+	s = serve(NULL);
+	must_put(s, "a", "x", 0);
+	etcd_host_signal(&host, 0, SIGKILL);
+	assert_int_equal(store_sync(s->store, take_sync, &sync), 1);
+	assert_int_equal(store_put(s->store, "b", b, 0, take_answer, &write), 0);
+	turn_until(&sync.came, 5000);
+	assert_int_equal(sync.rc, -ERR_UNAVAILABLE);
+	assert_false(write.came);
+	/* It comes back with nothing: its revisions would mean two things. */
+	snprintf(data, sizeof(data), "%s/m0", host.dir);
+	assert_int_equal(file_remove_tree(data, NULL), 0);
+	etcd_host_start(&host, 0);
+	turn_until(&write.came, 20000);
+	assert_int_equal(write.rc, -ERR_UNAVAILABLE);
+	store_stats(s->store, &st);
+	assert_true(st.failing);
+	assert_int_equal(s->lost, 0);
+	assert_string_equal(s->text, "a");
+	assert_int_equal(etcd_host_ctl(&host, "get --prefix /sampan/ | { ! grep -q .; }"), 0);
 	stop(s);
 }
 
@@ -574,7 +795,10 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		T(test_an_absent_cluster_is_named),
 		T(test_servers_share_the_log),
+		T(test_lost_answers_are_found),
+		T(test_a_late_question_has_no_effect),
 		T(test_a_gap_is_told_and_filled),
+		T(test_an_emptied_etcd_is_not_believed),
 		T(test_tls_and_certificates),
 		T(test_passwords),
 		T(test_a_full_quota_takes_deletions_and_has_a_way_out),
