@@ -9,28 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
 #include "base/arena.h"
 #include "base/env.h"
-#include "base/file.h"
 #include "base/workers.h"
+#include "store/etcd_config.h"
 
 #define LOG_MODULE "etcd"
 #include "base/log.h"
 
-enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 2000, PROBE_MS = 2500, COMPLAIN_MS = 10000, HOST_MAX = 255 };
+enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 2000, PROBE_MS = 2500, COMPLAIN_MS = 10000 };
 
 struct member {
-	char host[HOST_MAX + 1];       /* "name:port", as given */
 	unsigned turn;                 /* of its name's addresses the one that is tried next */
 	char trouble[256];
 };
 
 struct resolved {                      /* a name being looked up, on a worker */
 	struct etcd_client *client;    /* NULL: nobody waits any more */
-	char name[HOST_MAX + 1], port[8];
+	char name[ETCD_HOST_MAX + 1], port[8];
 	unsigned turn;
 	struct sockaddr_storage sa;
 	socklen_t n;
@@ -39,13 +35,12 @@ struct resolved {                      /* a name being looked up, on a worker */
 
 struct etcd_client {
 	struct loop *loop;
-	struct member member[ETCD_MEMBERS_MAX];
-	size_t members, at;
+	struct etcd_config cfg;
+	struct member member[ETCD_MEMBERS_MAX];   /* as in cfg */
+	size_t at;
 	unsigned tries;                /* in vain, since a member was ready */
-	bool ready, was_ready, final, closing;
+	bool ready, was_ready, final;
 	int64_t complained_ms, cluster_id, newest_rev;
-	SSL_CTX *tls;
-	char *user, *password;
 	struct buf token;
 	char *probe_key;
 	struct workers *resolver;
@@ -167,7 +162,7 @@ static void call_ended(struct etcd_rpc *r, int code, const char *message, const 
 	maybe = r->sent && v->fate == UNSURE;
 	if (v->leave && c->conn)
 		etcd_conn_fail(c->conn, message);
-	if (v->fate == NO_TOKEN && c->user && c->ready) {
+	if (v->fate == NO_TOKEN && c->cfg.user && c->ready) {
 		lose(c);
 		authenticate(c);
 	}
@@ -271,7 +266,7 @@ void etcd_client_judge(struct etcd_client *c, int code, const char *message)
 
 	if (v->leave && c->conn)
 		etcd_conn_fail(c->conn, message);
-	if (v->fate == NO_TOKEN && c->user && c->ready) {
+	if (v->fate == NO_TOKEN && c->cfg.user && c->ready) {
 		lose(c);
 		authenticate(c);
 	}
@@ -310,25 +305,25 @@ static void give_up(struct etcd_client *c, const char *why)
 
 	snprintf(m->trouble, sizeof(m->trouble), "%s", why);
 	/* Certificates do not get better by waiting. */
-	if (!c->was_ready && !strncmp(why, "TLS: ", 5) && c->tries + 1 >= c->members)
+	if (!c->was_ready && !strncmp(why, "TLS: ", 5) && c->tries + 1 >= c->cfg.members)
 		c->final = true;
 	if (was) {
-		log_warn("%s is lost: %s", m->host, why);
+		log_warn("%s is lost: %s", c->cfg.host[c->at], why);
 		c->tries = 0;
-	} else if (c->was_ready && c->tries >= 2 * c->members && now - c->complained_ms >= COMPLAIN_MS) {
+	} else if (c->was_ready && c->tries >= 2 * c->cfg.members && now - c->complained_ms >= COMPLAIN_MS) {
 		c->complained_ms = now;
-		log_error("no member of the cluster can be used; the last one tried, %s: %s", m->host, why);
+		log_error("no member of the cluster can be used; the last one tried, %s: %s", c->cfg.host[c->at], why);
 	}
 	lose(c);
-	if (++c->tries >= c->members) {
-		unsigned round = c->tries / (unsigned)c->members;
+	if (++c->tries >= c->cfg.members) {
+		unsigned round = c->tries / (unsigned)c->cfg.members;
 
 		delay = round > 5 ? BACKOFF_MAX_MS : BACKOFF_MS << round;
 		if (delay > BACKOFF_MAX_MS)
 			delay = BACKOFF_MAX_MS;
 		delay = delay / 2 + env_random_below((uint32_t)delay / 2);
 	}
-	c->at = (c->at + 1) % c->members;
+	c->at = (c->at + 1) % c->cfg.members;
 	loop_timer_set(&c->retry, delay);
 }
 
@@ -363,7 +358,7 @@ static void probed(struct etcd_rpc *r, int code, const char *message, const char
 	}
 	c->cluster_id = got.header->cluster_id;
 	if (c->was_ready)
-		log_info("%s is used now", c->member[c->at].host);
+		log_info("%s is used now", c->cfg.host[c->at]);
 	c->ready = c->was_ready = true;
 	c->final = false;
 	c->tries = 0;
@@ -377,6 +372,8 @@ static void probe(struct etcd_client *c)
 	struct etcd_range ask = { .key = pb_str(c->probe_key, strlen(c->probe_key)) };
 	struct buf msg = { 0 };
 
+	if (!etcd_conn_is_open(c->conn))
+		return;
 	pb_encode(&etcd_range_msg, &ask, &msg);
 	c->probe.end = probed;
 	if (etcd_rpc_start(c->conn, &c->probe, "/etcdserverpb.KV/Range", etcd_client_token(c), PROBE_MS, &msg) < 0)
@@ -407,7 +404,7 @@ static void authenticated(struct etcd_rpc *r, int code, const char *message, con
 
 static void authenticate(struct etcd_client *c)
 {
-	struct etcd_authenticate ask = { pb_str(c->user, strlen(c->user)), pb_str(c->password, strlen(c->password)) };
+	struct etcd_authenticate ask = { pb_str(c->cfg.user, strlen(c->cfg.user)), pb_str(c->cfg.password, strlen(c->cfg.password)) };
 	struct buf msg = { 0 };
 
 	if (!etcd_conn_is_open(c->conn))
@@ -422,7 +419,7 @@ static void conn_up(void *arg)
 {
 	struct etcd_client *c = arg;
 
-	if (c->user)
+	if (c->cfg.user)
 		authenticate(c);
 	else
 		probe(c);
@@ -444,7 +441,7 @@ static const struct etcd_conn_events conn_events = { conn_up, conn_down };
 
 static void connect_to(struct etcd_client *c, const struct sockaddr *sa, socklen_t n)
 {
-	if (etcd_conn_open(&c->conn, c->loop, sa, n, c->member[c->at].host, c->tls, &conn_events, c) < 0)
+	if (etcd_conn_open(&c->conn, c->loop, sa, n, c->cfg.host[c->at], c->cfg.tls, &conn_events, c) < 0)
 		give_up(c, "out of memory");
 }
 
@@ -484,7 +481,7 @@ static void resolve_done(void *arg)
 }
 
 /* "[::1]:2379" or "name:2379", seen to be so by parse(). */
-static void split(const char *host, char name[HOST_MAX + 1], char port[8])
+static void split(const char *host, char name[ETCD_HOST_MAX + 1], char port[8])
 {
 	const char *colon = strrchr(host, ':');
 	int n = (int)(colon - host);
@@ -493,7 +490,7 @@ static void split(const char *host, char name[HOST_MAX + 1], char port[8])
 		host++;
 		n -= 2;
 	}
-	snprintf(name, HOST_MAX + 1, "%.*s", n, host);
+	snprintf(name, ETCD_HOST_MAX + 1, "%.*s", n, host);
 	snprintf(port, 8, "%s", colon + 1);
 }
 
@@ -503,13 +500,13 @@ static void connect_next(void *arg)
 	struct sockaddr_in6 sa6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in sa = { .sin_family = AF_INET };
 	struct resolved *r;
-	char name[HOST_MAX + 1], port[8];
+	char name[ETCD_HOST_MAX + 1], port[8];
 
 	if (c->ready) {                /* set by a call that shall be tried again */
 		retry_waiting(c);
 		return;
 	}
-	split(c->member[c->at].host, name, port);
+	split(c->cfg.host[c->at], name, port);
 	sa.sin_port = sa6.sin6_port = htons((uint16_t)atoi(port));
 	if (inet_pton(AF_INET, name, &sa.sin_addr) == 1) {
 		connect_to(c, (struct sockaddr *)&sa, sizeof(sa));
@@ -537,8 +534,8 @@ static void connect_next(void *arg)
 const char *etcd_client_trouble(const struct etcd_client *c, bool *ret_final)
 {
 	*ret_final = c->final;
-	for (size_t i = 1; i <= c->members; i++) {   /* the one tried last, first */
-		const struct member *m = &c->member[(c->at + c->members - i) % c->members];
+	for (size_t i = 1; i <= c->cfg.members; i++) {   /* the one tried last, first */
+		const struct member *m = &c->member[(c->at + c->cfg.members - i) % c->cfg.members];
 
 		if (*m->trouble)
 			return m->trouble;
@@ -548,96 +545,9 @@ const char *etcd_client_trouble(const struct etcd_client *c, bool *ret_final)
 
 /* ---- open and close ---- */
 
-static int parse(struct etcd_client *c, const char *members, struct err *reterr)
-{
-	const char *p = members;
-
-	while (*p) {
-		size_t n = strcspn(p, ",");
-		struct member *m = &c->member[c->members];
-		const char *colon;
-		char *end;
-		long port;
-
-		if (c->members == ETCD_MEMBERS_MAX)
-			return err_set(reterr, ERR_INVALID, "store: more than %d members", ETCD_MEMBERS_MAX);
-		if (n > HOST_MAX - 6)
-			return err_set(reterr, ERR_INVALID, "store: a member's name is too long");
-		snprintf(m->host, sizeof(m->host), "%.*s", (int)n, p);
-		colon = strrchr(m->host, ':');
-		if (colon && strchr(m->host, ':') != colon && *m->host != '[')
-			return err_set(reterr, ERR_INVALID, "store: write \"%s\" as [address]:port", m->host);
-		if (!colon || (*m->host == '[' && m->host[strlen(m->host) - 1] == ']')) {
-			strcat(m->host, ":2379");
-			colon = strrchr(m->host, ':');
-		}
-		port = strtol(colon + 1, &end, 10);
-		if (colon == m->host || *end || end == colon + 1 || port < 1 || port > 65535 ||
-		    (*m->host == '[' && colon[-1] != ']'))
-			return err_set(reterr, ERR_INVALID, "store: \"%s\" is not host:port", m->host);
-		c->members++;
-		p += n + (p[n] == ',');
-	}
-	if (!c->members)
-		return err_set(reterr, ERR_INVALID, "store: no member is named: etcd://host:port[,host:port]");
-	return 0;
-}
-
-static int tls_err(struct err *reterr, const char *what, const char *file)
-{
-	const char *why = ERR_reason_error_string(ERR_peek_last_error());
-
-	ERR_clear_error();
-	return err_set(reterr, ERR_INVALID, "store: %s %s: %s", what, file, why ? why : "cannot be used");
-}
-
-static int open_tls(struct etcd_client *c, const struct store_options *opt, struct err *reterr)
-{
-	if (!opt->ca_file)
-		return opt->cert_file || opt->key_file ? err_set(reterr, ERR_INVALID,
-			"store: a certificate needs --store-ca, too: without it there is no TLS") : 0;
-	if (!opt->cert_file != !opt->key_file)
-		return err_set(reterr, ERR_INVALID, "store: --store-cert and --store-key go together");
-	c->tls = SSL_CTX_new(TLS_client_method());
-	if (!c->tls)
-		return tls_err(reterr, "TLS for", opt->ca_file);
-	SSL_CTX_set_min_proto_version(c->tls, TLS1_2_VERSION);
-	SSL_CTX_set_mode(c->tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	if (SSL_CTX_load_verify_file(c->tls, opt->ca_file) != 1)
-		return tls_err(reterr, "authority", opt->ca_file);
-	if (opt->cert_file && SSL_CTX_use_certificate_chain_file(c->tls, opt->cert_file) != 1)
-		return tls_err(reterr, "certificate", opt->cert_file);
-	if (opt->key_file && SSL_CTX_use_PrivateKey_file(c->tls, opt->key_file, SSL_FILETYPE_PEM) != 1)
-		return tls_err(reterr, "key", opt->key_file);
-	return 0;
-}
-
-static int read_auth(struct etcd_client *c, const char *file, struct err *reterr)
-{
-	BUF_AUTO struct buf b = { 0 };
-	char *colon;
-	int r;
-
-	if (!file)
-		return 0;
-	r = file_read(file, 4096, &b, reterr);
-	if (r < 0)
-		return r;
-	while (b.len && (b.p[b.len - 1] == '\n' || b.p[b.len - 1] == '\r'))
-		b.p[--b.len] = 0;
-	colon = b.p ? strchr(b.p, ':') : NULL;
-	if (!colon || colon == b.p)
-		return err_set(reterr, ERR_INVALID, "store: %s is not one line of user:password", file);
-	c->user = strndup(b.p, (size_t)(colon - b.p));
-	c->password = strdup(colon + 1);
-	OPENSSL_cleanse(b.p, b.len);
-	return c->user && c->password ? 0 : err_set(reterr, ERR_NOMEM, "store: out of memory");
-}
-
 int etcd_client_open(struct etcd_client **ret, struct loop *l, const char *members, const char *probe_key,
 	const struct store_options *opt, const struct etcd_client_events *ev, void *arg, struct err *reterr)
 {
-	static const struct store_options none;
 	struct etcd_client *c = calloc(1, sizeof(*c));
 	int r;
 
@@ -651,9 +561,7 @@ int etcd_client_open(struct etcd_client **ret, struct loop *l, const char *membe
 	list_init(&c->calls);
 	list_init(&c->waiting);
 	loop_timer_init(&c->retry, l, connect_next, c);
-	opt = opt ? opt : &none;
-	if ((r = parse(c, members, reterr)) < 0 || (r = open_tls(c, opt, reterr)) < 0 ||
-	    (r = read_auth(c, opt->auth_file, reterr)) < 0)
+	if ((r = etcd_config_read(&c->cfg, members, opt, reterr)) < 0)
 		goto fail;
 	r = workers_open(&c->resolver, l, "etcd-names", 1, 4);
 	if (r < 0) {
@@ -661,7 +569,7 @@ int etcd_client_open(struct etcd_client **ret, struct loop *l, const char *membe
 		goto fail;
 	}
 	/* Servers shall not all take the first. */
-	c->at = env_random_below((uint32_t)c->members);
+	c->at = env_random_below((uint32_t)c->cfg.members);
 	loop_timer_set(&c->retry, 0);
 	*ret = c;
 	return 0;
@@ -686,12 +594,8 @@ void etcd_client_close(struct etcd_client *c)
 	if (c->resolver)
 		workers_close(c->resolver);
 	loop_timer_stop(&c->retry);
-	SSL_CTX_free(c->tls);
 	buf_finish(&c->token);
-	free(c->user);
-	if (c->password)
-		OPENSSL_cleanse(c->password, strlen(c->password));
-	free(c->password);
+	etcd_config_finish(&c->cfg);
 	free(c->probe_key);
 	free(c);
 }

@@ -21,8 +21,7 @@
 
 struct etcd_client;
 
-#define ETCD_MEMBERS_MAX 16
-#define ETCD_CALL_MS     5000
+#define ETCD_CALL_MS 5000
 
 struct etcd_client_events {
 	/* A member is there. now: the probed key, as a quorum has it, and the newest revision. */

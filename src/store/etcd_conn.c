@@ -370,8 +370,11 @@ static void fail_tls(struct etcd_conn *c)
 	unsigned long e = ERR_peek_last_error();
 	char why[200];
 
-	snprintf(why, sizeof(why), "TLS: %s", verify != X509_V_OK ? X509_verify_cert_error_string(verify) :
-		e ? ERR_reason_error_string(e) : "the member closed it");
+	if (verify == X509_V_OK && !e)
+		snprintf(why, sizeof(why), "the member closed it");
+	else
+		snprintf(why, sizeof(why), "TLS: %s", verify != X509_V_OK ? X509_verify_cert_error_string(verify) :
+			ERR_reason_error_string(e));
 	ERR_clear_error();
 	etcd_conn_fail(c, why);
 }

@@ -550,7 +550,7 @@ static void test_lists_in_pages_know_what_remains(void **state)
 			struct page p = { 0 };
 
 			clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-			assert_int_equal(store_range(f->store, "p/", start[list], PAGE, rev - list, take_page, &p), 0);
+			assert_int_equal(store_range(f->store, "p/", start[list], PAGE, to_base(rev - list), take_page, &p), 0);
 			wait_for(f, &p.came);
 			clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 			*(page < OBJECTS / PAGE / 4 ? &first : &last) += page < OBJECTS / PAGE / 4 || page >= OBJECTS / PAGE * 3 / 4 ?
@@ -967,7 +967,7 @@ int main(void)
 		ALL(test_history_is_bounded_in_time_and_number),
 		ALL(test_history_is_bounded_in_bytes),
 		ALL(test_old_history_is_forgotten),
-		T(test_lists_in_pages_know_what_remains, sqlite),
+		T(test_lists_in_pages_know_what_remains, sqlite), T(test_lists_in_pages_know_what_remains, etcd),
 		ALL(test_follower_sees_state_then_every_write_in_order),
 		ALL(test_event_comes_before_done),
 		T(test_revisions_begin_above_a_base, mem),
