@@ -232,13 +232,17 @@ static void pod_event(void *arg, enum client_event ev, yyjson_val *obj)
 			pod_deleted(p);
 	} else if (p) {
 		pod_update(p, obj);
+		policies_pod(a->policies, p);
 	} else {
 		/* The same name under another uid: the one before is gone. */
 		p = doc_str(obj, "metadata.name") ? pod_find(a, doc_str(obj, "metadata.namespace"), doc_str(obj, "metadata.name")) :
 			NULL;
 		if (p)
 			pod_deleted(p);
-		if (!pod_open(a, obj))
+		p = pod_open(a, obj);
+		if (p)
+			policies_pod(a->policies, p);
+		else
 			log_error("pod %s: out of memory", doc_str(obj, "metadata.name"));
 	}
 }
@@ -350,6 +354,8 @@ static int take_up(struct agent *a, struct err *reterr)
 		return -ERR_IO;
 	a->networked = true;
 	snprintf(query, sizeof(query), "fieldSelector=spec.nodeName%%3D%s", a->node_name);
+	if (!a->fake && policies_open(&a->policies, a, reterr))
+		return -ERR_IO;
 	if (services_open(&a->services, a) ||
 	    client_watch(&a->pods_watch, a->client, kinds_by_resource("", "v1", "pods"), NULL, query, pod_event, a))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
@@ -447,6 +453,8 @@ void agent_close(struct agent *a)
 		client_watch_close(a->pods_watch);
 	services_close(a->services);
 	a->services = NULL;
+	policies_close(a->policies);
+	a->policies = NULL;
 	nodes_close(a->nodes);
 	a->nodes = NULL;
 	while (map_next(&a->pods, &it, &key, &v)) {

@@ -17,6 +17,7 @@
 #include "base/workers.h"
 #include "client/client.h"
 #include "net/net.h"
+#include "net/policy.h"
 #include "runtime/runtime.h"
 
 #define CTR_ID_MAX 65
@@ -32,6 +33,7 @@ struct handler;
 struct recorder;
 struct services;
 struct api_servers;
+struct policies;
 struct node;
 struct kubelet;
 struct rotator;
@@ -137,6 +139,7 @@ struct agent {
 	struct recorder *recorder;
 	struct services *services;
 	struct api_servers *servers;
+	struct policies *policies;     /* NULL: no network */
 	struct node *node;
 	struct nodes *nodes;
 	struct kubelet *kubelet;
@@ -321,6 +324,13 @@ void nodes_close(struct nodes *ns);    /* accepts NULL */
 int api_servers_open(struct api_servers **ret, struct agent *a, const char *kubeconfig);   /* -ERR_NOMEM */
 void api_servers_close(struct api_servers *s);    /* accepts NULL; no worker runs any more */
 void api_servers_seen(struct api_servers *s, yyjson_val *const *slices, size_t n);
+/* ---- policies.c; all accept NULL ---- */
+int policies_open(struct policies **ret, struct agent *a, struct err *reterr);
+void policies_close(struct policies *ps);
+/* p is new or changed, got its address or lost it. */
+void policies_pod(struct policies *ps, struct pod *p);
+/* Must p wait for its rules? Then done runs once. */
+bool policies_wait(struct policies *ps, struct pod *p, policy_done_fn *done, void *arg);
 
 /* ---- node.c, services.c, kubelet.c ---- */
 /* What the operator calls the node, as agent.labels; the caller frees *ret. -ERR_BAD_REQUEST says which word is wrong. */

@@ -447,20 +447,34 @@ static void sandbox_last(struct pod *p)
 	sandbox_end(p, true);
 }
 
+/* What the pod may send and get is ruled: it can begin. */
+static void ruled(void *arg, int rc, const char *message)
+{
+	struct pod *p = arg;
+
+	if (!p->a->closing && !p->forgotten) {
+		if (rc)
+			sandbox_error(p, message);
+		else
+			sandbox_last(p);
+	}
+	pod_unhold(p);
+}
+
 static void net_added(void *arg, int rc, const char *ip, const char *message)
 {
 	struct pod *p = arg;
 
 	if (!p->a->closing && !p->forgotten) {
-		if (rc) {
-			sandbox_error(p, message);
-		} else {
+		policies_pod(p->a->policies, p);
+		if (!rc) {
 			free(p->ip);
 			p->ip = strdup(ip);
-			sandbox_last(p);
+			if (policies_wait(p->a->policies, p, ruled, p))
+				return;
 		}
 	}
-	pod_unhold(p);
+	ruled(p, rc, message);
 }
 
 static void sandbox_made(void *arg, int rc, const char *netns, const char *ipcns, const char *message)
@@ -561,6 +575,7 @@ static void teardown(struct pod *p)
 	p->holds++;
 	if (p->a->net && !spec_host_network(p->obj))
 		net_pod_del(p->a->net, p->uid);
+	policies_pod(p->a->policies, p);
 	for (unsigned i = 0; i < p->ctr_count; i++) {
 		struct ctr *c = &p->ctrs[i];
 

@@ -17,7 +17,6 @@ static const struct { const char *group, *kind; } idle_kinds[] = {
 	{ "apiregistration.k8s.io", "APIService" }, { "apps", "StatefulSet" },
 	{ "autoscaling", "HorizontalPodAutoscaler" }, { "batch", "CronJob" },
 	{ "flowcontrol.apiserver.k8s.io", "FlowSchema" }, { "networking.k8s.io", "Ingress" },
-	{ "networking.k8s.io", "NetworkPolicy" },
 	{ "resource.k8s.io", "ResourceClaim" }, { "storage.k8s.io", "VolumeAttachment" },
 };
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "net/dns.h"
 #include "net/net_priv.h"
+#include "net/policy.h"
 #define LOG_MODULE "net"
 #include "base/log.h"
 
@@ -301,6 +302,8 @@ int net_down(const char *name, const char *state_dir, struct err *reterr)
 	}
 	if (r)
 		rc = err_set(reterr, -r, "%s", message);
+	r = policy_down(name, reterr);
+	rc = r ? r : rc;
 	buf_clear(&text);
 	buf_printf(&text, "%s/leases", state_dir);
 	r = text.failed ? -ERR_NOMEM : file_remove_tree(text.p, reterr);

@@ -267,6 +267,13 @@ void net_pod_del(struct net *n, const char *pod_id)
 		start_del(n, p);
 }
 
+const char *net_pod_address(const struct net *n, const char *pod_id)
+{
+	const struct pod *p = map_get(&n->pods, pod_id);
+
+	return p && !p->del ? p->ip : NULL;
+}
+
 void net_pods_keep(struct net *n, const char *const *pod_ids)
 {
 	size_t it = 0;

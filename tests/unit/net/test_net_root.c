@@ -28,6 +28,7 @@
 #include "base/file.h"
 #include "base/loop.h"
 #include "net/net.h"
+#include "net/policy.h"
 
 static char dir[] = "/tmp/sampan-net-XXXXXX";
 static struct loop *loop;
@@ -114,6 +115,8 @@ static pid_t serve(const char *ns, const char *name, int port)
 	return pid;
 }
 
+static struct timeval patience = { 2, 0 };
+
 /* What a client in ns (NULL: this one) hears at ip:port; "refused" or "nothing". */
 static const char *ask(const char *ns, const char *ip, int port)
 {
@@ -126,7 +129,7 @@ static const char *ask(const char *ns, const char *ip, int port)
 	pid = fork();
 	if (!pid) {
 		struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-		struct timeval t = { 2, 0 };
+		struct timeval t = patience;
 		int s;
 
 		enter(ns, out[1]);
@@ -227,6 +230,13 @@ static void web(struct net_service *s, const struct net_endpoint *eps, unsigned 
 
 	*s = (struct net_service){ .ns = "default", .name = "web", .ips = ips, .ports = ports, .port_count = 1,
 		.eps = eps, .ep_count = n };
+}
+
+static void web_service(struct net_service *s, const struct net_endpoint *ep)
+{
+	web(s, ep, 1);
+	net_service_set(net, s, false);
+	sync_rules();
 }
 
 static void starts_with(const char *s, const char *prefix)
@@ -631,6 +641,118 @@ static void test_other_nodes_are_reached_through_the_tunnel(void **state)
 	assert_int_equal(system("ip link del up0"), 0);
 }
 
+/* ---- policies ---- */
+
+static struct policy *policy;
+
+static void sync_policies(void)
+{
+	assert_int_equal(policy_sync(policy, synced, NULL), 0);
+	wait_got();
+	assert_int_equal(got_rc, 0);
+}
+
+static void open_policies(void)
+{
+	struct err e;
+
+	if (policy_open(&policy, loop, "sampan", &e))
+		fail_msg("%s", e.msg);
+}
+
+static void tell_pod(const char *name, const char *ip, const char *ip6, const char *label, bool local)
+{
+	static const struct policy_named ports[] = { { "web", "TCP", 8080 } };
+	struct policy_label l = { "app", label };
+
+	policy_pod_set(policy, &(struct policy_pod){ .ns = "n", .name = name, .local = local, .ips = (const char *const[]){ ip, ip6 },
+		.ip_count = 2, .labels = &l, .label_count = 1, .ports = ports, .port_count = 1 });
+}
+
+/* Into pods of app=b: from peers, at ports. */
+static void into_b(const struct policy_peer *peers, unsigned peer_count, const struct policy_port *ports, unsigned port_count)
+{
+	struct policy_rule r = { peers, peer_count, ports, port_count };
+	const char *value = "b";
+	struct policy_term is_b = { "app", POLICY_IN, &value, 1 };
+
+	policy_set(policy, &(struct policy_told){ .ns = "n", .name = "p", .pods = { &is_b, 1 }, .acts = { true, false },
+		.rules = { &r, NULL }, .rule_count = { peer_count || port_count, 0 } });
+	sync_policies();
+}
+
+static bool comes(const char *from, const char *ip, int port)
+{
+	const char *said = ask(from, ip, port);
+
+	if (said[0] == 'b')
+		return true;
+	assert_true(!strcmp(said, strerror(EINPROGRESS)) || !strcmp(said, strerror(EAGAIN)));
+	return false;
+}
+
+/* A policy of each shape that rules and sets can have; both families go to the kernel. */
+static void test_policies(void **state)
+{
+	const char *a = "a", *not_all[] = { "10.244.0.128/25", "10.244.0.2/32", "255.255.255.255/32" };
+	struct policy_term is_a = { "app", POLICY_IN, &a, 1 };
+	struct policy_selector pods_a = { &is_a, 1 }, all = { 0 };
+	struct policy_peer peer_a = { .pods = &pods_a }, everywhere[] = { { .namespaces = &all, .pods = &pods_a }, { .cidr = "fd00::/8" } };
+	struct policy_peer most = { .cidr = "0.0.0.0/0", .except = not_all, .except_count = 3 }, whole = { .cidr = "10.244.0.0/16" };
+	struct policy_port by_name = { .proto = "TCP", .name = "web" }, other = { .proto = "TCP", .port = 8081, .end = 9000 },
+		two[] = { { .proto = "UDP" }, { .proto = "TCP", .name = "web" }, { .proto = "SCTP", .port = 1, .end = 65535 } };
+	struct net_endpoint ep = { .ip = ip_b, .port_name = "http", .port = 8080, .ready = true, .local = true };
+	struct net_service s;
+
+	open_policies();
+	tell_pod("a", ip_a, "fd00::a", "a", true);
+	tell_pod("b", ip_b, "fd00::b", "b", true);
+	policy_namespace_set(policy, "n", NULL, 0);
+	policy_hold(policy, false);
+	sync_policies();
+	patience = (struct timeval){ 0, 200000 };
+	assert_true(comes(ns_a, ip_b, 8080));
+	into_b(NULL, 0, NULL, 0);
+	assert_false(comes(ns_a, ip_b, 8080));
+	assert_true(comes(NULL, ip_b, 8080));          /* the node itself */
+	into_b(&peer_a, 1, &by_name, 1);
+	assert_true(comes(ns_a, ip_b, 8080));
+	into_b(&peer_a, 1, &other, 1);
+	assert_false(comes(ns_a, ip_b, 8080));
+	into_b(everywhere, 2, two, 3);
+	assert_true(comes(ns_a, ip_b, 8080));
+	into_b(&most, 1, NULL, 0);
+	assert_int_equal(comes(ns_a, ip_b, 8080), strcmp(ip_a, "10.244.0.2") != 0);
+	into_b(&whole, 1, NULL, 0);
+	assert_true(comes(ns_a, ip_b, 8080));
+	/* Through a Service: by the pod's own address; and to itself. */
+	web_service(&s, &ep);
+	assert_true(comes(ns_a, "10.96.0.50", 80));
+	into_b(NULL, 0, NULL, 0);
+	assert_false(comes(ns_a, "10.96.0.50", 80));
+	assert_true(comes(ns_b, "10.96.0.50", 80));
+	/* What a stranger did is mended with the next change, and serves while nobody is there. */
+	assert_int_equal(system("nft flush table inet sampan"), 0);
+	assert_true(comes(ns_a, ip_b, 8080));
+	assert_int_equal(system("nft delete table inet sampan"), 0);
+	tell_pod("a", ip_a, "fd00::a", "c", true);
+	into_b(&peer_a, 1, NULL, 0);
+	assert_false(comes(ns_a, ip_b, 8080));
+	policy_close(policy);
+	assert_false(comes(ns_a, ip_b, 8080));
+	open_policies();
+	assert_false(comes(ns_a, ip_b, 8080));
+	policy_hold(policy, false);
+	sync_policies();                               /* no policy: no rules */
+	assert_true(comes(ns_a, ip_b, 8080));
+	assert_int_not_equal(system("nft list table inet sampan 2>/dev/null"), 0);
+	policy_close(policy);
+	patience = (struct timeval){ 2, 0 };
+	web(&s, NULL, 0);
+	net_service_set(net, &s, false);
+	sync_rules();
+}
+
 static void test_bad_namespace_is_an_error(void **state)
 {
 	assert_int_equal(net_pod_add(net, "pod-x", "/nonexistent", pod_added, NULL), 0);
@@ -687,6 +809,7 @@ int main(void)
 		cmocka_unit_test(test_two_services_of_one_port_take_turns),
 		cmocka_unit_test(test_udp_flows_follow_the_endpoints),
 		cmocka_unit_test(test_host_ports),
+		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_localhost_of_the_machine_is_not_for_pods),
 		cmocka_unit_test(test_a_restart_finds_its_pods),
 		cmocka_unit_test(test_somebody_else_deletes_our_table),
