@@ -193,6 +193,15 @@ static bool node(const struct ask *q, const struct row *r)
 	return false;
 }
 
+/* Ours, beyond upstream: as a firewall, each node must know the addresses and labels of all pods,
+ * as soon as there is any NetworkPolicy. */
+static bool polices(const struct ask *q)
+{
+	const struct kinds_kind *k = kinds_by_resource("networking.k8s.io", "v1", "networkpolicies");
+
+	return !*q->at->name && k && cache_count(q->n->api->cache, k->store, NULL) > 0;
+}
+
 static bool pod(const struct ask *q, const struct row *r)
 {
 	if (!strcmp(q->at->sub, "status"))
@@ -207,7 +216,7 @@ static bool pod(const struct ask *q, const struct row *r)
 		return true;
 	if (!verb_in(q, VERBS("list", "watch")))
 		return false;
-	if (selects_node(q))
+	if (selects_node(q) || polices(q))
 		return true;
 	return *q->at->name ? related(q, r->is) : no(q, "can only list/watch pods with spec.nodeName field selector");
 }

@@ -199,9 +199,10 @@ static void look_up(struct policy_nft *n, const struct policy_set *s, bool verdi
 	nfbatch_lookup(&n->batch, 0, name, verdict);
 }
 
-static void network(struct policy_nft *n, int family, bool source, uint32_t len)
+static void network(struct policy_nft *n, int family, unsigned reg, bool source)
 {
-	nfbatch_payload(&n->batch, 0, NFT_PAYLOAD_NETWORK_HEADER, source ? families[family].saddr : families[family].daddr, len);
+	nfbatch_payload(&n->batch, reg, NFT_PAYLOAD_NETWORK_HEADER, source ? families[family].saddr : families[family].daddr,
+		families[family].len);
 }
 
 static void put_verdict(struct policy_nft *n, const struct policy_chain *c, const struct policy_match *m)
@@ -231,7 +232,7 @@ static void sink_rule(void *arg, const struct policy_chain *c, const struct poli
 	chain_name(name, c);
 	nfbatch_rule_begin(&n->batch, &r, name);
 	if (m->peer) {
-		network(n, c->family, c->dir == POLICY_INGRESS, len);
+		network(n, c->family, 0, c->dir == POLICY_INGRESS);
 		look_up(n, m->peer, false);
 	}
 	if (m->proto) {
@@ -243,7 +244,7 @@ static void sink_rule(void *arg, const struct policy_chain *c, const struct poli
 		look_up(n, m->port, false);
 	}
 	if (m->named) {
-		network(n, c->family, false, len);
+		network(n, c->family, 0, false);
 		nfbatch_meta(&n->batch, len / 4, NFT_META_L4PROTO);
 		nfbatch_payload(&n->batch, len / 4 + 1, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
 		look_up(n, m->named, false);
@@ -263,7 +264,9 @@ static void always_rule(struct policy_nft *n, const char *chain, enum policy_set
 	nfbatch_rule_begin(&n->batch, &r, chain);
 	nfbatch_meta(&n->batch, 0, NFT_META_NFPROTO);
 	nfbatch_equal(&n->batch, 0, &families[family].nfproto, 1);
-	network(n, family, kind != SET_INGRESS, families[family].len * (kind == SET_SELF ? 2 : 1));
+	network(n, family, 0, kind != SET_INGRESS);
+	if (kind == SET_SELF)
+		network(n, family, families[family].len / 4, false);
 	look_up(n, &s, kind != SET_SELF);
 	if (kind == SET_SELF)
 		nfbatch_verdict(&n->batch, NF_ACCEPT, NULL);

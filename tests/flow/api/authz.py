@@ -19,6 +19,7 @@ NS = "/api/v1/namespaces/authz"
 NS_ROLES, NS_BINDINGS = RBAC + "/namespaces/authz/roles", RBAC + "/namespaces/authz/rolebindings"
 AUTHZ = "/apis/authorization.k8s.io/v1"
 SAR, SELF = AUTHZ + "/subjectaccessreviews", AUTHZ + "/selfsubjectaccessreviews"
+NETPOLS = "/apis/networking.k8s.io/v1/namespaces/authz/networkpolicies"
 LOCAL = AUTHZ + "/namespaces/authz/localsubjectaccessreviews"
 GROUP = "rbac.authorization.k8s.io"
 
@@ -288,7 +289,8 @@ def nodes():
              (404, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1"),
              (403, "/apis/resource.k8s.io/v1/resourceslices"), (200, "/apis/resource.k8s.io/v1/resourceslices?fieldSelector=spec.nodeName=n1"),
              (404, "/apis/storage.k8s.io/v1/csinodes/n1"), (403, "/apis/storage.k8s.io/v1/csinodes/n2")]
-    read.append((200, "/api/v1/nodes"))     # sampan:agent: the way to the pods of others
+    # sampan:agent: the way to the pods of others, and who may talk to whom
+    read += [(200, "/api/v1/nodes"), (200, "/api/v1/namespaces"), (200, "/apis/networking.k8s.io/v1/networkpolicies"), (403, "/api/v1/namespaces/authz")]
     for want, path in read:
         status, o = api.obj("GET", path, **me)
         api.check(f"a node reads {path}", status == want, f"{status} {o}")
@@ -304,6 +306,12 @@ def nodes():
     raw["fieldSelector"] = {"rawSelector": "spec.nodeName=n2"}
     got = allowed("system:node:n1", groups=["system:nodes"], **raw)
     api.check("asked with another", got == {"allowed": False, "reason": "can only list/watch pods with spec.nodeName field selector"}, got)
+    api.obj("POST", NETPOLS, {"metadata": {"name": "np"}, "spec": {"podSelector": {}}})
+    for want, path in ((200, "/api/v1/pods"), (200, "/api/v1/pods?fieldSelector=spec.nodeName!=n1"), (403, NS + "/pods/q"),
+                       (403, "/api/v1/pods?fieldSelector=metadata.name=q")):
+        api.check(f"with policies about, {path}", api.call("GET", path, **me)[0] == want)
+    api.obj("DELETE", NETPOLS + "/np")
+    api.check("and without them, again", api.call("GET", "/api/v1/pods", **me)[0] == 403)
     api.obj("DELETE", pods + "/p?gracePeriodSeconds=0")
     api.check("no more when the pod is gone", api.call("GET", NS + "/secrets/vol", **me)[0] == 403)
 

@@ -753,6 +753,66 @@ static void test_policies(void **state)
 	sync_rules();
 }
 
+/* namespaces: each with two policies, a pod of this node and 50 of others. */
+static int64_t change_us(unsigned namespaces)
+{
+	char ns[16], name[16], ip[20];
+	const char *ips[] = { ip }, *value = "peer";
+	struct policy_term is_peer = { "app", POLICY_IN, &value, 1 };
+	struct policy_selector selector = { &is_peer, 1 };
+	struct policy_peer peer = { .pods = &selector };
+	struct policy_rule r = { .peers = &peer, .peer_count = 1 };
+	struct policy_label l = { "app", "peer" };
+	struct policy_pod pod = { .ns = ns, .name = name, .ips = ips, .ip_count = 1, .labels = &l, .label_count = 1 };
+	struct policy_stats st;
+	int64_t t = env_now_us(), best = INT64_MAX;
+
+	open_policies();
+	for (unsigned i = 0; i < namespaces; i++) {
+		snprintf(ns, sizeof(ns), "n%u", i);
+		policy_namespace_set(policy, ns, NULL, 0);
+		policy_set(policy, &(struct policy_told){ .ns = ns, .name = "in", .acts = { true, false }, .rules = { &r }, .rule_count = { 1 } });
+		policy_set(policy, &(struct policy_told){ .ns = ns, .name = "out", .acts = { false, true } });
+		for (unsigned k = 0; k < 51; k++) {
+			snprintf(name, sizeof(name), "p%u", k);
+			snprintf(ip, sizeof(ip), "10.%u.%u.%u", 1 + i / 256, i % 256, 1 + k);
+			pod.local = !k;
+			policy_pod_set(policy, &pod);
+		}
+	}
+	policy_hold(policy, false);
+	sync_policies();
+	policy_stats(policy, &st);
+	print_message("%u policies, %u pods: %lld us, of them %lld in the kernel, %zu bytes\n", 2 * namespaces, 51 * namespaces,
+		(long long)(env_now_us() - t), (long long)st.apply_us_last, st.bytes_last);
+	for (unsigned i = 0; i < 40; i++) {
+		pod.local = i % 4 == 3;        /* a peer comes, or a pod that is selected */
+		snprintf(name, sizeof(name), "new%u", i);
+		snprintf(ip, sizeof(ip), "10.200.0.%u", i);
+		t = env_now_us();
+		policy_pod_set(policy, &pod);
+		sync_policies();
+		t = env_now_us() - t;
+		best = t < best ? t : best;
+		policy_stats(policy, &st);
+		if (i >= 36)
+			print_message("  one change: %lld us, of them %lld in the kernel, %zu bytes\n", (long long)t,
+				(long long)st.apply_us_last, st.bytes_last);
+	}
+	policy_close(policy);
+	return best;
+}
+
+static void test_a_change_costs_the_same_among_many(void **state)
+{
+	int64_t few = change_us(10), many = change_us(getenv("SAMPAN_LONG") ? 2500 : 200);
+	struct err e;
+
+	print_message("%lld us among few, %lld us among many\n", (long long)few, (long long)many);
+	assert_true(many < 20000);
+	assert_int_equal(policy_down("sampan", &e), 0);
+}
+
 static void test_bad_namespace_is_an_error(void **state)
 {
 	assert_int_equal(net_pod_add(net, "pod-x", "/nonexistent", pod_added, NULL), 0);
@@ -810,6 +870,7 @@ int main(void)
 		cmocka_unit_test(test_udp_flows_follow_the_endpoints),
 		cmocka_unit_test(test_host_ports),
 		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_a_change_costs_the_same_among_many),
 		cmocka_unit_test(test_localhost_of_the_machine_is_not_for_pods),
 		cmocka_unit_test(test_a_restart_finds_its_pods),
 		cmocka_unit_test(test_somebody_else_deletes_our_table),

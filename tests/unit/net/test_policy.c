@@ -517,61 +517,61 @@ static void tell_all(struct policy_plan *p, const struct world *w)
 	.rule_count[d] = N(((const struct policy_rule[]){ __VA_ARGS__ }))
 #define BLOCK(c, ...) { .cidr = c, .except = (const char *const[]){ __VA_ARGS__ }, .except_count = N(((const char *const[]){ __VA_ARGS__ })) }
 
-/* Rows are senders xa xb xc ya .. zc, columns receivers, TCP 80; X is dropped. */
+/* Rows are senders xa xb xc ya .. zc, columns receivers, TCP 80; - is dropped. */
 static const struct { const char *name; struct policy_told policies[3]; const char *want; } cases[] = {
 	{ "no policy", { { 0 } },
 		"......... ......... ......... ......... ......... ......... ......... ......... ........." },
 	{ "nothing may come into x", { { .ns = "x", .name = "p", .acts = { true, false } } },
-		".XX...... X.X...... XX....... XXX...... XXX...... XXX...... XXX...... XXX...... XXX......" },
+		".--...... -.-...... --....... ---...... ---...... ---...... ---...... ---...... ---......" },
 	{ "nothing may leave x", { { .ns = "x", .name = "p", .acts = { false, true } } },
-		".XXXXXXXX X.XXXXXXX XX.XXXXXX ......... ......... ......... ......... ......... ........." },
+		".-------- -.------- --.------ ......... ......... ......... ......... ......... ........." },
 	{ "both", { { .ns = "x", .name = "p", .acts = { true, true } } },
-		".XXXXXXXX X.XXXXXXX XX.XXXXXX XXX...... XXX...... XXX...... XXX...... XXX...... XXX......" },
+		".-------- -.------- --.------ ---...... ---...... ---...... ---...... ---...... ---......" },
 	{ "an empty rule allows all", { { .ns = "x", .name = "p", RULES(POLICY_INGRESS, { 0 }) } },
 		"......... ......... ......... ......... ......... ......... ......... ......... ........." },
 	{ "from pods of its own namespace", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_INGRESS, { PEERS({ .pods = PSEL(IN("pod", "b")) }) }) } },
-		"......... ......... X........ X........ X........ X........ X........ X........ X........" },
+		"......... ......... -........ -........ -........ -........ -........ -........ -........" },
 	{ "from all pods of a namespace", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_INGRESS, { PEERS({ .namespaces = PSEL(IN("ns", "y")) }) }) } },
-		"......... X........ X........ ......... ......... ......... X........ X........ X........" },
+		"......... -........ -........ ......... ......... ......... -........ -........ -........" },
 	{ "from pods of namespaces, both must match", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_INGRESS, { PEERS({ .namespaces = PSEL(NOT_IN("ns", "x")), .pods = PSEL(IN("pod", "b", "c")) }) }) } },
-		"......... X........ X........ X........ ......... ......... X........ ......... ........." },
+		"......... -........ -........ -........ ......... ......... -........ ......... ........." },
 	{ "either of two peers", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_INGRESS, { PEERS({ .namespaces = PSEL(IN("ns", "y")) }, { .pods = PSEL(IN("pod", "b")) }) }) } },
-		"......... ......... X........ ......... ......... ......... X........ X........ X........" },
+		"......... ......... -........ ......... ......... ......... -........ -........ -........" },
 	{ "every namespace, every pod", { { .ns = "x", .name = "p", RULES(POLICY_INGRESS, { PEERS({ .namespaces = ALL, .pods = ALL }) }) } },
 		"......... ......... ......... ......... ......... ......... ......... ......... ........." },
 	{ "another port", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")), RULES(POLICY_INGRESS, { PORTS({ "TCP", NULL, 81, 0 }) }) } },
-		"......... X........ X........ X........ X........ X........ X........ X........ X........" },
+		"......... -........ -........ -........ -........ -........ -........ -........ -........" },
 	{ "a port by its name, and who asks", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_INGRESS, { PORTS({ "TCP", "web", 0, 0 }, { "UDP", NULL, 81, 0 }), PEERS({ .namespaces = PSEL(IN("ns", "z")) }) }) } },
-		"......... X........ X........ X........ X........ X........ ......... ......... ........." },
+		"......... -........ -........ -........ -........ -........ ......... ......... ........." },
 	{ "a range of ports", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_INGRESS, { PORTS({ "TCP", NULL, 79, 80 }) }) } },
 		"......... ......... ......... ......... ......... ......... ......... ......... ........." },
 	{ "a protocol", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")), RULES(POLICY_INGRESS, { PORTS({ "UDP", NULL, 0, 0 }) }) } },
-		"......... X........ X........ X........ X........ X........ X........ X........ X........" },
+		"......... -........ -........ -........ -........ -........ -........ -........ -........" },
 	{ "a block with exceptions", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_INGRESS, { PEERS(BLOCK("10.244.0.0/16", "10.244.1.0/24", "10.244.2.11/32")) }) } },
-		"......... ......... ......... X........ X........ X........ ......... X........ ........." },
+		"......... ......... ......... -........ -........ -........ ......... -........ ........." },
 	{ "an exception that another block allows", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_INGRESS, { PEERS(BLOCK("10.244.0.0/16", "10.244.1.0/24"), { .cidr = "10.244.1.11/32" }) }) } },
-		"......... ......... ......... X........ ......... X........ ......... ......... ........." },
+		"......... ......... ......... -........ ......... -........ ......... ......... ........." },
 	{ "out to pods only, by a port's name", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_EGRESS, { PEERS({ .namespaces = PSEL(IN("ns", "y")) }), PORTS({ "TCP", "web", 0, 0 }) }) } },
-		".XX...XXX ......... ......... ......... ......... ......... ......... ......... ........." },
+		".--...--- ......... ......... ......... ......... ......... ......... ......... ........." },
 	{ "policies add up", { { .ns = "x", .name = "p", .acts = { true, false } },
 		{ .ns = "x", .name = "q", .pods = SEL(IN("pod", "a")), RULES(POLICY_INGRESS, { PEERS({ .namespaces = PSEL(IN("ns", "y")) }) }) },
 		{ .ns = "x", .name = "r", .pods = SEL(IN("pod", "a", "b")), RULES(POLICY_INGRESS, { PEERS({ .namespaces = PSEL(IN("ns", "z")) }) }) } },
-		".XX...... X.X...... XX....... .XX...... .XX...... .XX...... ..X...... ..X...... ..X......" },
+		".--...... -.-...... --....... .--...... .--...... .--...... ..-...... ..-...... ..-......" },
 	{ "both ends must agree", { { .ns = "x", .name = "p", RULES(POLICY_EGRESS, { PEERS({ .namespaces = PSEL(IN("ns", "y")) }) }) },
 		{ .ns = "y", .name = "q", RULES(POLICY_INGRESS, { PEERS({ .namespaces = PSEL(IN("ns", "x")), .pods = PSEL(IN("pod", "a")) }) }) } },
-		".XX...XXX X.XXXXXXX XX.XXXXXX ....XX... ...X.X... ...XX.... ...XXX... ...XXX... ...XXX..." },
+		".--...--- -.------- --.------ ....--... ...-.-... ...--.... ...---... ...---... ...---..." },
 	{ "what is not understood allows nothing", { { .ns = "x", .name = "p", .pods = SEL(IN("pod", "a")),
 		RULES(POLICY_INGRESS, { PEERS({ .cidr = "10.244.0/16" }) }, { PORTS({ "ICMP", NULL, 80, 0 }) }, { PEERS({ 0 }) }) } },
-		"......... X........ X........ X........ X........ X........ X........ X........ X........" },
+		"......... -........ -........ -........ -........ -........ -........ -........ -........" },
 };
 
 static void check_matrix(const struct world *w, struct table *t, const char *want)
@@ -584,7 +584,7 @@ static void check_matrix(const struct world *w, struct table *t, const char *wan
 
 			hex_of(k.src, w->pods[s].ips[0]);
 			hex_of(k.dst, w->pods[d].ips[0]);
-			*at++ = forwarded(t, &k) ? '.' : 'X';
+			*at++ = forwarded(t, &k) ? '.' : '-';
 		}
 		*at++ = ' ';
 	}
