@@ -6,7 +6,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/flow/lib.sh
 [ "$(id -u)" = 0 ] || skip "needs root"
-for t in kubectl busybox crun conmon curl dig jq python3; do command -v $t >/dev/null || skip "$t is missing"; done
+for t in kubectl busybox crun conmon curl dig jq python3 etcd etcdctl; do command -v $t >/dev/null || skip "$t is missing"; done
 tools/ci-cgroups.sh || skip "cgroups cannot be prepared"
 
 LAB=$WORK/lab
@@ -46,7 +46,7 @@ during() {
 	check "healed after $*" "^healed" lab heal
 }
 
-# round NAME SILENCE SECONDS FAULT...: the fault under load, the table of traffic while it lasts and after it.
+# round NAME SILENCE SECONDS FAULT...: the fault under load, at most SILENCE s without an answered write; the table of traffic after it.
 round() {
 	local name=$1 silence=$2 seconds=$3; shift 3
 	load --silence "$silence"
@@ -58,11 +58,63 @@ round() {
 [ -x "$(dirname "$SAMPAN")/tests/sim/strain" ] || { echo "tests/sim/strain is not built"; exit 1; }
 check "the image of the table" "traffic:1" python3 tests/node/traffic.py "$WORK/traffic.tar" image
 
-# ---- one server, SQLite ----
-check "a lab comes up" "The lab is up: s1, n1, n2, n3" lab up --etcd 0 --servers 1 --disk 300m --clocks --image "$WORK/traffic.tar"
+# ---- three members of etcd, three servers, three nodes ----
+check "a lab comes up" "The lab is up: e1, e2, e3, s1, s2, s3, n1, n2, n3" lab up --disk 300m --clocks --image "$WORK/traffic.tar"
 [ "$bad" = 0 ] || finish
 check "pods and Services" "^$" traffic setup
 check "traffic" ": 0 wrong" traffic
+load --silence 8
+during 3 kill leader
+during 2 kill s1
+during 4 isolate s2
+load_ends "three servers"
+check "traffic is as before" ": 0 wrong" traffic
+
+if [ -n "${SAMPAN_LONG-}" ]; then
+	round "a member is killed" 8 10 kill e1
+	round "the leader is killed" 10 10 kill leader
+	round "two members are killed" 40 10 kill e1 + kill e2
+	round "all members are killed" 40 5 kill e1 + kill e2 + kill e3
+	round "a server is killed" 8 10 kill s2
+	round "the holder of the Lease is killed" 8 15 kill holder
+	round "all servers are killed" 30 2 kill s1 + kill s2 + kill s3
+	round "an agent is killed" 5 10 kill n1
+	round "a member, a server and an agent are killed" 12 10 kill leader + kill s3 + kill n2
+	for way in both in out; do
+		round "the leader is isolated ($way)" 15 15 isolate leader $way
+		round "a server is isolated ($way)" 10 15 isolate s1 $way
+	done
+	round "the members part" 15 12 partition e1 e2
+	round "the members part, one way" 15 12 partition e2 e1 one-way + partition e3 e2 one-way
+	round "a server and a member part" 10 12 partition s1 e1
+	round "a server and a member part, one way" 10 12 partition s1 e2 one-way
+	round "a server and a member part, the other way" 10 12 partition e2 s1 one-way
+	round "a server finds no member" 10 15 partition s2 e1 + partition s2 e2 + partition s2 e3
+	round "slow syncs of the leader" 15 15 slow-sync leader 500
+	round "slow syncs of all" 20 15 slow-sync e1 500 + slow-sync e2 500 + slow-sync e3 500
+	round "20 % loss" 30 20 loss e1 20 + loss e2 20 + loss e3 20 + loss s1 20 + loss s2 20 + loss s3 20
+	round "slow wires" 30 15 delay leader 100 + delay s1 100
+	round "clocks of servers step" 8 15 clock s1 3600 + clock s2 -3600
+	round "clocks of members step" 15 15 clock e1 86400 + clock e2 -86400
+	round "the leader's disk is full" 20 10 disk leader
+	round "a server stands still for 60 s" 10 60 stop s1
+	round "the leader stands still for 60 s" 15 60 stop leader
+	round "the holder stands still for 60 s" 15 60 stop holder
+	away() { # a node of which nobody hears: the others do not notice
+		check "fault isolate n2" "^fault" lab fault isolate n2
+		check "pods reach each other without n2" ": 0 wrong" traffic --away n2 --only "pod to pod"
+		check "names are found without n2" ": 0 wrong" traffic --away n2 --only DNS
+		check "healed after isolate n2" "^healed" lab heal
+	}
+	load; away; load_ends "a node is isolated"
+	until_ok "the node is believed again" ": 0 wrong" traffic
+fi
+lab_down
+
+# ---- one server, SQLite ----
+nodes=0; [ -n "${SAMPAN_LONG-}" ] && nodes=3
+check "a lab with SQLite comes up" "The lab is up: s1" lab up --etcd 0 --servers 1 --nodes $nodes --disk 300m --clocks --image "$WORK/traffic.tar"
+[ "$bad" = 0 ] || finish
 load --silence 12
 during 1 kill s1
 during 2 stop s1
@@ -70,7 +122,6 @@ during 2 slow-sync s1 500 + clock s1 -3600
 during 1 clock s1 86400 + loss s1 20
 during 1 disk s1
 load_ends "one server"
-check "traffic is as before" ": 0 wrong" traffic
 
 # What the judges are for: a cloud that goes back in time is found out.
 load
@@ -83,6 +134,7 @@ load_stops
 check "writes that are lost are found" "not linearizable.*ended with 1" cat "$WORK/load"
 
 if [ -n "${SAMPAN_LONG-}" ]; then
+	check "pods and Services" "^$" traffic setup
 	round "the server is killed, again and again" 12 1 kill s1
 	for _ in 1 2 3 4 5; do round "killed under slow syncs" 15 1 slow-sync s1 500 + kill s1; done
 	round "60 s of stillness" 75 60 stop s1

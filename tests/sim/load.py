@@ -29,9 +29,11 @@ import linear  # noqa: E402
 import watched  # noqa: E402
 from kubeconfig import Kubeconfig  # noqa: E402
 
+CONNECT_S = 2           # until a connection is there; then nothing was sent
 TIMEOUT_S = 6           # of a request; then its outcome is unknown
 WATCH_TIMEOUT_S = 8     # without a line from a watch
 CATCH_UP_S = 60
+WORDS = {0: "no answer", -1: "no connection"}
 DONE, REFUSED = (200, 201, 202), (404, 409)
 SHOWN_MAX = 20
 
@@ -51,20 +53,25 @@ class Server:
         if self.conn:
             self.conn.close()
         self.conn = None
-        self.at = self.rand.randrange(len(self.load.servers))
+        if len(self.load.servers) > 1:
+            self.at = (self.at + self.rand.randrange(1, len(self.load.servers))) % len(self.load.servers)
 
     def call(self, method, path, body=None):
-        """(status, object); status 0: no answer, and the outcome is unknown."""
+        """(status, object); status 0: no answer, and the outcome is unknown; -1: no connection, nothing was sent."""
+        failed = 0 if self.conn else -1
         try:
             if not self.conn:
-                self.conn = self.open()
+                self.conn = self.open(CONNECT_S)
+                self.conn.connect()
+                self.conn.sock.settimeout(TIMEOUT_S)
+                failed = 0
             self.conn.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
             r = self.conn.getresponse()
             data = r.read()
             out = r.status, json.loads(data)
         except (OSError, http.client.HTTPException, ValueError):
-            out = 0, None
-        if out[0] == 0 or out[0] >= 500:
+            out = failed, None
+        if out[0] <= 0 or out[0] >= 500:
             self.elsewhere()
         return out
 
@@ -115,7 +122,7 @@ class Load:
         elif status in REFUSED:
             if self.known.get(key) == seen:
                 self.known.pop(key, None)       # read before the next try
-        elif status == 429 or 400 <= status < 500:
+        elif status < 0 or 400 <= status < 500:
             return status                       # nothing was done, and nothing said about the key
         ok = True if status in DONE or kind == "read" else False if status in REFUSED else None
         self.ops.append((key, linear.Op(kind, expect if kind != "read" else None, value, ok, call,
@@ -139,7 +146,7 @@ class Load:
             status = self.operate(server, f"writer {n}", kind, key, f"{n}-{i}" if kind in ("create", "update") else None, seen)
             if rand.random() < 0.01:
                 server.elsewhere()
-            self.stop.wait(0.2 if status == 0 or status >= 429 else self.pause_s)
+            self.stop.wait(0.2 if status <= 0 or status >= 429 else self.pause_s)
 
     # ---- watching ----
 
@@ -287,7 +294,7 @@ class Load:
     def summary(self):
         ops = [op for _, op in self.ops]
         count = sum(s[0] == "event" for steps in self.steps.values() for s in steps)
-        codes = ", ".join(f"{n} of {s or 'no answer'}" for s, n in sorted(self.answers.items()))
+        codes = ", ".join(f"{n} of {WORDS.get(s, s)}" for s, n in sorted(self.answers.items()))
         return (f"{len(ops)} operations ({sum(o.ok is True and o.kind != 'read' for o in ops)} writes, {sum(o.ok is False for o in ops)} refused, "
                 f"{sum(o.ok is None for o in ops)} unknown; {codes}); {count} events to {len(self.steps)} watchers over "
                 f"{self.resumes} connections, {self.relists} lists after 410; longest without an answered write {self.longest_silence():.1f} s")
