@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	if (!strcmp(word, "image"))
 		fprintf(stderr, "sampan image: say what to do: ls, pull, import or rm. See `sampan --help`.\n");
 	else if (!strcmp(word, "store"))
-		fprintf(stderr, "sampan store: say what to do: check, stats or compact. See `sampan --help`.\n");
+		fprintf(stderr, "sampan store: say what to do: check, stats, compact or migrate. See `sampan --help`.\n");
 	else if (!strcmp(word, "node"))
 		fprintf(stderr, "sampan node: say what to do: drain or remove. See `sampan --help`.\n");
 	else if (!strcmp(word, "token"))

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A cloud over etcd: one server, then two, that show the same at once; etcd that goes and comes.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/flow/lib.sh
+. tests/flow/etcd.sh
+command -v kubectl >/dev/null || skip "kubectl is missing"
+export PYTHONPATH=tests/flow PYTHONDONTWRITEBYTECODE=1
+SERVERS=()
+cleanup_all() { [ -z "${SERVERS[*]}" ] || kill "${SERVERS[@]}" 2>/dev/null; wait; etcd_cleanup; cleanup; }
+trap cleanup_all EXIT
+
+serve() { # DIR PORT
+	"$SAMPAN" server --data-dir "$1" --listen "127.0.0.1:$2" --store "etcd://$ETCD_AT" >>"$WORK/log" 2>&1 &
+	CLOUD=$!
+	SERVERS+=($CLOUD)
+	DATA=$1 KUBECONFIG=$1/admin.kubeconfig server_ready || exit 1
+}
+halt() { kill "$1"; wait "$1"; SERVERS=("${SERVERS[@]/$1/}"); }
+
+A=$WORK/a B=$WORK/b
+mkdir -p "$A" "$B"
+export KUBECONFIG=$A/admin.kubeconfig
+etcd_start
+refuse "etcd that is not there" "cannot use etcd at 127.0.0.1:1" "$SAMPAN" server --data-dir "$A" --listen "127.0.0.1:$PORT" --store etcd://127.0.0.1:1
+refuse "the file's words" "etcdctl snapshot save" "$SAMPAN" backup --store "etcd://$ETCD_AT" "$WORK/backup"
+refuse "the check's words" "etcdctl endpoint health" "$SAMPAN" store check --store "etcd://$ETCD_AT"
+serve "$A" "$PORT"; first=$CLOUD
+check "create" "created" kubectl create configmap c --from-literal=a=1
+kubectl get configmap -w -o name >"$WORK/watched" 2>/dev/null & watcher=$!
+until_ok "a watch begins" "configmap/c" cat "$WORK/watched"
+check "patch" "patched" kubectl patch configmap c -p '{"data":{"a":"2"}}'
+check "label" "labeled" kubectl label configmap c x=y
+check "apply" "created" kubectl apply -f - <<<'{"apiVersion":"v1","kind":"Service","metadata":{"name":"s"},"spec":{"ports":[{"port":80}]}}'
+check "delete" "deleted" kubectl delete service s
+until_ok "the watch sees it all" "(configmap/c.*){3}" bash -c "tr '\n' ' ' <'$WORK/watched'"
+kill $watcher; wait $watcher 2>/dev/null
+check "health names etcd" "\[\+\]etcd ok" kubectl get --raw '/readyz?verbose'
+check "the keys lie below /sampan/" "^/sampan/core/configmaps/default/c" ctl get /sampan/core/configmaps/default/c --keys-only
+halt "$first"
+serve "$A" "$PORT"; first=$CLOUD
+check "a new server goes on" "2 y" kubectl get configmap c -o 'jsonpath={.data.a} {.metadata.labels.x}'
+
+# A second server of the same cloud has its keys.
+cp -r "$A/pki" "$B/pki"
+serve "$B" "$((PORT + 1))"
+two() { python3 tests/flow/two_servers.py "$A/admin.kubeconfig" "$B/admin.kubeconfig" "$@"; }
+check "two servers" "^[1-9][0-9]* checks passed, 0 failed" two at_once watches increments
+
+etcd_stop
+check "etcd is away" "^[1-9][0-9]* checks passed, 0 failed" two away
+etcd_start
+until_ok "etcd is back: ready" "^ok$" kubectl get --raw /readyz
+check "what was, is" "configmap/c" kubectl get configmap c -o name
+refuse "what was not acknowledged is not" "not found" kubectl get configmap never
+check "and writes go on" "^[1-9][0-9]* checks passed, 0 failed" two watches
+kill "${SERVERS[@]}" 2>/dev/null; wait "${SERVERS[@]}"
+SERVERS=() CLOUD=
+finish
