@@ -192,6 +192,78 @@ static int wait_ready(struct etcd *s, const char *members, struct err *reterr)
 		"and whether --store names it", members, trouble);
 }
 
+/* ---- where revisions begin ---- */
+
+struct wait {
+	struct etcd_call call;
+	bool ended;
+	int rc;
+	int64_t base;
+	void *arg;
+};
+
+static void got_base(struct etcd_call *call, const struct etcd_answer *a)
+{
+	struct wait *w = list_entry(call, struct wait, call);
+	struct etcd *s = w->arg;
+	struct etcd_ranged r;
+
+	w->ended = true;
+	w->rc = a->rc < 0 ? a->rc : etcd_read(s, &etcd_ranged_msg, a->p, a->n, &r);
+	if (w->rc == 0 && r.kvs.n) {
+		struct pb_bytes v = ((const struct etcd_kv *)r.kvs.v[0])->value;
+		char text[24];
+
+		snprintf(text, sizeof(text), "%.*s", (int)(v.n < 20 ? v.n : 20), v.p);
+		w->base = strtoll(text, NULL, 10);
+	}
+}
+
+static void put_base(struct etcd_call *call, const struct etcd_answer *a)
+{
+	struct wait *w = list_entry(call, struct wait, call);
+
+	w->ended = true;
+	w->rc = a->rc;
+}
+
+static int ask_and_wait(struct etcd *s, struct wait *w, const char *path, const struct pb_msg *m, const void *msg,
+	struct err *reterr)
+{
+	w->arg = s;
+	w->call.ask_again = true;
+	w->rc = etcd_call(s->client, &w->call, path, m, msg, OPEN_MS);
+	while (!w->rc && !w->ended)
+		loop_turn(s->base.loop, 1000);
+	return w->rc ? err_set(reterr, -w->rc, "ask etcd where revisions begin: %s", err_text(w->rc)) : 0;
+}
+
+static int read_base(struct etcd *s, struct err *reterr)
+{
+	char key[ETCD_KEY_MAX];
+	struct wait w = { .call.done = got_base };
+	int r;
+
+	etcd_key(s, key, "!b");
+	r = ask_and_wait(s, &w, "/etcdserverpb.KV/Range", &etcd_range_msg,
+		&(struct etcd_range){ .key = pb_str(key, strlen(key)) }, reterr);
+	if (r == 0 && w.base < 0)
+		return err_set(reterr, ERR_CORRUPT, "the key %s in etcd is no number; it is written by sampan store migrate alone", key);
+	s->base.base_rev = w.base;
+	return r;
+}
+
+static int write_base(struct etcd *s, int64_t base, struct err *reterr)
+{
+	char key[ETCD_KEY_MAX], text[24];
+	struct wait w = { .call.done = put_base };
+
+	snprintf(text, sizeof(text), "%lld", (long long)base);
+	etcd_key(s, key, "!b");
+	return ask_and_wait(s, &w, "/etcdserverpb.KV/Put", &etcd_put_msg,
+		&(struct etcd_put){ .key = pb_str(key, strlen(key)), .value = pb_str(text, strlen(text)) }, reterr);
+}
+
 int store_etcd_open(struct store **ret, struct loop *l, const char *where, const struct store_options *opt,
 	struct err *reterr)
 {
@@ -213,11 +285,31 @@ int store_etcd_open(struct store **ret, struct loop *l, const char *where, const
 	etcd_follow_init(s);
 	etcd_key(s, probe, "!c");
 	if ((r = etcd_client_open(&s->client, l, members, probe, opt, &events, s, reterr)) < 0 ||
-	    (r = wait_ready(s, members, reterr)) < 0)
+	    (r = wait_ready(s, members, reterr)) < 0 ||
+	    (r = read_base(s, reterr)) < 0)
 		goto fail;
 	*ret = &s->base;
 	return 0;
 fail:
 	release(s);
+	return r;
+}
+
+int store_etcd_raise(const char *where, const struct store_options *opt, int64_t rev, struct err *reterr)
+{
+	struct store *base;
+	struct loop *l;
+	int r;
+
+	if (loop_open(&l) < 0)
+		return err_set(reterr, ERR_IO, "cannot make an event loop");
+	r = store_etcd_open(&base, l, where, opt, reterr);
+	if (r == 0) {
+		/* So etcd's first revision is above it, and what is not above it is none of etcd's. */
+		if (store_rev(base) <= rev)
+			r = write_base(etcd_of(base), rev, reterr);
+		store_close(base);
+	}
+	loop_close(l);
 	return r;
 }

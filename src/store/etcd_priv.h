@@ -5,6 +5,7 @@
  * Layout, below the prefix of the store's URI (/sampan/):
  *   <key>        an object: its value and a tag of TAG_LEN bytes that names the write
  *   !c           "<revision> <session>": up to where history was forgotten, and by whom
+ *   !b           what is added to etcd's revisions, in decimal: store_raise(). Absent: 0
  *   !m           written when a revision must come by though nobody writes objects
  *   !s/<session> one per program that writes; every write is bound to its revision, so that
  *                writing it anew makes sure that no older write is still under way

@@ -25,10 +25,11 @@ int store_open(struct store **ret, struct loop *l, const char *uri, const struct
 
 int store_raise(const char *uri, const struct store_options *opt, int64_t rev, struct err *reterr)
 {
-	(void)opt;
+	if (strncmp(uri, "etcd://", 7) == 0 && uri[7])
+		return store_etcd_raise(uri + 7, opt, rev, reterr);
 	if (strncmp(uri, "sqlite:", 7) == 0 && uri[7])
 		return store_sqlite_raise(uri + 7, rev, reterr);
-	return err_set(reterr, ERR_INVALID, "store \"%s\" is not sqlite:/path/to/file", uri);
+	return err_set(reterr, ERR_INVALID, "store \"%s\" is neither sqlite:/path/to/file nor etcd://host:port", uri);
 }
 
 void store_close(struct store *s)

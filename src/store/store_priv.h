@@ -65,6 +65,7 @@ int store_sqlite_open(struct store **ret, struct loop *l, const char *path, stru
 /* where: "host:port,host:port/prefix" */
 int store_etcd_open(struct store **ret, struct loop *l, const char *where, const struct store_options *opt,
 	struct err *reterr);
+int store_etcd_raise(const char *where, const struct store_options *opt, int64_t rev, struct err *reterr);
 
 /* A write of so many bytes was completed. */
 void store_history_wrote(struct store_history *h, size_t bytes);

@@ -6,17 +6,16 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/flow/etcd.sh
 command -v kubectl >/dev/null || skip "kubectl is missing"
 export PYTHONPATH=tests/flow PYTHONDONTWRITEBYTECODE=1
-SERVERS=()
-cleanup_all() { [ -z "${SERVERS[*]}" ] || kill "${SERVERS[@]}" 2>/dev/null; wait; etcd_cleanup; cleanup; }
+first= second=
+cleanup_all() { halt "$first"; halt "$second"; etcd_cleanup; cleanup; }
 trap cleanup_all EXIT
 
 serve() { # DIR PORT
 	"$SAMPAN" server --data-dir "$1" --listen "127.0.0.1:$2" --store "etcd://$ETCD_AT" >>"$WORK/log" 2>&1 &
 	CLOUD=$!
-	SERVERS+=($CLOUD)
 	DATA=$1 KUBECONFIG=$1/admin.kubeconfig server_ready || exit 1
 }
-halt() { kill "$1"; wait "$1"; SERVERS=("${SERVERS[@]/$1/}"); }
+halt() { [ -z "$1" ] || { kill "$1" 2>/dev/null; wait "$1"; }; CLOUD=; }
 
 A=$WORK/a B=$WORK/b
 mkdir -p "$A" "$B"
@@ -43,7 +42,7 @@ check "a new server goes on" "2 y" kubectl get configmap c -o 'jsonpath={.data.a
 
 # A second server of the same cloud has its keys.
 cp -r "$A/pki" "$B/pki"
-serve "$B" "$((PORT + 1))"
+serve "$B" "$((PORT + 1))"; second=$CLOUD
 two() { python3 tests/flow/two_servers.py "$A/admin.kubeconfig" "$B/admin.kubeconfig" "$@"; }
 check "two servers" "^[1-9][0-9]* checks passed, 0 failed" two at_once watches increments
 
@@ -54,6 +53,6 @@ until_ok "etcd is back: ready" "^ok$" kubectl get --raw /readyz
 check "what was, is" "configmap/c" kubectl get configmap c -o name
 refuse "what was not acknowledged is not" "not found" kubectl get configmap never
 check "and writes go on" "^[1-9][0-9]* checks passed, 0 failed" two watches
-kill "${SERVERS[@]}" 2>/dev/null; wait "${SERVERS[@]}"
-SERVERS=() CLOUD=
+halt "$first"; halt "$second"
+first= second=
 finish
