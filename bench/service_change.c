@@ -44,7 +44,7 @@ static void tell(struct bench *b, unsigned i, unsigned from, unsigned n)
 {
 	static char ips[ENDPOINTS_MAX][20];
 	static struct net_endpoint eps[ENDPOINTS_MAX];
-	char name[32], ip[16];
+	char name[32], ip[32];
 	const char *const addresses[] = { ip, NULL };
 	struct net_port port = { .name = "", .proto = "TCP", .port = 80 };
 	struct net_service s = { .ns = "bench", .name = name, .ips = addresses, .ports = &port, .port_count = 1, .eps = eps,

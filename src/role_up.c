@@ -202,12 +202,13 @@ static int run(int argc, char **argv)
 {
 	struct up u = { 0 };
 	struct err e = { 0 };
-	const char *data_dir = DEFAULT_DATA_DIR, *listen = DEFAULT_LISTEN, *node_name = NULL;
+	const char *data_dir = DEFAULT_DATA_DIR, *listen = DEFAULT_LISTEN, *node_name = NULL, *pool = NULL;
 	char node[256], host[256], agent_data[4200], kubeconfig[4200];
 	unsigned port;
 	const struct cli_option opts[] = {
 		{ "data-dir", "DIR", "where everything is kept", &data_dir, NULL },
 		{ "listen", "ADDR:PORT", "where the API is served", &listen, NULL },
+		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50", &pool, NULL },
 		{ "node-name", "NAME", "the node's name, else the machine's host name", &node_name, NULL },
 		{ NULL, NULL, NULL, NULL, NULL },
 	};
@@ -221,7 +222,7 @@ static int run(int argc, char **argv)
 	snprintf(agent_data, sizeof(agent_data), "%s/agent", data_dir);
 	snprintf(kubeconfig, sizeof(kubeconfig), "%s/pki/agent.kubeconfig", data_dir);
 	char *server_argv[] = { "sampan", "server", "--data-dir", (char *)data_dir, "--listen", (char *)listen,
-		"--node-name", (char *)node_name, NULL };
+		"--node-name", (char *)node_name, pool ? "--load-balancer-pool" : NULL, (char *)pool, NULL };
 	char *agent_argv[] = { "sampan", "agent", "--kubeconfig", kubeconfig, "--data-dir", agent_data,
 		"--node-name", (char *)node_name, NULL };
 

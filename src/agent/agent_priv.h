@@ -34,6 +34,7 @@ struct recorder;
 struct services;
 struct api_servers;
 struct policies;
+struct health;
 struct node;
 struct kubelet;
 struct rotator;
@@ -316,6 +317,12 @@ void renewal_begin(struct renewal *r);
 bool renewal_busy(const struct renewal *r);
 void renewal_close(struct renewal *r);
 
+/* ---- health.c ---- */
+int health_open(struct health **ret, struct agent *a);
+void health_close(struct health *h);   /* accepts NULL */
+/* A Service's healthCheckNodePort (0: it has none), and how many endpoints of this node are ready. */
+void health_set(struct health *h, const char *ns, const char *name, int port, unsigned local);
+
 /* ---- nodes.c ---- */
 int nodes_open(struct nodes **ret, struct agent *a);
 void nodes_close(struct nodes *ns);    /* accepts NULL */
@@ -344,6 +351,7 @@ int64_t node_memory_bytes(const struct agent *a);
 int64_t node_milli_cpus(const struct agent *a);
 int services_open(struct services **ret, struct agent *a);
 void services_close(struct services *s);
+void services_zone(struct services *s, const char *zone);      /* of this node; NULL: none */
 /* SVCNAME_SERVICE_HOST and so on, of the Services of ns, and always the API's own. */
 int services_env(struct services *s, const char *ns, bool all, struct strv *out);
 int kubelet_open(struct kubelet **ret, struct agent *a, const struct agent_config *cfg, struct err *reterr);

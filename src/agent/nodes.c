@@ -38,6 +38,11 @@ static const char *internal_ip(yyjson_val *node)
 	return NULL;
 }
 
+static const char *zone(yyjson_val *node)
+{
+	return yyjson_get_str(yyjson_obj_get(doc_get(node, "metadata.labels"), "topology.kubernetes.io/zone"));
+}
+
 static int watch(struct nodes *ns);
 
 static void own(struct nodes *ns, const char *cidr)
@@ -82,6 +87,8 @@ static void on_node(void *arg, enum client_event ev, yyjson_val *obj)
 	if (!strcmp(name, ns->a->node_name)) {
 		if (ev != CLIENT_DELETED) {
 			node_seen(ns->a->node, obj);
+			if (ns->a->services)
+				services_zone(ns->a->services, zone(obj));
 			own(ns, doc_str(obj, "spec.podCIDR"));
 		}
 	} else if (ns->a->net) {

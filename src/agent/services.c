@@ -18,6 +18,7 @@
 #define PORTS_MAX 100
 #define IPS_MAX 32
 #define SERVER_SLICES_MAX 16
+#define RANGES_MAX 1000
 
 struct slice {
 	struct list in;                /* of its service */
@@ -35,6 +36,8 @@ struct service {
 
 struct services {
 	struct agent *a;
+	struct health *health;
+	char *zone;                    /* this node's, or NULL */
 	struct map services, slices;   /* by "ns/name" */
 	struct client_watch *service_watch, *slice_watch;
 	bool services_known, slices_known;
@@ -83,6 +86,18 @@ static bool condition(yyjson_val *ep, const char *name, bool dflt)
 	return yyjson_is_bool(v) ? yyjson_get_bool(v) : dflt;
 }
 
+/* Does a list of names say this one? */
+static enum net_hint hint(yyjson_val *list, const char *own)
+{
+	yyjson_val *it;
+	size_t i, m;
+
+	yyjson_arr_foreach(list, i, m, it)
+		if (own && doc_str(it, "name") && !strcmp(doc_str(it, "name"), own))
+			return NET_HINT_HERE;
+	return yyjson_arr_size(list) ? NET_HINT_ELSEWHERE : NET_HINT_NONE;
+}
+
 static unsigned add_slice(struct services *s, yyjson_val *slice, struct net_endpoint *out, unsigned n)
 {
 	yyjson_val *ep, *addr, *port, *ports = yyjson_obj_get(slice, "ports");
@@ -94,8 +109,10 @@ static unsigned add_slice(struct services *s, yyjson_val *slice, struct net_endp
 
 		yyjson_arr_foreach(yyjson_obj_get(ep, "addresses"), j, k, addr) {
 			struct net_endpoint e = { .ip = yyjson_get_str(addr), .hostname = doc_str(ep, "hostname"),
-				.ready = condition(ep, "ready", serving && !terminating),
-				.local = node && !strcmp(node, s->a->node_name) };
+				.ready = condition(ep, "ready", serving && !terminating), .draining = serving && terminating,
+				.local = node && !strcmp(node, s->a->node_name),
+				.node_hint = hint(doc_get(ep, "hints.forNodes"), s->a->node_name),
+				.zone_hint = hint(doc_get(ep, "hints.forZones"), s->zone) };
 
 			if (!yyjson_arr_size(ports) && n < ENDPOINTS_MAX)
 				out[n++] = e;
@@ -111,26 +128,48 @@ static unsigned add_slice(struct services *s, yyjson_val *slice, struct net_endp
 	return n;
 }
 
-static unsigned strings(const char **out, yyjson_val *list)
+static unsigned strings(const char **out, unsigned max, yyjson_val *list)
 {
 	unsigned n = 0;
 	yyjson_val *v;
 	size_t i, m;
 
 	yyjson_arr_foreach(list, i, m, v)
-		if (n < IPS_MAX && yyjson_is_str(v) && strcmp(yyjson_get_str(v), "None"))
+		if (n < max && yyjson_is_str(v) && strcmp(yyjson_get_str(v), "None"))
 			out[n++] = yyjson_get_str(v);
 	return n;
 }
 
+static bool is(yyjson_val *obj, const char *path, const char *value)
+{
+	const char *v = doc_str(obj, path);
+
+	return v && !strcmp(v, value);
+}
+
+/* Addresses of this node's that are ready: what a health check counts. */
+static unsigned local_ready(const struct net_service *n)
+{
+	struct map seen = { 0 };
+	unsigned count;
+
+	for (unsigned i = 0; i < n->ep_count; i++)
+		if (n->eps[i].local && n->eps[i].ready && n->eps[i].ip)
+			map_put(&seen, n->eps[i].ip, &seen, NULL);
+	count = (unsigned)seen.len;
+	map_finish(&seen);
+	return count;
+}
+
 static void tell(struct services *s, struct service *v)
 {
-	const char *ips[IPS_MAX + 1] = { 0 }, *external[2 * IPS_MAX + 1] = { 0 }, *type, *policy, *affinity;
+	const char *ips[IPS_MAX + 1] = { 0 }, *external[IPS_MAX + 1] = { 0 }, *balancer[IPS_MAX + 1] = { 0 };
+	const char *ranges[RANGES_MAX + 1] = { 0 };
 	struct net_port ports[PORTS_MAX];
-	struct net_service n = { .ips = ips, .external_ips = external, .ports = ports };
+	struct net_service n = { .ips = ips, .external_ips = external, .balancer_ips = balancer, .source_ranges = ranges, .ports = ports };
 	struct net_endpoint *eps;
 	yyjson_val *obj = yyjson_doc_get_root(v->doc), *p;
-	unsigned ext;
+	unsigned count = 0;
 	size_t i, m;
 
 	if (!s->a->net)
@@ -145,26 +184,27 @@ static void tell(struct services *s, struct service *v)
 		n.ns = ns;
 		n.name = slash + 1;
 		net_service_set(s->a->net, &n, true);
+		health_set(s->health, n.ns, n.name, 0, 0);
 		v->told = false;
 		return;
 	}
 	n.ns = doc_str(obj, "metadata.namespace");
 	n.name = doc_str(obj, "metadata.name");
-	type = doc_str(obj, "spec.type");
-	if (type && !strcmp(type, "ExternalName"))
+	if (is(obj, "spec.type", "ExternalName"))
 		n.external_name = doc_str(obj, "spec.externalName");
-	if (!strings(ips, doc_get(obj, "spec.clusterIPs")) && doc_str(obj, "spec.clusterIP") &&
+	if (!strings(ips, IPS_MAX, doc_get(obj, "spec.clusterIPs")) && doc_str(obj, "spec.clusterIP") &&
 	    strcmp(doc_str(obj, "spec.clusterIP"), "None") && *doc_str(obj, "spec.clusterIP"))
 		ips[0] = doc_str(obj, "spec.clusterIP");
-	ext = strings(external, doc_get(obj, "spec.externalIPs"));
+	strings(external, IPS_MAX, doc_get(obj, "spec.externalIPs"));
+	strings(ranges, RANGES_MAX, doc_get(obj, "spec.loadBalancerSourceRanges"));
+	/* Proxy: traffic goes through the balancer, whatever address it shows (KEP-1860). */
 	yyjson_arr_foreach(doc_get(obj, "status.loadBalancer.ingress"), i, m, p)
-		if (doc_str(p, "ip") && ext < 2 * IPS_MAX)
-			external[ext++] = doc_str(p, "ip");
-	policy = doc_str(obj, "spec.externalTrafficPolicy");
-	n.external_local = policy && !strcmp(policy, "Local");
+		if (doc_str(p, "ip") && !is(p, "ipMode", "Proxy") && count < IPS_MAX)
+			balancer[count++] = doc_str(p, "ip");
+	n.external_local = is(obj, "spec.externalTrafficPolicy", "Local");
+	n.internal_local = is(obj, "spec.internalTrafficPolicy", "Local");
 	n.publish_not_ready = doc_bool(obj, "spec.publishNotReadyAddresses", false);
-	affinity = doc_str(obj, "spec.sessionAffinity");
-	if (affinity && !strcmp(affinity, "ClientIP"))
+	if (is(obj, "spec.sessionAffinity", "ClientIP"))
 		n.affinity_s = (int)doc_int(obj, "spec.sessionAffinityConfig.clientIP.timeoutSeconds", 10800);
 	yyjson_arr_foreach(doc_get(obj, "spec.ports"), i, m, p) {
 		const char *proto = doc_str(p, "protocol"), *name = doc_str(p, "name");
@@ -181,6 +221,7 @@ static void tell(struct services *s, struct service *v)
 		n.ep_count = add_slice(s, yyjson_doc_get_root(list_entry(at, struct slice, in)->doc), eps, n.ep_count);
 	n.eps = eps;
 	net_service_set(s->a->net, &n, false);
+	health_set(s->health, n.ns, n.name, (int)doc_int(obj, "spec.healthCheckNodePort", 0), local_ready(&n));
 	v->told = true;
 	free(eps);
 }
@@ -315,6 +356,19 @@ static void slice_event(void *arg, enum client_event ev, yyjson_val *obj)
 	service_drop(s, v);
 }
 
+void services_zone(struct services *s, const char *zone)
+{
+	size_t it = 0;
+	void *v;
+
+	if (zone ? s->zone && !strcmp(zone, s->zone) : !s->zone)
+		return;
+	free(s->zone);
+	s->zone = zone ? strdup(zone) : NULL;
+	while (map_next(&s->services, &it, NULL, &v))
+		tell(s, v);
+}
+
 /* ---- environment ---- */
 
 /* "redis-master" -> "REDIS_MASTER" */
@@ -393,6 +447,8 @@ int services_open(struct services **ret, struct agent *a)
 		return -ERR_NOMEM;
 	s->a = a;
 	*ret = s;
+	if (health_open(&s->health, a))
+		return -ERR_NOMEM;
 	rc = client_watch(&s->service_watch, a->client, service, NULL, NULL, service_event, s);
 	return rc ? rc : client_watch(&s->slice_watch, a->client, slice, NULL, NULL, slice_event, s);
 }
@@ -421,5 +477,7 @@ void services_close(struct services *s)
 	}
 	map_finish(&s->slices);
 	map_finish(&s->services);
+	health_close(s->health);
+	free(s->zone);
 	free(s);
 }

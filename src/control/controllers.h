@@ -7,7 +7,7 @@
 
 extern const struct ctl_def ctl_gc, ctl_namespace, ctl_serviceaccount, ctl_root_ca, ctl_replicaset, ctl_deployment,
 	ctl_daemonset, ctl_job, ctl_endpointslice, ctl_endpoints, ctl_endpoint_mirror, ctl_node_lifecycle,
-	ctl_taint_eviction, ctl_node_ipam, ctl_scheduler, ctl_pod_gc, ctl_ttl,
+	ctl_taint_eviction, ctl_node_ipam, ctl_load_balancer, ctl_scheduler, ctl_pod_gc, ctl_ttl,
 	ctl_aggregation, ctl_token_cleaner, ctl_account_token, ctl_csr_approving, ctl_csr_signing, ctl_csr_cleaner,
 	ctl_resourcequota, ctl_disruption, ctl_disruption_target, ctl_claim_in_use, ctl_volume_in_use, ctl_class_in_use;
 /* Those that are the API server itself to upstream. */
@@ -33,6 +33,9 @@ int ctl_node_cidrs_set(const char *cidr, int node_prefix);
 /* NULL: what upstream's flags say by default. */
 struct control_node_death;
 void ctl_node_death_set(const struct control_node_death *d);
+/* Addresses for Services of type LoadBalancer, "192.0.2.10-192.0.2.50,198.51.100.0/28"; NULL: none
+ * are given. -ERR_INVALID: not IPv4, or more than 65,536 of them or 64 ranges; -ERR_SIZE: too long. */
+int ctl_balancer_pool_set(const char *text);
 /* The text published as kube-root-ca.crt; borrowed for the process's life. */
 void ctl_root_ca_set(const char *pem);
 const char *ctl_root_ca_pem(void);

@@ -117,6 +117,29 @@ static void place_rest(struct slices *x)
 	}
 }
 
+static void add_hint(yyjson_mut_doc *d, yyjson_mut_val *o, const char *path, const char *name)
+{
+	yyjson_mut_val *place = yyjson_mut_arr_add_obj(d, doc_marr(d, o, path));
+
+	doc_mset_str(d, place, "name", name);
+}
+
+/* From where a ready endpoint is best used, as the Service would have it. A zone is said in any
+ * case, so that nodes without an endpoint of their own stay in it.
+ * Source: k8s.io/endpointslice/trafficdist/trafficdist.go. */
+static void add_hints(struct slices *x, yyjson_mut_doc *d, yyjson_mut_val *o, const struct ep *e, const char *zone)
+{
+	const char *how = doc_str(x->s->tree, "spec.trafficDistribution");
+	bool node = how && !strcmp(how, "PreferSameNode");
+
+	if (!how || !e->ready || !(node || !strcmp(how, "PreferSameZone") || !strcmp(how, "PreferClose")))
+		return;
+	if (zone)
+		add_hint(d, o, "hints.forZones", zone);
+	if (node && *e->pod->node)
+		add_hint(d, o, "hints.forNodes", e->pod->node);
+}
+
 static yyjson_mut_val *endpoint(struct slices *x, yyjson_mut_doc *d, const struct ep *e)
 {
 	yyjson_mut_val *o = yyjson_mut_obj(d);
@@ -134,6 +157,7 @@ static yyjson_mut_val *endpoint(struct slices *x, yyjson_mut_doc *d, const struc
 		doc_mset_str(d, o, "nodeName", e->pod->node);
 	if (zone)
 		doc_mset_str(d, o, "zone", zone);
+	add_hints(x, d, o, e, zone);
 	return o;
 }
 
