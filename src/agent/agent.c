@@ -356,7 +356,7 @@ static int take_up(struct agent *a, struct err *reterr)
 	snprintf(query, sizeof(query), "fieldSelector=spec.nodeName%%3D%s", a->node_name);
 	if (!a->fake && policies_open(&a->policies, a, reterr))
 		return -ERR_IO;
-	if (services_open(&a->services, a) ||
+	if (speakers_open(&a->speakers, a) || services_open(&a->services, a) ||
 	    client_watch(&a->pods_watch, a->client, kinds_by_resource("", "v1", "pods"), NULL, query, pod_event, a))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	return 0;
@@ -457,6 +457,8 @@ void agent_close(struct agent *a)
 	a->policies = NULL;
 	nodes_close(a->nodes);
 	a->nodes = NULL;
+	speakers_close(a->speakers);
+	a->speakers = NULL;
 	while (map_next(&a->pods, &it, &key, &v)) {
 		struct pod *p = v;
 

@@ -35,6 +35,7 @@ struct services;
 struct api_servers;
 struct policies;
 struct health;
+struct speakers;
 struct node;
 struct kubelet;
 struct rotator;
@@ -141,6 +142,7 @@ struct agent {
 	struct services *services;
 	struct api_servers *servers;
 	struct policies *policies;     /* NULL: no network */
+	struct speakers *speakers;
 	struct node *node;
 	struct nodes *nodes;
 	struct kubelet *kubelet;
@@ -316,6 +318,17 @@ struct renewal {
 void renewal_begin(struct renewal *r);
 bool renewal_busy(const struct renewal *r);
 void renewal_close(struct renewal *r);
+
+/* ---- speakers.c ---- */
+int speakers_open(struct speakers **ret, struct agent *a);
+void speakers_close(struct speakers *s);       /* accepts NULL; what is announced stays */
+/* A Service's balancer's addresses (none: it has none any more); nodes: where they may be
+ * announced, NULL for anywhere. */
+void speakers_service(struct speakers *s, const char *key, const char *const *ips, const char *const *nodes);
+void speakers_node(struct speakers *s, const char *name, bool able);
+void speakers_nodes_known(struct speakers *s);
+void speakers_services_known(struct speakers *s);
+uint64_t speakers_weight(const char *ip, const char *node);    /* the same everywhere; the highest speaks */
 
 /* ---- health.c ---- */
 int health_open(struct health **ret, struct agent *a);

@@ -38,6 +38,24 @@ static const char *internal_ip(yyjson_val *node)
 	return NULL;
 }
 
+/* Ready, and not kept out of balancing. Source: kubernetes cloud-provider, service controller's
+ * node predicates; core/v1 LabelNodeExcludeBalancers. */
+static bool may_speak(yyjson_val *node)
+{
+	yyjson_val *it;
+	size_t i, max;
+
+	if (yyjson_obj_get(doc_get(node, "metadata.labels"), "node.kubernetes.io/exclude-from-external-load-balancers"))
+		return false;
+	yyjson_arr_foreach(doc_get(node, "status.conditions"), i, max, it) {
+		const char *type = doc_str(it, "type"), *status = doc_str(it, "status");
+
+		if (type && !strcmp(type, "Ready"))
+			return status && !strcmp(status, "True");
+	}
+	return false;
+}
+
 static const char *zone(yyjson_val *node)
 {
 	return yyjson_get_str(yyjson_obj_get(doc_get(node, "metadata.labels"), "topology.kubernetes.io/zone"));
@@ -80,10 +98,14 @@ static void on_node(void *arg, enum client_event ev, yyjson_val *obj)
 	if (ev == CLIENT_SYNCED) {
 		if (ns->a->net)
 			net_peers_told(ns->a->net);
+		if (ns->a->speakers)
+			speakers_nodes_known(ns->a->speakers);
 		return;
 	}
 	if (!name)
 		return;
+	if (ns->a->speakers)
+		speakers_node(ns->a->speakers, name, ev != CLIENT_DELETED && may_speak(obj));
 	if (!strcmp(name, ns->a->node_name)) {
 		if (ev != CLIENT_DELETED) {
 			node_seen(ns->a->node, obj);

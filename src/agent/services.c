@@ -161,6 +161,24 @@ static unsigned local_ready(const struct net_service *n)
 	return count;
 }
 
+/* An address goes to a node that has endpoints, when traffic may not go on from there. */
+static void tell_speakers(struct services *s, struct service *v, const char *const *ips, bool local)
+{
+	const char **nodes = NULL;
+	unsigned n = 0;
+	yyjson_val *ep;
+	size_t i, m;
+
+	if (ips[0] && local && !(nodes = calloc(ENDPOINTS_MAX + 1, sizeof(*nodes))))
+		return;
+	list_each(&v->slices, at)
+		yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(list_entry(at, struct slice, in)->doc), "endpoints"), i, m, ep)
+			if (nodes && n < ENDPOINTS_MAX && doc_str(ep, "nodeName") && condition(ep, "ready", true))
+				nodes[n++] = doc_str(ep, "nodeName");
+	speakers_service(s->a->speakers, v->key, ips, nodes);
+	free(nodes);
+}
+
 static void tell(struct services *s, struct service *v)
 {
 	const char *ips[IPS_MAX + 1] = { 0 }, *external[IPS_MAX + 1] = { 0 }, *balancer[IPS_MAX + 1] = { 0 };
@@ -185,6 +203,7 @@ static void tell(struct services *s, struct service *v)
 		n.name = slash + 1;
 		net_service_set(s->a->net, &n, true);
 		health_set(s->health, n.ns, n.name, 0, 0);
+		speakers_service(s->a->speakers, v->key, balancer, NULL);
 		v->told = false;
 		return;
 	}
@@ -222,6 +241,7 @@ static void tell(struct services *s, struct service *v)
 	n.eps = eps;
 	net_service_set(s->a->net, &n, false);
 	health_set(s->health, n.ns, n.name, (int)doc_int(obj, "spec.healthCheckNodePort", 0), local_ready(&n));
+	tell_speakers(s, v, balancer, n.external_local);
 	v->told = true;
 	free(eps);
 }
@@ -260,8 +280,10 @@ static void known(struct services *s, bool *which)
 	bool before = s->services_known && s->slices_known;
 
 	*which = true;
-	if (!before && s->services_known && s->slices_known && s->a->net)
-		net_sync(s->a->net, applied, s);
+	if (before || !s->services_known || !s->slices_known || !s->a->net)
+		return;
+	net_sync(s->a->net, applied, s);
+	speakers_services_known(s->a->speakers);
 }
 
 static void service_event(void *arg, enum client_event ev, yyjson_val *obj)

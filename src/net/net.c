@@ -13,6 +13,7 @@
 #include "net/dns.h"
 #include "net/net_priv.h"
 #include "net/policy.h"
+#include "net/uplink.h"
 #define LOG_MODULE "net"
 #include "base/log.h"
 
@@ -235,7 +236,7 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = link_bridge_up(&n->bridge, reterr);
-	if (!rc && peers_open(n, cfg->address))
+	if (!rc && (peers_open(n, cfg->address) || announce_open(n, cfg->address)))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = pods_open(n, reterr);
@@ -258,6 +259,7 @@ void net_close(struct net *n)
 	dns_close(n->dns);
 	loop_timer_stop(&n->flush_timer);
 	peers_stop(n);
+	announce_stop(n);
 	workers_close(n->links);
 	workers_close(n->removals);
 	workers_close(n->rules);
@@ -269,6 +271,7 @@ void net_close(struct net *n)
 	list_each(&n->units, it)
 		net_free_unit(list_entry(it, struct unit, all));
 	peers_close(n);
+	announce_close(n);
 	map_finish(&n->services);
 	map_finish(&n->pods);
 	map_finish(&n->by_ip);
@@ -294,6 +297,8 @@ int net_down(const char *name, const char *state_dir, struct err *reterr)
 	int rc, r;
 
 	rc = link_bridge_down(name, reterr);
+	r = uplink_keep(NULL, 0, reterr);
+	rc = r ? r : rc;
 	buf_printf(&text, "add table ip %s\ndelete table ip %s\n", name, name);
 	r = text.failed ? -ERR_NOMEM : net_rules_open(&rules);
 	if (!r) {

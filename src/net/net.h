@@ -78,6 +78,10 @@ struct net_peer { const char *name, *address, *pod_cidr; };
 void net_peer_set(struct net *n, const struct net_peer *p, bool gone);
 void net_peers_told(struct net *n);    /* all are told: ways to any other, of an earlier life, are taken away */
 
+/* A balancer's address that this node speaks for from now on, or no longer. */
+void net_announce(struct net *n, const char *ip, bool on);
+void net_announce_told(struct net *n); /* all are told: what an earlier life spoke for is given up */
+
 struct net_stats { uint64_t dns_queries, applies, apply_errors; int64_t apply_us_last; };
 void net_stats(const struct net *n, struct net_stats *ret);
 

@@ -19,6 +19,7 @@
 #include "net/net.h"
 #include "net/plan.h"
 
+struct announce;
 struct dns;
 struct nft_ctx;
 struct peers;
@@ -59,6 +60,7 @@ struct net {
 	struct nft_ctx *rules_ctx;     /* the rules worker's */
 	struct dns *dns;
 	struct peers *peers;
+	struct announce *announce;
 
 	struct map services, pods;     /* by "ns/name", by pod id */
 	struct map by_ip;              /* "10.96.0.1" -> struct svc, for reverse names */
@@ -114,6 +116,11 @@ int peers_open(struct net *n, const char *address);
 const char *peers_tunnel(const struct net *n);         /* the link's name, also while there is none */
 void peers_stop(struct net *n);        /* nothing begins any more; before the workers are closed */
 void peers_close(struct net *n);       /* after */
+
+/* announce.c: as peers.c. address: the node's own, NULL: nothing is announced */
+int announce_open(struct net *n, const char *address);
+void announce_stop(struct net *n);
+void announce_close(struct net *n);
 
 /* service.c: a deep copy in one block; NULL: no memory. */
 struct net_service *service_copy(const struct net_service *s);

@@ -61,12 +61,19 @@ static int learn_fake(struct client *c, const char *const *urls)
 }
 
 #define client_learn(...) learn_fake(__VA_ARGS__)
+static void speaker_fake(struct speakers *s, const char *key, const char *const *ips, const char *const *nodes)
+{
+	(void)s, (void)key, (void)ips, (void)nodes;
+}
+
 #define client_watch(...) watch_fake(__VA_ARGS__)
 #define client_watch_close(...) watch_close_fake(__VA_ARGS__)
 #define net_service_set(...) set_fake(__VA_ARGS__)
 #define net_sync(...) sync_fake(__VA_ARGS__)
 #include "agent/servers.c"
 #undef LOG_MODULE
+#define speakers_service(...) speaker_fake(__VA_ARGS__)
+#define speakers_services_known(...) (void)0
 #include "agent/services.c"
 
 /* json with ' for " */

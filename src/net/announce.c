@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * announce - balancers' addresses that this node speaks for. Each is on the node's uplink, so that
+ * the kernel answers ARP for it by itself and goes on doing so while the agent is away; that it
+ * is a new speaker's is told to the link by gratuitous ARP, at once and CLAIMS times in all,
+ * should frames be lost. What such an address has besides Services is refused by the rules
+ * (`balancers`): the machine's own ports are not to be had at it.
+ *
+ * A changed address is dirty; a worker gets all dirty ones, one flush at a time; what failed is
+ * tried again.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "net/net_priv.h"
+#include "net/uplink.h"
+#define LOG_MODULE "net"
+#include "base/log.h"
+
+#define RETRY_MS 1000
+#define CLAIM_MS 500
+#define CLAIMS   3u
+
+struct vip {
+	char *key;
+	uint8_t ip[4];
+	bool want, have, flying;
+	unsigned claims;               /* still to be made */
+	struct list dirty;             /* in announce.dirty, or alone */
+};
+
+struct announce {
+	struct net *net;
+	struct map by_ip;              /* struct vip */
+	struct list dirty;
+	struct loop_timer timer;
+	uint8_t address[4];
+	bool usable, flying, told, kept, failing;
+};
+
+struct op { struct vip *vip; uint8_t ip[4]; bool on, had, done; };
+struct job {
+	struct announce *an;
+	uint8_t address[4];
+	struct op *ops;
+	unsigned n;
+	uint8_t (*keep)[4]; unsigned keep_count;       /* NULL: not this time */
+	int rc;
+	struct err err;
+};
+
+static void run(void *arg)
+{
+	struct job *j = arg;
+	int index = uplink_of(j->address), rc = 0;
+
+	if (!index && j->n)
+		rc = err_set(&j->err, ERR_NOT_FOUND, "no link has the node's address");
+	for (unsigned i = 0; i < j->n && !rc; i++) {
+		struct op *o = &j->ops[i];
+
+		if (!o->on || !o->had)
+			rc = uplink_address(index, o->ip, o->on, &j->err);
+		if (!rc && o->on)
+			rc = uplink_claim(index, o->ip, &j->err);
+		o->done = !rc;
+	}
+	if (!rc && j->keep)
+		rc = uplink_keep((const uint8_t (*)[4])j->keep, j->keep_count, &j->err);
+	j->rc = rc;
+}
+
+static void free_vip(struct announce *an, struct vip *v)
+{
+	map_del(&an->by_ip, v->key);
+	list_del(&v->dirty);
+	free(v->key);
+	free(v);
+}
+
+static void done(void *arg)
+{
+	struct job *j = arg;
+	struct announce *an = j->an;
+	bool again = false;
+
+	an->flying = false;
+	if (j->keep && !j->rc)
+		an->kept = true;
+	for (unsigned i = 0; i < j->n; i++) {
+		struct op *o = &j->ops[i];
+		struct vip *v = o->vip;
+
+		v->flying = false;
+		if (o->done) {
+			if (o->on != v->have)
+				log_info("%s is %s", v->key, o->on ? "announced by this node" : "no longer this node's");
+			v->have = o->on;
+			v->claims -= o->on && v->claims;
+		}
+		if (!v->want && !v->have) {
+			free_vip(an, v);
+		} else if (v->want != v->have || (v->want && v->claims)) {
+			list_add_tail(&an->dirty, &v->dirty);
+			again |= v->want != v->have;
+		}
+	}
+	if (j->rc && !an->failing)
+		log_warn("balancers' addresses: %s; trying again every %d ms", j->err.msg, RETRY_MS);
+	an->failing = j->rc;
+	if (!an->net->closing && (!list_empty(&an->dirty) || (an->told && !an->kept)))
+		loop_timer_set(&an->timer, j->rc ? RETRY_MS : again || (an->told && !an->kept) ? 0 : CLAIM_MS);
+	free(j->ops);
+	free(j->keep);
+	free(j);
+}
+
+static void flush(void *arg)
+{
+	struct announce *an = arg;
+	struct job *j;
+	size_t it = 0;
+	void *v;
+
+	if (an->flying || an->net->closing)
+		return;
+	j = calloc(1, sizeof(*j));
+	if (!j || !(j->ops = calloc(an->by_ip.len + 1, sizeof(*j->ops)))) {
+		free(j);
+		loop_timer_set(&an->timer, RETRY_MS);
+		return;
+	}
+	j->an = an;
+	memcpy(j->address, an->address, 4);
+	while (!list_empty(&an->dirty)) {
+		struct vip *p = list_entry(an->dirty.next, struct vip, dirty);
+		struct op *o = &j->ops[j->n++];
+
+		list_del(&p->dirty);
+		list_init(&p->dirty);
+		p->flying = true;
+		*o = (struct op){ .vip = p, .on = p->want, .had = p->have };
+		memcpy(o->ip, p->ip, 4);
+	}
+	if (an->told && !an->kept && (j->keep = calloc(an->by_ip.len + 1, sizeof(*j->keep))))
+		while (map_next(&an->by_ip, &it, NULL, &v))
+			if (((struct vip *)v)->want)
+				memcpy(j->keep[j->keep_count++], ((struct vip *)v)->ip, 4);
+	an->flying = true;
+	if (workers_submit(an->net->links, run, done, j)) {
+		j->rc = err_set(&j->err, ERR_FULL, "too much to do");
+		done(j);
+	}
+}
+
+void net_announce(struct net *n, const char *ip, bool on)
+{
+	struct announce *an = n->announce;
+	struct vip *v = map_get(&an->by_ip, ip);
+	uint8_t addr[16];
+	int family;
+
+	if (n->closing || !an->usable || (!v && !on) || text_parse_ip(ip, &family, addr) || family != 4)
+		return;
+	if (!v) {
+		v = calloc(1, sizeof(*v));
+		if (!v || !(v->key = strdup(ip)) || map_put(&an->by_ip, ip, v, NULL)) {
+			log_error("announcing %s: out of memory", ip);
+			if (v)
+				free(v->key);
+			free(v);
+			return;
+		}
+		memcpy(v->ip, addr, 4);
+		list_init(&v->dirty);
+	}
+	if (v->want == on)
+		return;
+	v->want = on;
+	v->claims = on ? CLAIMS : 0;
+	if (!v->flying && list_empty(&v->dirty))
+		list_add_tail(&an->dirty, &v->dirty);
+	loop_timer_set(&an->timer, 0);
+}
+
+void net_announce_told(struct net *n)
+{
+	n->announce->told = true;
+	if (!n->announce->kept)
+		loop_timer_set(&n->announce->timer, 0);
+}
+
+int announce_open(struct net *n, const char *address)
+{
+	struct announce *an = calloc(1, sizeof(*an));
+	uint8_t own[16];
+	int family;
+
+	if (!an)
+		return -ERR_NOMEM;
+	n->announce = an;
+	an->net = n;
+	list_init(&an->dirty);
+	loop_timer_init(&an->timer, n->loop, flush, an);
+	an->usable = address && !text_parse_ip(address, &family, own) && family == 4;
+	if (an->usable)
+		memcpy(an->address, own, 4);
+	return 0;
+}
+
+void announce_stop(struct net *n)
+{
+	if (n->announce)
+		loop_timer_stop(&n->announce->timer);
+}
+
+void announce_close(struct net *n)
+{
+	size_t it = 0;
+	void *v;
+
+	if (!n->announce)
+		return;
+	loop_timer_stop(&n->announce->timer);
+	while (map_next(&n->announce->by_ip, &it, NULL, &v)) {
+		free(((struct vip *)v)->key);
+		free(v);
+	}
+	map_finish(&n->announce->by_ip);
+	free(n->announce);
+}
