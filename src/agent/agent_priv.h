@@ -325,7 +325,7 @@ void speakers_close(struct speakers *s);       /* accepts NULL; what is announce
 /* A Service's balancer's addresses (none: it has none any more); nodes: where they may be
  * announced, NULL for anywhere. */
 void speakers_service(struct speakers *s, const char *key, const char *const *ips, const char *const *nodes);
-void speakers_node(struct speakers *s, const char *name, bool able);
+void speakers_node(struct speakers *s, const char *name, const char *address);        /* NULL: it may not speak */
 void speakers_nodes_known(struct speakers *s);
 void speakers_services_known(struct speakers *s);
 uint64_t speakers_weight(const char *ip, const char *node);    /* the same everywhere; the highest speaks */

@@ -105,7 +105,7 @@ static void on_node(void *arg, enum client_event ev, yyjson_val *obj)
 	if (!name)
 		return;
 	if (ns->a->speakers)
-		speakers_node(ns->a->speakers, name, ev != CLIENT_DELETED && may_speak(obj));
+		speakers_node(ns->a->speakers, name, ev != CLIENT_DELETED && may_speak(obj) ? internal_ip(obj) : NULL);
 	if (!strcmp(name, ns->a->node_name)) {
 		if (ev != CLIENT_DELETED) {
 			node_seen(ns->a->node, obj);

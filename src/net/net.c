@@ -236,7 +236,7 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = link_bridge_up(&n->bridge, reterr);
-	if (!rc && (peers_open(n, cfg->address) || announce_open(n, cfg->address)))
+	if (!rc && (peers_open(n, cfg->address) || announce_open(n, cfg->address) || pulse_open(n, cfg->address)))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = pods_open(n, reterr);
@@ -272,6 +272,7 @@ void net_close(struct net *n)
 		net_free_unit(list_entry(it, struct unit, all));
 	peers_close(n);
 	announce_close(n);
+	pulse_close(n);
 	map_finish(&n->services);
 	map_finish(&n->pods);
 	map_finish(&n->by_ip);

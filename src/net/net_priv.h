@@ -23,6 +23,7 @@ struct announce;
 struct dns;
 struct nft_ctx;
 struct peers;
+struct pulse;
 
 struct unit {
 	struct plan applied, wanted;
@@ -61,6 +62,7 @@ struct net {
 	struct dns *dns;
 	struct peers *peers;
 	struct announce *announce;
+	struct pulse *pulse;
 
 	struct map services, pods;     /* by "ns/name", by pod id */
 	struct map by_ip;              /* "10.96.0.1" -> struct svc, for reverse names */
@@ -121,6 +123,12 @@ void peers_close(struct net *n);       /* after */
 int announce_open(struct net *n, const char *address);
 void announce_stop(struct net *n);
 void announce_close(struct net *n);
+
+/* pulse.c */
+int pulse_open(struct net *n, const char *address);
+void pulse_close(struct net *n);
+/* Who speaks in an ARP frame without its Ethernet header. False: it is none. */
+bool pulse_answer(const void *frame, size_t n, uint8_t ret_ip[4]);
 
 /* service.c: a deep copy in one block; NULL: no memory. */
 struct net_service *service_copy(const struct net_service *s);

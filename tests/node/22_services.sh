@@ -129,6 +129,18 @@ agent_stop "$now" KILL
 check "while its agent is away, too" "^n1 n2$" asked out 192.168.77.201
 agent_up "$now"
 
+until_ok "which comes back" " Ready " kubectl get node "$now" --no-headers
+kubectl label node "$was" node.kubernetes.io/exclude-from-external-load-balancers- >/dev/null
+until_ok "who may speak again does" "^$was $" speaker 192.168.77.201
+ip link set "w-$was" down
+other() { for n in n1 n2 n3; do [ $n = "$was" ] || ! in_net $n ip -4 addr show dev eth0 | grep -q "inet $1/32" || echo $n; done; }
+began=$SECONDS
+until_ok "a node that no longer answers is stood in for" "^n[123]$" other 192.168.77.201
+check "within seconds" "^[0-9]$" echo $((SECONDS - began))
+until_ok "and that is heard" "^n[12]" seen out 192.168.77.201
+ip link set "w-$was" up
+nobody_else() { [ -z "$(other "$1")" ] && echo "$was alone"; }
+until_ok "until it answers again" "^$was alone$" nobody_else 192.168.77.201
 kubectl patch service vip -p '{"spec":{"loadBalancerSourceRanges":["203.0.113.0/24"]}}' >/dev/null
 until_ok "who is not of the ranges is dropped" "^no answer" silent out 192.168.77.201
 kubectl patch service vip -p '{"spec":{"loadBalancerSourceRanges":["203.0.113.0/24","192.168.77.48/29"]}}' >/dev/null
