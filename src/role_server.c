@@ -56,7 +56,7 @@ struct server {
 	struct loop_timer retire_timer, drain_timer, burst_timer;
 	int64_t shutdown_delay_ms;
 	unsigned burst_events;
-	const char *listen, *data_dir, *service_cidr, *cluster_cidr, *balancer_pool;
+	const char *listen, *data_dir, *service_cidr, *cluster_cidr, *balancer_pool, *pod_network;
 	struct control_node_death death;
 	char advertise[300];           /* "ADDR:PORT" */
 	bool shared;                   /* other servers may use the same store */
@@ -144,7 +144,7 @@ static void agreed(void *arg, int rc, const struct err *why)
 	struct server_control_config cfg = { .loop = s->loop, .cache = s->cache, .api = s->api, .failed = control_failed, .arg = s,
 		.control = { .address = s->advertise, .shared = s->shared, .cluster_cidr = s->cluster_cidr,
 			.node_cidr_prefix = NODE_CIDR_PREFIX,
-			.balancer_pool = s->balancer_pool, .node_death = &s->death, .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs) } };
+			.balancer_pool = s->balancer_pool, .pod_network = s->pod_network, .node_death = &s->death, .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs) } };
 
 	if (s->stopping)
 		return;
@@ -236,7 +236,7 @@ static void *open_keys(void *arg)
 	return NULL;
 }
 
-struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *cluster_cidr, *balancer_pool, *tokens, *node_name, *store, *plugins_on,
+struct server_flags { const char *data_dir, *listen, *advertise, *service_cidr, *cluster_cidr, *balancer_pool, *pod_network, *tokens, *node_name, *store, *plugins_on,
 	*plugins_off, *cert_validity, *history, *shutdown_delay;
 	struct store_options store_opt;
 	struct node_death_flags death;
@@ -412,6 +412,7 @@ static int run(int argc, char **argv)
 		{ "advertise", "ADDR", "the address others reach this server at", &f.advertise, NULL },
 		{ "service-cidr", "CIDR", "addresses of Services", &f.service_cidr, NULL },
 		{ "cluster-cidr", "CIDR", "addresses of pods; each node gets a /24 of it", &f.cluster_cidr, NULL },
+		{ "pod-network", "NAME", "vxlan, or host-routes: no tunnel between nodes on one link", &f.pod_network, NULL },
 		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50,198.51.100.0/28",
 			&f.balancer_pool, NULL },
 		{ "token-file", "FILE", "static tokens, lines of token,user,uid,\"group1,group2\"", &f.tokens, NULL },
@@ -457,6 +458,7 @@ static int run(int argc, char **argv)
 	s.service_cidr = f.service_cidr;
 	s.cluster_cidr = f.cluster_cidr;
 	s.balancer_pool = f.balancer_pool;
+	s.pod_network = f.pod_network;
 	int rc = open_all(&s, &f, &e);
 	if (!rc) {
 		cache_observe(s.cache, NULL, false, on_event, &s);

@@ -38,6 +38,14 @@ static const char *internal_ip(yyjson_val *node)
 	return NULL;
 }
 
+/* Does the server want pods of nodes on one link reached by routes? */
+static bool routes(yyjson_val *node)
+{
+	const char *how = yyjson_get_str(yyjson_obj_get(doc_get(node, "metadata.annotations"), "sampan.io/pod-network"));
+
+	return how && !strcmp(how, "host-routes");
+}
+
 /* Ready, and not kept out of balancing. Source: kubernetes cloud-provider, service controller's
  * node predicates; core/v1 LabelNodeExcludeBalancers. */
 static bool may_speak(yyjson_val *node)
@@ -112,6 +120,8 @@ static void on_node(void *arg, enum client_event ev, yyjson_val *obj)
 			if (ns->a->services)
 				services_zone(ns->a->services, zone(obj));
 			own(ns, doc_str(obj, "spec.podCIDR"));
+			if (ns->a->net)
+				net_peers_direct(ns->a->net, routes(obj));
 		}
 	} else if (ns->a->net) {
 		peer(ns->a, obj, name, ev == CLIENT_DELETED);

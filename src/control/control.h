@@ -68,6 +68,7 @@ struct control_config {
 	bool shared;                       /* other servers may use the same store */
 	const char *cluster_cidr;          /* pods' addresses, "10.244.0.0/16"; NULL: nodes are given none */
 	int node_cidr_prefix;              /* the size of each node's block, 24 */
+	const char *pod_network;           /* "vxlan" or "host-routes"; NULL: vxlan */
 	const char *balancer_pool;         /* addresses for Services of type LoadBalancer; NULL: none */
 	const char *ca_cert_pem;           /* kube-root-ca.crt in each namespace */
 	const struct control_node_death *node_death;       /* NULL: CONTROL_NODE_DEATH; copied */

@@ -33,6 +33,9 @@ int ctl_node_cidrs_set(const char *cidr, int node_prefix);
 /* NULL: what upstream's flags say by default. */
 struct control_node_death;
 void ctl_node_death_set(const struct control_node_death *d);
+/* How nodes reach each other's pods, told to their agents: "vxlan" or "host-routes"; NULL: vxlan.
+ * Borrowed for the process's life. -ERR_INVALID: neither. */
+int ctl_pod_network_set(const char *name);
 /* Addresses for Services of type LoadBalancer, "192.0.2.10-192.0.2.50,198.51.100.0/28"; NULL: none
  * are given. -ERR_INVALID: not IPv4, or more than 65,536 of them or 64 ranges; -ERR_SIZE: too long. */
 int ctl_balancer_pool_set(const char *text);

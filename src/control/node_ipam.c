@@ -5,7 +5,8 @@
  *
  * A Node that no machine has told about itself (status.nodeInfo) gets none: others write such
  * ones, too, and would find them changed. A block is held from the moment it is chosen, so
- * that two nodes of one turn differ.
+ * that two nodes of one turn differ. With it goes the word how pods of other nodes are reached, an
+ * annotation.
  * Source: kubernetes pkg/controller/nodeipam/ipam/range_allocator.go.
  */
 #include <stdlib.h>
@@ -16,6 +17,10 @@
 #include "control/controllers.h"
 #include "control/reconcile.h"
 
+#define POD_NETWORK_ANNOTATION "sampan.io/pod-network"
+#define POD_NETWORK_TUNNEL "vxlan"
+#define POD_NETWORK_ROUTES "host-routes"
+
 /* A node's blocks: none when count is 0. */
 struct held { uint32_t first, count; };
 struct ipam {
@@ -25,6 +30,7 @@ struct ipam {
 };
 
 static struct { uint32_t base; int prefix, node_prefix; } range;
+static const char *pod_network;
 
 int ctl_node_cidrs_set(const char *cidr, int node_prefix)
 {
@@ -41,6 +47,22 @@ int ctl_node_cidrs_set(const char *cidr, int node_prefix)
 	range.prefix = prefix;
 	range.node_prefix = node_prefix;
 	return 0;
+}
+
+int ctl_pod_network_set(const char *name)
+{
+	if (name && strcmp(name, POD_NETWORK_TUNNEL) && strcmp(name, POD_NETWORK_ROUTES))
+		return -ERR_INVALID;
+	pod_network = name ? name : POD_NETWORK_TUNNEL;
+	return 0;
+}
+
+/* Its agent knows how pods of other nodes are reached; saying nothing means the tunnel. */
+static bool knows_network(yyjson_val *node)
+{
+	const char *said = yyjson_get_str(yyjson_obj_get(doc_get(node, "metadata.annotations"), POD_NETWORK_ANNOTATION));
+
+	return !pod_network || !strcmp(said ? said : POD_NETWORK_TUNNEL, pod_network);
 }
 
 static uint32_t block_count(void)
@@ -110,7 +132,7 @@ static bool wants(yyjson_val *node)
 {
 	const char *version = doc_str(node, "status.nodeInfo.kubeletVersion");
 
-	return version && *version && !doc_str(node, "spec.podCIDR");
+	return version && *version && (!doc_str(node, "spec.podCIDR") || !knows_network(node));
 }
 
 static bool enqueue_waiting(void *arg, struct cache_obj *node)
@@ -130,9 +152,11 @@ static void node_changed(struct ctl *c, const struct cache_event *ev)
 	if (ev->type == CACHE_DELETED) {
 		release(s, ev->obj->name);
 		cache_each(ctl_cache(c), "core/nodes", NULL, NULL, NULL, enqueue_waiting, c);
-	} else if (cidr) {
+		return;
+	}
+	if (cidr)
 		(void)hold(s, ev->obj->name, blocks_of(cidr));
-	} else if (wants(cache_tree(ev->obj))) {
+	if (wants(cache_tree(ev->obj))) {
 		ctl_enqueue(c, "", ev->obj->name);
 	}
 }
@@ -168,21 +192,26 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 
 	if (!o || !ready(s) || !wants(cache_tree(o)))
 		return 0;
-	rc = take(s, name, &h);
-	if (rc == -ERR_FULL) {         /* a node that goes makes this run again */
-		ctl_event(c, o, "Warning", "CIDRNotAvailable", "Node %s status is now: CIDRNotAvailable", name);
-		return 0;
-	}
-	if (rc)
-		return rc;
-	uint32_t a = range.base + (h.first << (32 - range.node_prefix));
-	snprintf(cidr, sizeof(cidr), "%u.%u.%u.%u/%d", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, range.node_prefix);
 	yyjson_mut_doc *d = ctl_doc(c);
 	yyjson_mut_val *patch = yyjson_mut_obj(d), *list = yyjson_mut_arr(d);
-	yyjson_mut_arr_add_strcpy(d, list, cidr);
-	doc_mset_str(d, patch, "spec.podCIDR", cidr);
-	doc_mset(d, patch, "spec.podCIDRs", list);
-	ctl_patch(c, ctl_kind("", "nodes"), "", name, "", patch);
+
+	if (!knows_network(cache_tree(o)))
+		doc_mset_key(d, patch, "metadata.annotations", POD_NETWORK_ANNOTATION, pod_network);
+	rc = doc_str(cache_tree(o), "spec.podCIDR") ? 0 : take(s, name, &h);
+	if (rc == -ERR_FULL)           /* a node that goes makes this run again */
+		ctl_event(c, o, "Warning", "CIDRNotAvailable", "Node %s status is now: CIDRNotAvailable", name);
+	else if (rc)
+		return rc;
+	if (!rc && !doc_str(cache_tree(o), "spec.podCIDR")) {
+		uint32_t a = range.base + (h.first << (32 - range.node_prefix));
+
+		snprintf(cidr, sizeof(cidr), "%u.%u.%u.%u/%d", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, range.node_prefix);
+		yyjson_mut_arr_add_strcpy(d, list, cidr);
+		doc_mset_str(d, patch, "spec.podCIDR", cidr);
+		doc_mset(d, patch, "spec.podCIDRs", list);
+	}
+	if (yyjson_mut_obj_size(patch))
+		ctl_patch(c, ctl_kind("", "nodes"), "", name, "", patch);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "net/direct.h"
 #include "net/dns.h"
 #include "net/net_priv.h"
 #include "net/policy.h"
@@ -236,7 +237,8 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = link_bridge_up(&n->bridge, reterr);
-	if (!rc && (peers_open(n, cfg->address) || announce_open(n, cfg->address) || pulse_open(n, cfg->address)))
+	if (!rc && (peers_open(n, cfg->address) || announce_open(n, cfg->address) || pulse_open(n, cfg->address) ||
+		    linkwatch_open(n, cfg->address)))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = pods_open(n, reterr);
@@ -258,6 +260,7 @@ void net_close(struct net *n)
 	n->closing = true;
 	dns_close(n->dns);
 	loop_timer_stop(&n->flush_timer);
+	linkwatch_close(n);
 	peers_stop(n);
 	announce_stop(n);
 	workers_close(n->links);
@@ -299,6 +302,8 @@ int net_down(const char *name, const char *state_dir, struct err *reterr)
 
 	rc = link_bridge_down(name, reterr);
 	r = uplink_keep(NULL, 0, reterr);
+	rc = r ? r : rc;
+	r = direct_keep(NULL, 0, reterr);
 	rc = r ? r : rc;
 	buf_printf(&text, "add table ip %s\ndelete table ip %s\n", name, name);
 	r = text.failed ? -ERR_NOMEM : net_rules_open(&rules);

@@ -76,6 +76,8 @@ void net_sync(struct net *n, void (*done)(void *arg, int rc, const char *message
  * only the name counts. One whose address or range is not IPv4 is as good as gone. */
 struct net_peer { const char *name, *address, *pod_cidr; };
 void net_peer_set(struct net *n, const struct net_peer *p, bool gone);
+/* Nodes on this one's own link are reached by routes, without the tunnel, or no longer so. */
+void net_peers_direct(struct net *n, bool direct);
 void net_peers_told(struct net *n);    /* all are told: ways to any other, of an earlier life, are taken away */
 
 /* A balancer's address that this node speaks for from now on, or no longer. */

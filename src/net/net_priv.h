@@ -21,6 +21,7 @@
 
 struct announce;
 struct dns;
+struct linkwatch;
 struct nft_ctx;
 struct peers;
 struct pulse;
@@ -63,6 +64,7 @@ struct net {
 	struct peers *peers;
 	struct announce *announce;
 	struct pulse *pulse;
+	struct linkwatch *linkwatch;
 
 	struct map services, pods;     /* by "ns/name", by pod id */
 	struct map by_ip;              /* "10.96.0.1" -> struct svc, for reverse names */
@@ -123,6 +125,12 @@ void peers_close(struct net *n);       /* after */
 int announce_open(struct net *n, const char *address);
 void announce_stop(struct net *n);
 void announce_close(struct net *n);
+
+void peers_mtu(struct net *n);         /* of the link below: it changed */
+
+/* linkwatch.c */
+int linkwatch_open(struct net *n, const char *address);
+void linkwatch_close(struct net *n);
 
 /* pulse.c */
 int pulse_open(struct net *n, const char *address);

@@ -82,25 +82,26 @@ int netlink_address(struct nl_sock *sk, int index, const uint8_t ip[4], int pref
 	return netlink_send(sk, m, NLE_EXIST, "adding an address", reterr);
 }
 
-static struct nl_msg *route_msg(int type, int flags, int index, const uint8_t dst[4], int prefix, int scope, unsigned char how)
+static struct nl_msg *route_msg(int type, int flags, const struct netlink_route *r, int scope)
 {
-	struct rtmsg rt = { .rtm_family = AF_INET, .rtm_dst_len = (uint8_t)prefix, .rtm_table = RT_TABLE_MAIN,
-		.rtm_protocol = type == RTM_NEWROUTE ? RTPROT_STATIC : RTPROT_UNSPEC, .rtm_scope = (unsigned char)scope, .rtm_type = RTN_UNICAST, .rtm_flags = how };
+	struct rtmsg rt = { .rtm_family = AF_INET, .rtm_dst_len = (uint8_t)r->prefix, .rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = r->proto ? r->proto : type == RTM_NEWROUTE ? RTPROT_STATIC : RTPROT_UNSPEC,
+		.rtm_scope = (unsigned char)scope, .rtm_type = RTN_UNICAST, .rtm_flags = r->onlink ? RTNH_F_ONLINK : 0 };
 	struct nl_msg *m = nlmsg_alloc_simple(type, flags);
 
 	if (m) {
 		nlmsg_append(m, &rt, sizeof(rt), NLMSG_ALIGNTO);
-		if (prefix)
-			nla_put(m, RTA_DST, 4, dst);
-		nla_put_u32(m, RTA_OIF, (uint32_t)index);
+		if (r->prefix)
+			nla_put(m, RTA_DST, 4, r->dst);
+		if (r->index)
+			nla_put_u32(m, RTA_OIF, (uint32_t)r->index);
 	}
 	return m;
 }
 
 int netlink_route_set(struct nl_sock *sk, const struct netlink_route *r, struct err *reterr)
 {
-	struct nl_msg *m = route_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, r->index, r->dst, r->prefix,
-		r->gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK, r->onlink ? RTNH_F_ONLINK : 0);
+	struct nl_msg *m = route_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, r, r->gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
 
 	if (m && r->gateway)
 		nla_put(m, RTA_GATEWAY, 4, r->gateway);
@@ -109,10 +110,23 @@ int netlink_route_set(struct nl_sock *sk, const struct netlink_route *r, struct 
 	return netlink_send(sk, m, NLE_EXIST, "adding a route", reterr);
 }
 
-int netlink_route_del(struct nl_sock *sk, int index, const uint8_t dst[4], int prefix, struct err *reterr)
+int netlink_route_del(struct nl_sock *sk, const struct netlink_route *r, struct err *reterr)
 {
-	return netlink_send(sk, route_msg(RTM_DELROUTE, 0, index, dst, prefix, RT_SCOPE_NOWHERE, 0), NLE_OBJ_NOTFOUND,
-		"taking a route away", reterr);
+	return netlink_send(sk, route_msg(RTM_DELROUTE, 0, r, RT_SCOPE_NOWHERE), NLE_OBJ_NOTFOUND, "taking a route away", reterr);
+}
+
+int netlink_ask(struct nl_sock *sk, struct nl_msg *m, nl_recvmsg_msg_cb_t fn, void *arg, const char *what, struct err *reterr)
+{
+	int rc;
+
+	if (!m)
+		return err_set(reterr, ERR_NOMEM, "%s: out of memory", what);
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, fn, arg);
+	rc = nl_send_auto(sk, m);
+	nlmsg_free(m);
+	rc = rc < 0 ? rc : nl_recvmsgs_default(sk);
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
+	return rc < 0 ? err_set(reterr, ERR_IO, "%s: %s", what, nl_geterror(rc)) : 0;
 }
 
 void netlink_mac(const uint8_t ip[4], uint8_t ret[6])

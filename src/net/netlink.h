@@ -27,10 +27,13 @@ int netlink_send(struct nl_sock *sk, struct nl_msg *m, int fine, const char *wha
 int netlink_address(struct nl_sock *sk, int index, const uint8_t ip[4], int prefix, struct err *reterr);
 /* gateway NULL: on the link itself; src NULL: the kernel chooses. onlink: the gateway is behind
  * the link though no address says so. Replaces a route of the same destination. */
-struct netlink_route { int index; const uint8_t *dst; int prefix; const uint8_t *gateway, *src; bool onlink; };
+struct netlink_route { int index; const uint8_t *dst; int prefix; const uint8_t *gateway, *src; bool onlink;
+	uint8_t proto; };                      /* RTPROT_*; 0: static */
 int netlink_route_set(struct nl_sock *sk, const struct netlink_route *r, struct err *reterr);
-/* By destination and link; missing is success. */
-int netlink_route_del(struct nl_sock *sk, int index, const uint8_t dst[4], int prefix, struct err *reterr);
+/* By destination, and link and protocol where they are not 0; missing is success. */
+int netlink_route_del(struct nl_sock *sk, const struct netlink_route *r, struct err *reterr);
+/* What the kernel answers to m (freed; NULL: -ERR_NOMEM), one call of fn a message. */
+int netlink_ask(struct nl_sock *sk, struct nl_msg *m, nl_recvmsg_msg_cb_t fn, void *arg, const char *what, struct err *reterr);
 /* IFLA_ADDRESS: locally administered, made of an IPv4 address. */
 void netlink_mac(const uint8_t ip[4], uint8_t ret[6]);
 /* The largest packet that goes through a link; 0: there is none of that name. */

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "net/net_priv.h"
+#include "net/direct.h"
 #include "net/netlink.h"
 #include "net/tunnel.h"
 #define LOG_MODULE "net"
@@ -32,6 +33,8 @@ struct peers {
 	struct list dirty;
 	struct loop_timer timer;       /* the next flush, at once or after a failure */
 	bool usable, up, flying, told, kept, failing;
+	bool direct;                   /* by routes where they are on our link */
+	bool unfit;                    /* the link below changed its packet size */
 };
 
 struct op { struct peer *peer; struct tunnel_peer at; bool add, done; };
@@ -42,37 +45,58 @@ struct flush {
 	unsigned n;
 	struct tunnel_peer *keep;      /* NULL: not this time */
 	unsigned keep_count;
-	bool up;
+	bool up, fit;
 	int rc;
 	struct err err;
 };
 
 static bool same(const struct tunnel_peer *a, const struct tunnel_peer *b)
 {
-	return a->prefix == b->prefix && !memcmp(a->range, b->range, 4) && !memcmp(a->address, b->address, 4);
+	return a->prefix == b->prefix && a->direct == b->direct && !memcmp(a->range, b->range, 4) && !memcmp(a->address, b->address, 4);
+}
+
+/* The tunnel is made for the first that needs it. */
+static int add(struct flush *f, const struct tunnel_peer *p)
+{
+	int rc = p->direct ? direct_peer_add(f->tunnel.source, p, &f->err) : -ERR_NOT_FOUND;
+
+	if (rc != -ERR_NOT_FOUND)
+		return rc;
+	if (!f->up && (rc = tunnel_up(&f->tunnel, &f->err)))
+		return rc;
+	f->up = true;
+	return tunnel_peer_add(&f->tunnel, p, &f->err);
+}
+
+static int del(struct flush *f, const struct tunnel_peer *p)
+{
+	int rc = tunnel_peer_del(&f->tunnel, p, &f->err), r = p->direct ? direct_peer_del(p, &f->err) : 0;
+
+	return rc ? rc : r;
 }
 
 static void run(void *arg)
 {
 	struct flush *f = arg;
 
-	if (!f->up && (f->rc = tunnel_up(&f->tunnel, &f->err)))
-		return;
-	f->up = true;
-	for (int add = 0; add < 2; add++)
+	for (int adding = 0; adding < 2; adding++)
 		for (unsigned i = 0; i < f->n; i++) {
 			struct op *o = &f->ops[i];
 			int rc;
 
-			if (o->add != add)
+			if (o->add != adding)
 				continue;
-			rc = add ? tunnel_peer_add(&f->tunnel, &o->at, &f->err) : tunnel_peer_del(&f->tunnel, &o->at, &f->err);
+			rc = adding ? add(f, &o->at) : del(f, &o->at);
 			o->done = !rc;
 			if (rc)
 				f->rc = rc;
 		}
 	if (!f->rc && f->keep)
 		f->rc = tunnel_keep(&f->tunnel, f->keep, f->keep_count, &f->err);
+	if (!f->rc && f->keep)
+		f->rc = direct_keep(f->keep, f->keep_count, &f->err);
+	if (!f->rc && f->fit)
+		f->rc = tunnel_fit(&f->tunnel, &f->err);
 }
 
 static void mark(struct peers *ps, struct peer *p)
@@ -121,6 +145,8 @@ static void done(void *arg)
 	ps->up |= f->up;
 	if (f->keep && !f->rc)
 		ps->kept = true;
+	if (f->fit && f->rc)
+		ps->unfit = true;
 	for (unsigned i = 0; i < f->n; i++) {
 		struct op *o = &f->ops[i];
 		struct peer *p = o->peer;
@@ -144,7 +170,7 @@ static void done(void *arg)
 	if (f->rc && !ps->failing)
 		log_warn("the way to other nodes: %s; trying again every %d ms", f->err.msg, RETRY_MS);
 	ps->failing = f->rc;
-	if (!ps->net->closing && (!list_empty(&ps->dirty) || (ps->told && !ps->kept)))
+	if (!ps->net->closing && (!list_empty(&ps->dirty) || ps->unfit || (ps->told && !ps->kept)))
 		loop_timer_set(&ps->timer, f->rc ? RETRY_MS : 0);
 	free_flush(f);
 }
@@ -189,11 +215,6 @@ static void flush(void *arg)
 
 	if (ps->flying || ps->net->closing)
 		return;
-	/* Alone, and no tunnel of an earlier life: nothing to do. */
-	if (!ps->up && !ps->by_name.len && !netlink_mtu(ps->tunnel.name)) {
-		ps->kept = ps->told;
-		return;
-	}
 	f = calloc(1, sizeof(*f));
 	if (!f || !(f->ops = calloc(2 * ps->by_name.len + 1, sizeof(*f->ops)))) {
 		free(f);
@@ -203,6 +224,8 @@ static void flush(void *arg)
 	f->ps = ps;
 	f->tunnel = ps->tunnel;
 	f->up = ps->up;
+	f->fit = ps->unfit;
+	ps->unfit = false;
 	list_each(&ps->dirty, it)
 		add_ops(f, ps, list_entry(it, struct peer, dirty));
 	if (ps->told && !ps->kept)
@@ -215,7 +238,7 @@ static void flush(void *arg)
 	}
 }
 
-static bool parse(const struct net_peer *from, struct tunnel_peer *to)
+static bool parse(const struct net_peer *from, bool direct, struct tunnel_peer *to)
 {
 	uint8_t address[16], range[16];
 	int family, prefix;
@@ -223,6 +246,7 @@ static bool parse(const struct net_peer *from, struct tunnel_peer *to)
 	if (text_parse_ip(from->address, &family, address) || family != 4 ||
 	    text_parse_cidr(from->pod_cidr, &family, range, &prefix) || family != 4 || prefix < 8 || prefix > 30)
 		return false;
+	to->direct = direct;
 	memcpy(to->address, address, 4);
 	memcpy(to->range, range, 4);
 	to->prefix = prefix;
@@ -237,7 +261,7 @@ void net_peer_set(struct net *n, const struct net_peer *told, bool gone)
 	struct peers *ps = n->peers;
 	struct peer *p = map_get(&ps->by_name, told->name);
 	struct tunnel_peer want = { 0 };
-	bool wanted = !gone && ps->usable && parse(told, &want) && memcmp(want.range, ps->tunnel.range, 4) != 0;
+	bool wanted = !gone && ps->usable && parse(told, ps->direct, &want) && memcmp(want.range, ps->tunnel.range, 4) != 0;
 
 	if (n->closing || (!p && !wanted))
 		return;
@@ -260,6 +284,32 @@ void net_peer_set(struct net *n, const struct net_peer *told, bool gone)
 	if (!p->flying)                /* else looked at when it lands */
 		mark(ps, p);
 	loop_timer_set(&ps->timer, 0);
+}
+
+void net_peers_direct(struct net *n, bool direct)
+{
+	struct peers *ps = n->peers;
+	size_t it = 0;
+	void *v;
+
+	if (ps->direct == direct || n->closing)
+		return;
+	ps->direct = direct;
+	while (map_next(&ps->by_name, &it, NULL, &v)) {
+		struct peer *p = v;
+
+		p->want.direct = direct;
+		if (p->wanted && !p->flying)
+			mark(ps, p);
+	}
+	loop_timer_set(&ps->timer, 0);
+}
+
+void peers_mtu(struct net *n)
+{
+	n->peers->unfit = true;
+	if (!n->closing)
+		loop_timer_set(&n->peers->timer, 0);
 }
 
 void net_peers_told(struct net *n)

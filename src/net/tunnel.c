@@ -73,26 +73,11 @@ static int on_link(struct nl_msg *m, void *arg)
 	return NL_OK;
 }
 
-/* What the kernel answers to m, one call of fn a message; m is freed. */
-static int ask(struct nl_sock *sk, struct nl_msg *m, nl_recvmsg_msg_cb_t fn, void *arg, const char *what, struct err *reterr)
-{
-	int rc;
-
-	if (!m)
-		return err_set(reterr, ERR_NOMEM, "%s: out of memory", what);
-	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, fn, arg);
-	rc = nl_send_auto(sk, m);
-	nlmsg_free(m);
-	rc = rc < 0 ? rc : nl_recvmsgs_default(sk);
-	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
-	return rc < 0 ? err_set(reterr, ERR_IO, "%s: %s", what, nl_geterror(rc)) : 0;
-}
-
 static bool is_there(struct nl_sock *sk, const struct tunnel *t, int index)
 {
 	struct look l = { .t = t };
 
-	return !ask(sk, netlink_link_msg(RTM_GETLINK, 0, AF_UNSPEC, index, 0), on_link, &l, "asking for the tunnel", NULL) && l.same;
+	return !netlink_ask(sk, netlink_link_msg(RTM_GETLINK, 0, AF_UNSPEC, index, 0), on_link, &l, "asking for the tunnel", NULL) && l.same;
 }
 
 int tunnel_up(const struct tunnel *t, struct err *reterr)
@@ -119,6 +104,22 @@ int tunnel_up(const struct tunnel *t, struct err *reterr)
 	if (!index)
 		return err_errno(reterr, "the tunnel %s", t->name);
 	return netlink_address(sk, index, t->range, 32, reterr);
+}
+
+int tunnel_fit(const struct tunnel *t, struct err *reterr)
+{
+	NETLINK_AUTO struct nl_sock *sk = NULL;
+	int index = (int)if_nametoindex(t->name), rc;
+	struct nl_msg *m;
+
+	if (!index)
+		return 0;
+	if ((rc = netlink_open(&sk, reterr)))
+		return rc;
+	m = netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, index, 0);
+	if (m)
+		nla_put_u32(m, IFLA_MTU, underlay_mtu(t->address) - TUNNEL_OVERHEAD);
+	return netlink_send(sk, m, 0, "the tunnel's packet size", reterr);
 }
 
 static struct nl_msg *neighbour(int type, int flags, int family, int index, int how)
@@ -181,7 +182,7 @@ int tunnel_peer_add(const struct tunnel *t, const struct tunnel_peer *p, struct 
 
 static int drop(struct nl_sock *sk, int index, const uint8_t range[4], int prefix, struct err *reterr)
 {
-	int rc = netlink_route_del(sk, index, range, prefix, reterr), r;
+	int rc = netlink_route_del(sk, &(struct netlink_route){ .index = index, .dst = range, .prefix = prefix }, reterr), r;
 
 	if ((r = know(sk, index, range, true, reterr)))
 		rc = r;
@@ -246,7 +247,7 @@ int tunnel_keep(const struct tunnel *t, const struct tunnel_peer *peers, unsigne
 		if (m)
 			nlmsg_append(m, &all, sizeof(all), NLMSG_ALIGNTO);
 		s.count = 0;
-		rc = ask(query, m, on_route, &s, "listing the routes", reterr);
+		rc = netlink_ask(query, m, on_route, &s, "listing the routes", reterr);
 		for (unsigned i = 0; !rc && i < s.count; i++)
 			rc = drop(sk, s.index, s.routes[i].dst, s.routes[i].prefix, reterr);
 	} while (!rc && s.count == STALE_MAX);

@@ -29,10 +29,13 @@ struct tunnel {
 	uint8_t range[4]; int prefix;  /* its pods' */
 	uint8_t source[4];             /* what this machine itself sends to pods from: the bridge's address */
 };
-struct tunnel_peer { uint8_t address[4], range[4]; int prefix; };
+struct tunnel_peer { uint8_t address[4], range[4]; int prefix;
+	bool direct; };                        /* rather by a route of its own, see direct.h */
 
 /* Makes the link unless it is there as it should be; another one of the name is replaced. */
 int tunnel_up(const struct tunnel *t, struct err *reterr);
+/* Its packet size is once more what the link below allows; no tunnel is success. */
+int tunnel_fit(const struct tunnel *t, struct err *reterr);
 int tunnel_peer_add(const struct tunnel *t, const struct tunnel_peer *p, struct err *reterr);
 /* Missing is success. */
 int tunnel_peer_del(const struct tunnel *t, const struct tunnel_peer *p, struct err *reterr);
