@@ -67,4 +67,7 @@ agent_stop n1
 in_net n1 ip route add 10.244.9.0/24 via 192.168.77.12 proto 83
 agent_up n1
 until_ok "an earlier life's routes go" "^2$" ways "dev eth0"
+agent_stop n1
+in_net n1 "$SAMPAN" down --data-dir "$WORK/n1" --run-dir "$WORK/n1/run" >/dev/null 2>&1
+check "none is left when it is taken off the machine" "^0$" ways ""
 finish
