@@ -441,6 +441,7 @@ static void list_again(struct etcd *s)
 	struct load *j = calloc(1, sizeof(*j));
 
 	s->f.found = false;
+	s->f.gaps++;
 	etcd_writes_blind(s);
 	store_lost(&s->base);
 	if (j) {

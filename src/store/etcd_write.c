@@ -48,6 +48,7 @@ struct write {
 	int64_t due_ms, sent_ms, fence_rev;   /* fence_rev: what it was sent with */
 	int64_t seen_rev;              /* it came by, with this revision; 0: not yet */
 	int64_t shown_rev;             /* unseen: told when the follower has got there */
+	unsigned gaps;                 /* in the follower's sight, when it was sent */
 	bool blind;                    /* it may have been applied without anybody noticing */
 	bool plain;                    /* a deletion without its tag, for which there is no room */
 };
@@ -173,6 +174,16 @@ void etcd_writes_blind(struct etcd *s)
 		list_entry(n, struct write, node)->blind = true;
 }
 
+/* Nobody knows what became of it. Did all that came by since it was sent come to our eyes? */
+static void doubt(struct write *w)
+{
+	const struct etcd_follow *f = &w->s->f;
+
+	w->blind |= w->plain || !f->on || !f->found || f->gaps != w->gaps;
+	list_del(&w->node);
+	list_add_tail(&w->s->w.unsure, &w->node);
+}
+
 static void expired(void *arg)
 {
 	struct etcd *s = arg;
@@ -270,9 +281,7 @@ static void answered(struct etcd_call *call, const struct etcd_answer *a)
 		list_del(&w->node);
 		list_add_head(&s->w.queued, &w->node);
 	} else if (a->maybe) {
-		w->blind |= w->plain || !s->f.on || !s->f.found;
-		list_del(&w->node);
-		list_add_tail(&s->w.unsure, &w->node);
+		doubt(w);
 		s->w.fence_rev = 0;
 		fence(s);
 	} else {
@@ -315,6 +324,7 @@ static int ask(struct write *w)
 		.failure = { 2, 2, (const void *[]){ &now_op, &session_op } },
 	};
 	w->fence_rev = s->w.fence_rev;
+	w->gaps = s->f.gaps;
 	w->call.done = answered;
 	return etcd_call(s->client, &w->call, "/etcdserverpb.KV/Txn", &etcd_txn_msg, &txn,
 		ETCD_CALL_MS);
@@ -344,9 +354,7 @@ static void overtake(struct etcd *s)
 		struct write *w = list_entry(n, struct write, node);
 
 		etcd_call_cancel(&w->call);
-		w->blind |= w->plain || !s->f.on || !s->f.found;
-		list_del(n);
-		list_add_tail(&s->w.unsure, n);
+		doubt(w);
 	}
 	s->w.running_count = 0;
 }

@@ -607,6 +607,31 @@ static void test_a_gap_is_told_and_filled(void **state)
 	stop(s);
 }
 
+/* Its session ends after an hour without a member, or when somebody revokes its lease. */
+static void test_a_session_that_ended_begins_anew(void **state)
+{
+	struct answer a;
+	struct server *s;
+	int64_t rev;
+
+	etcd_host_open(&host, 1);
+	s = serve(NULL);
+	rev = must_put(s, "a", "x", 0);
+	for (int i = 0; i < 3; i++) {
+		char cmd[256];
+
+		snprintf(cmd, sizeof(cmd), "lease list | tail -n +2 | while read -r lease; do "
+			"ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:%d lease revoke $lease; done", host.port[0]);
+		assert_int_equal(etcd_host_ctl(&host, cmd), 0);
+		a = i == 1 ? del(s, "a", rev) : put(s, "a", "y", rev);
+		assert_int_equal(a.rc, 0);
+		rev = i == 1 ? 0 : a.rev;
+	}
+	assert_int_equal(put(s, "a", "z", 1).rc, -ERR_CONFLICT);
+	assert_string_equal(s->text, "a a a! a");
+	stop(s);
+}
+
 /* ---- it is not there, or not the same any more ---- */
 
 static void test_an_emptied_etcd_is_not_believed(void **state)
@@ -798,6 +823,7 @@ int main(int argc, char **argv)
 		T(test_lost_answers_are_found),
 		T(test_a_late_question_has_no_effect),
 		T(test_a_gap_is_told_and_filled),
+		T(test_a_session_that_ended_begins_anew),
 		T(test_an_emptied_etcd_is_not_believed),
 		T(test_tls_and_certificates),
 		T(test_passwords),
