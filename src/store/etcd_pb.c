@@ -141,9 +141,7 @@ static size_t field_size(const struct pb_field *f, const char *at)
 
 	switch (f->type) {
 	case PB_INT:
-		if (!*(const int64_t *)(const void *)at)
-			return 0;
-		/* fall through */
+		return *(const int64_t *)(const void *)at ? key + varint_size(*(const uint64_t *)(const void *)at) : 0;
 	case PB_CHOSEN:
 		return key + varint_size(*(const uint64_t *)(const void *)at);
 	case PB_BYTES:
