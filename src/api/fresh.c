@@ -8,7 +8,8 @@
  *                              that was old, and the round begins again. But an answer that
  *                              no write stands behind (refused, nothing to do, a dry run)
  *                              counts only from a fresh cache: else its round begins again
- *   credential, permission     refused only when a fresh cache refuses it, too
+ *   credential, permission     refused only when a fresh cache refuses it, too; and a kind
+ *                              that is not known is looked for once more (route.c)
  *
  * A store that this server alone writes is never behind: nothing waits, nothing runs twice.
  * Source: KEP-2340 (consistent reads from cache), apiserver pkg/storage/etcd3/store.go

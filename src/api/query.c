@@ -14,6 +14,7 @@ int query_parse(struct call *c)
 	size_t n = 1;
 	char *s, *next;
 
+	c->param_count = 0;
 	if (!c->query || !*c->query)
 		return 0;
 	for (const char *p = c->query; *p; p++)

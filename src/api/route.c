@@ -200,6 +200,9 @@ enum step stage_route(struct call *c)
 		c->version = r.seg[2];
 		resource(c, &r, 3);
 	}
+	/* A custom kind may just have been defined through another server. */
+	if (c->is_resource && !c->kind && fresh_ask(c) == STEP_WAIT)
+		return STEP_WAIT;
 	if (!c->is_resource)
 		c->verb_name = lower(c, c->method);
 	return check_timeout(c);

@@ -53,6 +53,22 @@ until_ok "etcd is back: ready" "^ok$" kubectl get --raw /readyz
 check "what was, is" "configmap/c" kubectl get configmap c -o name
 refuse "what was not acknowledged is not" "not found" kubectl get configmap never
 check "and writes go on" "^[1-9][0-9]* checks passed, 0 failed" two watches
+# One server is cut off while history is forgotten: its watchers begin again, and it knows what is.
+kubectl create configmap kept --from-literal=a=1 >/dev/null
+kubectl get --raw "/api/v1/namespaces/default/configmaps?watch=1&allowWatchBookmarks=true" >"$WORK/cut" 2>&1 & watcher=$!
+until_ok "a watch before the gap" '"name":"kept"' cat "$WORK/cut"
+kill -STOP "$first"
+etcd_stop
+etcd_start
+ctl del /sampan/core/configmaps/default/kept >/dev/null
+ctl put /elsewhere 1 >/dev/null
+ctl compact "$(ctl get / --keys-only -w fields | sed -n 's/^"Revision" : //p')" >/dev/null
+kill -CONT "$first"
+until_ok "a watch over a gap is told so" '"type":"ERROR".*"code":410' cat "$WORK/cut"
+kill $watcher 2>/dev/null; wait $watcher 2>/dev/null
+refuse "what went in the gap is gone" "not found" kubectl get --raw "/api/v1/namespaces/default/configmaps/kept?resourceVersion=0"
+check "what stayed is there" "configmap/c" kubectl get configmap c -o name
+check "and both go on" "^[1-9][0-9]* checks passed, 0 failed" two watches
 halt "$first"; halt "$second"
 first= second=
 finish

@@ -104,6 +104,14 @@ def at_once():
     check("what one server acknowledged, the other shows at once", not stale, stale[:3])
     status, o, _ = b.call("GET", CM + "/now?resourceVersion=99999999999999")
     check("a revision of the future", status == 504 and "Too large resource version" in o["message"], o)
+    for one, other, group in ((a, b, "a.example.com"), (b, a, "b.example.com")):
+        schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+        one.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"things.{group}"},
+            "spec": {"group": group, "scope": "Namespaced", "names": {"plural": "things", "kind": "Thing"},
+                     "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}]}})
+        status, o, _ = other.call("GET", f"/apis/{group}/v1/namespaces/default/things")
+        check("a kind that was just defined is known", status == 200, o)
     a.call("POST", CM, cm("gone", 1))
     status, o, _ = b.call("DELETE", CM + "/gone")
     check("what was just made can be deleted", status == 200, o)
