@@ -16,9 +16,10 @@ serve() { # URI
 }
 halt() { [ -z "${CLOUD-}" ] || { kill "$CLOUD" 2>/dev/null; wait "$CLOUD"; }; CLOUD=; }
 migrate() { "$SAMPAN" store migrate "$@"; }
-# Everything but what every server writes by itself, and without revisions.
+# Everything but what servers of a shared store write by themselves, and without revisions.
 objects() {
-	kubectl get namespaces,configmaps,secrets,services,deployments,clusterroles,clusterrolebindings,priorityclasses -A -o json |
+	kubectl get namespaces,configmaps,secrets,services,deployments,clusterroles,clusterrolebindings,priorityclasses -A -o json \
+		--field-selector metadata.name!=sampan-servers |
 		sed 's/"resourceVersion": "[0-9]*"//'
 }
 revision() { kubectl get --raw "/api/v1/namespaces/default/configmaps?limit=1" | grep -o '"resourceVersion":"[0-9]*"' | head -1 | tr -dc 0-9; }
