@@ -58,7 +58,7 @@ struct server {
 	unsigned burst_events;
 	const char *listen, *data_dir, *service_cidr, *cluster_cidr, *balancer_pool, *pod_network;
 	struct control_node_death death;
-	char advertise[300];           /* "ADDR:PORT" */
+	char node_name[256], advertise[300];   /* "ADDR:PORT" */
 	bool shared;                   /* other servers may use the same store */
 	int64_t started_ms;
 	bool stopping;
@@ -141,10 +141,11 @@ static void agreed(void *arg, int rc, const struct err *why)
 {
 	struct server *s = arg;
 	struct err e = *why;
-	struct server_control_config cfg = { .loop = s->loop, .cache = s->cache, .api = s->api, .failed = control_failed, .arg = s,
+	struct server_control_config cfg = { .loop = s->loop, .cache = s->cache, .api = s->api, .name = s->node_name,
+		.failed = control_failed, .arg = s,
 		.control = { .address = s->advertise, .shared = s->shared, .cluster_cidr = s->cluster_cidr,
-			.node_cidr_prefix = NODE_CIDR_PREFIX,
-			.balancer_pool = s->balancer_pool, .pod_network = s->pod_network, .node_death = &s->death, .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs) } };
+			.node_cidr_prefix = NODE_CIDR_PREFIX, .balancer_pool = s->balancer_pool, .pod_network = s->pod_network,
+			.node_death = &s->death, .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs) } };
 
 	if (s->stopping)
 		return;
@@ -329,19 +330,21 @@ static int keep_settings(bool shared, const struct server_flags *f, struct err *
 
 static int open_all(struct server *s, const struct server_flags *f, struct err *reterr)
 {
-	char host[256], reach[256], service_ip[46], uri[4200], node[256];
+	char host[256], reach[256], service_ip[46], uri[4200];
 	struct store_history_limits limits;
 	unsigned port;
 	int rc;
 
 	role_split_listen(&cmd_server, f->listen, host, &port);
 	role_advertise(f->advertise ? f->advertise : host, reach);
-	role_node_name(node);
+	role_node_name(s->node_name);
+	if (f->node_name)
+		snprintf(s->node_name, sizeof(s->node_name), "%s", f->node_name);
 	snprintf(uri, sizeof(uri), "sqlite:%s/server/state.db", f->data_dir);
 	char dir[4200];
 	snprintf(dir, sizeof(dir), "%s/server", f->data_dir);
 	struct keys_job keys = { .pki = &s->pki, .cfg = { .dir = f->data_dir, .host = reach, .port = port,
-		.service_ip = service_ip, .node_name = f->node_name ? f->node_name : node } };
+		.service_ip = service_ip, .node_name = s->node_name } };
 	if ((rc = service_first_ip(f->service_cidr, service_ip, reterr)) ||
 	    (rc = cert_validity(f->cert_validity, &keys.cfg.valid_s, reterr)) ||
 	    (rc = history(f->history, &limits, reterr)) ||

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/loop.h"
@@ -22,7 +21,7 @@ struct server_control {
 	struct control *every, *leaders;
 	struct lead *lead;             /* NULL: alone */
 	struct client *client;         /* takes our Lease off */
-	char address[300];
+	char name[256], address[300];
 	struct loop_timer leave_timer; /* the end of a stop, whatever is answered */
 	unsigned leaving;              /* its parts under way */
 	void (*done)(void *arg);
@@ -86,15 +85,14 @@ static void lead_changed(void *arg, bool leads)
 
 static int open_lead(struct server_control *s, struct err *reterr)
 {
-	char id[ELECTION_ID_MAX], host[200] = "", uid[TEXT_UUID_MAX];
+	char id[ELECTION_ID_MAX], uid[TEXT_UUID_MAX];
 	struct lead_config cfg = { .id = id, .changed = lead_changed, .arg = s };
 	int rc = own_client(s, &cfg.client);
 
 	if (rc)
 		return err_set(reterr, -rc, "%s", err_text(rc));
-	gethostname(host, sizeof(host) - 1);
 	text_uuid(uid);
-	snprintf(id, sizeof(id), "%s_%s", host, uid);
+	snprintf(id, sizeof(id), "%.250s_%s", s->cfg.name, uid);
 	return lead_open(&s->lead, s->cfg.loop, s->cfg.cache, &cfg, reterr);
 }
 
@@ -119,6 +117,8 @@ int server_control_open(struct server_control **ret, const struct server_control
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	s->cfg = *cfg;
 	snprintf(s->address, sizeof(s->address), "%s", cfg->control.address);
+	snprintf(s->name, sizeof(s->name), "%s", cfg->name);
+	s->cfg.name = s->name;
 	s->cfg.control.address = s->address;
 	s->cfg.control.arg = s;
 	loop_timer_init(&s->leave_timer, cfg->loop, left, s);

@@ -28,6 +28,7 @@ struct server_control_config {
 	struct loop *loop;
 	struct cache *cache;
 	struct api *api;
+	const char *name;              /* who holds the Lease, for people: the machine's; copied */
 	struct control_config control; /* part, client_as and arg are set here; address is copied */
 	/* The leader's controllers could not be opened. The server should end, so that another leads. */
 	void (*failed)(void *arg);

@@ -53,7 +53,7 @@ def leader(c):
 def holder(c):
     if len(c.of("server")) == 1:
         return c.machine("s1")
-    name = c.kubectl("-n", "kube-system", "get", "lease", "sampan-controllers", "-o", "jsonpath={.spec.holderIdentity}", quiet=True)
+    name = c.kubectl("-n", "kube-system", "get", "lease", "kube-controller-manager", "-o", "jsonpath={.spec.holderIdentity}", quiet=True)
     for m in c.of("server"):
         if name and m.name == name.split("_")[0]:
             return m
