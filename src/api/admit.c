@@ -34,6 +34,7 @@ static const struct plugin {
 	{ "CertificateSubjectRestriction", ADMIT_CREATE, false, NULL, subject_validate },
 	{ "DefaultIngressClass", ADMIT_CREATE, false, ingress_class_mutate, NULL },
 	{ "PodTopologyLabels", ADMIT_CREATE, false, topology_mutate, NULL },
+	/* The last one: it may wait, and then the next stage is what follows. */
 	{ "ResourceQuota", ADMIT_CREATE | ADMIT_UPDATE, false, NULL, quota_validate },
 };
 #define PLUGINS (sizeof(plugins) / sizeof(*plugins))

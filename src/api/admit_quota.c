@@ -7,17 +7,19 @@
  * way to the store: a write is measured against both and holds its share until its event
  * is counted (it is, before the writer hears) or it failed. Decision and hold are one turn
  * of the loop, so no two writes see the same room.
+ * Other servers over the same store are told in a ledger (ledger.h), in one write for all
+ * that are let through at once.
  * Why not upstream's way, a compare-and-swap of the quota's status before each write: that
  * is a second durable write for each object, one at a time for all writers of a
  * namespace, and it counts too much after every failure until a controller has looked.
- * Several servers over one store will need it, on top of this: each alone sees its own
- * holds only. The status is for people, the controller writes it (control/resourcequota.c).
+ * The status is for people, the controller writes it (control/resourcequota.c).
  * Source: apiserver pkg/admission/plugin/resourcequota/controller.go (CheckRequest).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/admit.h"
+#include "api/ledger.h"
 #include "base/env.h"
 #include "cache/usage.h"
 #include "kinds/quota.h"
@@ -216,15 +218,13 @@ static enum step check(struct asking *q, const struct usage_quota *quota)
 	return n ? exceeded(q, quota, over, n, was_in) : STEP_NEXT;
 }
 
-enum step quota_validate(struct call *c)
+static enum step measure(struct call *c)
 {
 	struct asking q = { .c = c };
 	struct usage_quota *const *quotas;
 	enum step step = STEP_NEXT;
 	size_t n;
 
-	if (!concerns(c) || !cache_count(c->api->cache, c->api->k.quota->store, c->ns))
-		return STEP_NEXT;
 	quotas = usage_of(c->api->usage, c->ns, env_wall_us(), &n);
 	q.now = doc_freeze(c->arena, c->obj);
 	q.was = c->old ? doc_freeze(c->arena, c->old) : NULL;
@@ -238,4 +238,52 @@ enum step quota_validate(struct call *c)
 	for (struct quota_hold *h = c->held; h; h = h->next)
 		usage_hold(c->api->usage, c->ns, h->quota, h->name, h->nano);
 	return STEP_NEXT;
+}
+
+/* ---- with other servers ---- */
+
+static int describe(struct call *c, yyjson_mut_doc *d, yyjson_mut_val *hold)
+{
+	yyjson_mut_val *list = yyjson_mut_arr(d);
+
+	if (!list || !doc_mset(d, hold, "quotas", list))
+		return -ERR_NOMEM;
+	for (const struct quota_hold *h = c->held; h; h = h->next) {
+		yyjson_mut_val *one = yyjson_mut_arr_add_arr(d, list);
+		const struct quantity amount = { .nano = h->nano };
+		char text[QUANTITY_MAX];
+
+		quantity_print(text, &amount);
+		if (!one || !yyjson_mut_arr_add_strcpy(d, one, h->quota) || !yyjson_mut_arr_add_strcpy(d, one, h->name) ||
+		    !yyjson_mut_arr_add_strcpy(d, one, text))
+			return -ERR_NOMEM;
+	}
+	return c->held != NULL;
+}
+
+static void count_hold(struct api *a, const char *scope, yyjson_val *hold, int by)
+{
+	const char *ns = scope + strlen(LEDGER_QUOTAS);
+	yyjson_val *one;
+	size_t i, n;
+
+	yyjson_arr_foreach(doc_get(hold, "quotas"), i, n, one) {
+		const char *quota = yyjson_get_str(yyjson_arr_get(one, 0)), *name = yyjson_get_str(yyjson_arr_get(one, 1)),
+			*text = yyjson_get_str(yyjson_arr_get(one, 2));
+		struct quantity amount;
+
+		if (quota && name && text && !quantity_parse(text, strlen(text), &amount))
+			usage_hold(a->usage, ns, quota, name, by * amount.nano);
+	}
+}
+
+enum step quota_validate(struct call *c)
+{
+	static const struct ledger_ops ops = { measure, quota_undo, describe, count_hold, STEP_NEXT };
+	char scope[LEDGER_SCOPE_MAX];
+
+	if (!concerns(c) || !cache_count(c->api->cache, c->api->k.quota->store, c->ns))
+		return STEP_NEXT;
+	snprintf(scope, sizeof(scope), LEDGER_QUOTAS "%s", c->ns);
+	return ledger_decide(c, &c->quota_seat, scope, &ops);
 }

@@ -3,13 +3,15 @@
  * alloc - cluster IPs and node ports, handed out from memory. Who uses what is in the
  * Services themselves: counted from the cache at start and by its events after that.
  * A write reserves before it is queued; its event then takes the reservation over,
- * its failure gives it back.
+ * its failure gives it back. What other servers over the same store have reserved is in a
+ * ledger (ledger.h).
  */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/alloc_priv.h"
+#include "api/ledger.h"
 #include "base/env.h"
 
 #define PORT_MIN 30000
@@ -298,14 +300,12 @@ static bool is(yyjson_mut_val *spec, const char *key, const char *value)
 	return s && !strcmp(s, value);
 }
 
-enum step alloc_service(struct call *c)
+static enum step reserve(struct call *c)
 {
 	yyjson_mut_val *spec = doc_mobj(c->doc, c->obj, "spec");
 	bool node_ports, balancer;
 	enum step step = STEP_NEXT;
 
-	if (*c->sub)
-		return STEP_NEXT;
 	if (!c->reservation)
 		c->reservation = arena_zalloc(c->arena, sizeof(*c->reservation));
 	if (!spec || !c->reservation)
@@ -328,4 +328,47 @@ enum step alloc_service(struct call *c)
 	if (step != STEP_NEXT)
 		alloc_undo(c);
 	return step;
+}
+
+/* ---- with other servers ---- */
+
+static int describe(struct call *c, yyjson_mut_doc *d, yyjson_mut_val *hold)
+{
+	const struct reservation *r = c->reservation;
+	yyjson_mut_val *ports = yyjson_mut_arr(d);
+	bool ok = ports != NULL;
+
+	for (size_t i = 0; i < PORTS && ok; i++)
+		if (r->ports[i])
+			ok = yyjson_mut_arr_add_int(d, ports, (int64_t)(PORT_MIN + i));
+	if (ok && *r->ip)
+		ok = doc_mset_str(d, hold, "ip", r->ip);
+	if (!ok || !doc_mset(d, hold, "ports", ports))
+		return -ERR_NOMEM;
+	return *r->ip || yyjson_mut_arr_size(ports);
+}
+
+static void count_hold(struct api *a, const char *scope, yyjson_val *hold, int by)
+{
+	struct allocator *al = a->alloc;
+	const char *ip = doc_str(hold, "ip");
+	yyjson_val *port;
+	size_t i, n;
+
+	(void)scope;
+	if (ip)
+		addresses_count(al->addresses, ip, by);
+	yyjson_arr_foreach(doc_get(hold, "ports"), i, n, port) {
+		int64_t p = yyjson_get_sint(port);
+
+		if (is_node_port(p))
+			al->ports[p - PORT_MIN] = (uint16_t)(al->ports[p - PORT_MIN] + by);
+	}
+}
+
+enum step alloc_service(struct call *c)
+{
+	static const struct ledger_ops ops = { reserve, alloc_undo, describe, count_hold, STEP_AGAIN };
+
+	return *c->sub ? STEP_NEXT : ledger_decide(c, &c->service_seat, LEDGER_SERVICES, &ops);
 }

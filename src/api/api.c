@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/admit.h"
+#include "api/ledger.h"
 #include "base/env.h"
 #include "cache/usage.h"
 #include "http/http.h"
@@ -158,6 +159,8 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 		rc = flow_classes_open(&a->flow_classes, a);
 	if (!rc)
 		rc = usage_open(&a->usage, a->cache);
+	if (!rc)
+		rc = ledgers_open(&a->ledgers, a);
 	if (rc) {
 		err_set(reterr, -rc, "opening the API: %s", err_text(rc));
 		api_close(a);
@@ -191,6 +194,7 @@ void api_close(struct api *a)
 			call_abandon(list_entry(it, struct call, link));
 	tunnel_close(a->tunnel);
 	tokens_close(a->tokens);
+	ledgers_close(a->ledgers);
 	alloc_close(a->alloc);
 	usage_close(a->usage);
 	flow_classes_close(a->flow_classes);

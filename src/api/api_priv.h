@@ -31,6 +31,7 @@ struct node_authz;
 struct tokens;
 struct allocator;
 struct usage;
+struct ledgers;
 struct metrics;
 struct flow;
 struct discovery;
@@ -62,6 +63,7 @@ struct api {
 	struct tokens *tokens;
 	struct allocator *alloc;
 	struct usage *usage;                  /* what quotas have in use (admit_quota.c) */
+	struct ledgers *ledgers;              /* NULL: this server alone writes the store */
 	uint32_t plugins;                     /* admission plug-ins that run, by place in their list */
 	struct metrics *metrics;
 	struct flow *flow;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "api/ledger.h"
 #include "base/env.h"
 #include "kinds/kinds_custom.h"
 
@@ -62,6 +63,8 @@ static void call_free(struct call *c)
 	struct api *a = c->api;
 	struct arena *arena = c->arena;
 
+	ledger_forget(&c->quota_seat);
+	ledger_forget(&c->service_seat);
 	turn_end(c);
 	flow_leave(c);
 	list_del(&c->link);

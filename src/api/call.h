@@ -36,6 +36,18 @@ struct turn_seat {
 	struct list link;
 };
 
+struct ledger;
+/* ledger.c: what a write has set aside, agreed with other servers. */
+struct ledger_seat {
+	struct call *call;
+	struct ledger *ledger;         /* NULL: it takes no part */
+	struct list link, ready;
+	uint64_t n;
+	int64_t held_ms;               /* when it was decided */
+	bool holds;                    /* it is in the store, or on its way there */
+	uint8_t step;                  /* enum step: what its call goes on with */
+};
+
 enum step {
 	STEP_NEXT,      /* on to the next stage */
 	STEP_AGAIN,     /* c->stage was set: run that */
@@ -138,6 +150,7 @@ struct call {
 	bool reserved;                 /* addresses or ports are set aside for obj: */
 	struct reservation *reservation;
 	struct quota_hold *held;       /* what quotas count for obj until its event does */
+	struct ledger_seat quota_seat, service_seat;
 	bool budget_spent;             /* an eviction: the disruption budget was charged for it */
 	bool scale;                    /* the body and the answer are a Scale */
 	bool synced;                   /* fresh.c: the store was asked for what is new; sync_rc came of it */
@@ -421,6 +434,8 @@ int alloc_open(struct allocator **ret, struct api *a, struct err *reterr);
 void alloc_close(struct allocator *al);
 enum step alloc_service(struct call *c);       /* reserve; STEP_NEXT or the failure */
 void alloc_undo(struct call *c);               /* the write did not happen */
+/* commit.c: what was set aside for the write, in memory and ledgers: its event counts it, or there is no write. */
+void call_give_back(struct call *c);
 enum step alloc_families(struct call *c, yyjson_mut_val *spec, int family);   /* those of a cloud of one family */
 void alloc_ip(const struct api *a, unsigned nth, char out[46]);   /* nth address of the service CIDR */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/admit.h"
+#include "api/ledger.h"
 #include "store/store.h"
 
 static int make_key(struct call *c)
@@ -146,11 +147,12 @@ static const struct err *why_not(int rc)
 	return rc == -ERR_IO ? &unwritten : rc == -ERR_UNAVAILABLE ? &unreached : rc == -ERR_DEADLINE ? &unknown : NULL;
 }
 
-/* What was set aside for the write: its event counts it, or there is no write. */
-static void give_back(struct call *c)
+void call_give_back(struct call *c)
 {
 	alloc_undo(c);
 	quota_undo(c);
+	ledger_leave(&c->service_seat);
+	ledger_leave(&c->quota_seat);
 }
 
 static void written(void *arg, int rc, int64_t rev)
@@ -158,7 +160,9 @@ static void written(void *arg, int rc, int64_t rev)
 	struct call *c = arg;
 	enum step step;
 
-	give_back(c);
+	if (rc == -ERR_DEADLINE)
+		ledger_unsure(c);
+	call_give_back(c);
 	if (rc == -ERR_CONFLICT)
 		step = lost(c);
 	else if (rc)
@@ -213,6 +217,8 @@ static enum step commit(struct call *c)
 	enum step step;
 	int rc = make_key(c);
 
+	blob_unref(c->value);          /* of before it waited for other servers */
+	c->value = NULL;
 	if (!rc && c->obj)
 		rc = encode(c);
 	if (rc)
@@ -226,7 +232,7 @@ static enum step commit(struct call *c)
 		return answer(c, 200, c->cur->rev);
 	if (c->creating && cache_get(c->api->cache, c->kind->store, call_ns(c), c->name))
 		return lost(c);
-	if (c->kind == c->api->k.service) {
+	if (c->kind == c->api->k.service && !c->reserved) {
 		step = alloc_service(c);
 		if (step != STEP_NEXT)
 			return step;
@@ -240,6 +246,8 @@ static enum step commit(struct call *c)
 		return answer(c, c->creating ? 201 : 200, c->cur ? c->cur->rev : 0);
 	if (!may_write(c))
 		return fail_err(c, -ERR_UNAVAILABLE, &not_now);
+	if (!ledger_in_time(c))
+		return fail_busy(c, 503, 1, "this took too long, so that what it needs may be free for others again; try again");
 	rc = store_put(c->api->store, c->store_key, c->value, c->cur ? c->cur->rev : 0, written, c);
 	if (rc)
 		return fail_err(c, rc, NULL);
@@ -252,6 +260,6 @@ enum step stage_commit(struct call *c)
 	enum step step = commit(c);
 
 	if (step != STEP_WAIT)
-		give_back(c);
+		call_give_back(c);
 	return step;
 }

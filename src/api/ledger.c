@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ledger - see ledger.h. A value looks like
+ *   {"metadata":{},"holds":[{"by":"SERVER","n":"7","of":"core/pods","ns":"x","name":"p","uid":"..","from":"0",..}]}
+ * A server rewrites what is its own from memory and copies the rest, but for what counts no more.
+ */
+#define LOG_MODULE "api"
+#include "api/ledger_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "store/store.h"
+
+#define LEDGERS     "sampan/ledgers"
+#define LEAVE_MS    20                 /* before others are told: often the next decision tells it */
+#define HOLDS_MAX   500u               /* of one server and scope; more wait */
+
+struct ledger {
+	struct ledgers *ls;
+	const struct ledger_ops *ops;
+	struct list waiting, writing, held;            /* ledger_seat.link */
+	struct list behind;            /* the same: until the cache shows what was faster */
+	unsigned count;                /* writing and held */
+	struct holds others;
+	struct loop_task task;
+	struct loop_timer leave_timer;
+	int64_t expect_rev;            /* of the newest write */
+	bool busy;                     /* that is under way */
+	bool left;                     /* the store may say more than is held */
+	char scope[];
+};
+
+struct ledgers {
+	struct api *api;
+	struct map by_scope;
+	struct list ready;             /* ledger_seat.ready: their calls go on */
+	struct loop_task go_on;
+	struct cache_observer *obs, *namespaces;
+	uint64_t next;
+	char server[LEDGER_SERVER_MAX];       /* this one, since its start */
+};
+
+static struct cache_obj *stored(const struct ledgers *ls, const char *scope)
+{
+	return cache_get(ls->api->cache, LEDGERS, "", scope);
+}
+
+/* ---- calls go on, one after another from the loop: each may come back here ---- */
+
+static void go_on(void *arg)
+{
+	struct ledgers *ls = arg;
+
+	while (!list_empty(&ls->ready)) {
+		struct ledger_seat *seat = list_entry(ls->ready.next, struct ledger_seat, ready);
+		struct call *c = seat->call;
+		enum step step = seat->step;
+
+		list_del(&seat->ready);
+		/* Refused, or from the beginning: what it holds in another scope, too. */
+		if (step == STEP_REPLY || c->stage == STAGE_LOAD)
+			call_give_back(c);
+		if (step == STEP_REPLY)
+			step = fresh_answer(c);
+		call_resume(c, step);
+		call_drop(c);
+	}
+}
+
+static void make_ready(struct ledger_seat *seat, enum step step)
+{
+	struct ledgers *ls = seat->ledger->ls;
+
+	seat->step = step;
+	list_add_tail(&ls->ready, &seat->ready);
+	loop_defer(ls->api->loop, &ls->go_on, go_on, ls);
+}
+
+/* It holds nothing: its call goes on with step. */
+static void end(struct ledger_seat *seat, enum step step)
+{
+	list_del(&seat->link);
+	make_ready(seat, step);
+	seat->ledger = NULL;
+}
+
+/* ---- one scope ---- */
+
+static void run(void *arg);
+
+static void schedule(void *arg)
+{
+	struct ledger *l = arg;
+
+	loop_defer(l->ls->api->loop, &l->task, run, l);
+}
+
+static void ledger_free(struct ledger *l)
+{
+	holds_finish(&l->others);
+	loop_defer_cancel(l->ls->api->loop, &l->task);
+	loop_timer_stop(&l->leave_timer);
+	free(l);
+}
+
+static struct ledger *ledger_of(struct ledgers *ls, const char *scope, const struct ledger_ops *ops)
+{
+	struct ledger *l = map_get(&ls->by_scope, scope);
+
+	if (l)
+		return l;
+	l = calloc(1, sizeof(*l) + strlen(scope) + 1);
+	if (!l || map_put(&ls->by_scope, scope, l, NULL)) {
+		free(l);
+		return NULL;
+	}
+	l->ls = ls;
+	l->ops = ops;
+	l->others = (struct holds){ .api = ls->api, .server = ls->server };
+	strcpy(l->scope, scope);
+	list_init(&l->waiting);
+	list_init(&l->writing);
+	list_init(&l->held);
+	list_init(&l->behind);
+	loop_timer_init(&l->leave_timer, ls->api->loop, schedule, l);
+	return l;
+}
+
+/* ---- writing ---- */
+
+/* The whole round, once the other's write is known: what it decides on changed. */
+static void begin_again(struct ledger *l)
+{
+	struct cache_obj *o = stored(l->ls, l->scope);
+
+	if ((o ? o->rev : 0) == l->expect_rev)
+		return;
+	while (!list_empty(&l->behind)) {
+		struct ledger_seat *seat = list_entry(l->behind.next, struct ledger_seat, link);
+
+		seat->call->stage = STAGE_LOAD;
+		seat->call->tries--;
+		end(seat, STEP_AGAIN);
+	}
+}
+
+static enum step not_agreed(struct call *c)
+{
+	return fail_busy(c, 503, 1, "the store did not take what its servers must agree on, nothing was written; try again");
+}
+
+static void written(void *arg, int rc, int64_t rev)
+{
+	struct ledger *l = arg;
+
+	(void)rev;
+	l->busy = false;
+	holds_told(&l->others, !rc);
+	while (!list_empty(&l->writing)) {
+		struct ledger_seat *seat = list_entry(l->writing.next, struct ledger_seat, link);
+
+		list_del(&seat->link);
+		if (!rc) {
+			list_add_tail(&l->held, &seat->link);
+			make_ready(seat, l->ops->then);
+			continue;
+		}
+		l->count--;
+		l->ops->undo(seat->call);
+		seat->holds = false;
+		if (rc == -ERR_CONFLICT)
+			list_add_tail(&l->behind, &seat->link);
+		else
+			end(seat, not_agreed(seat->call));
+	}
+	l->left |= rc && rc != -ERR_CONFLICT;  /* it may have been written */
+	begin_again(l);
+	if (!list_empty(&l->waiting))
+		schedule(l);
+	else if (l->left)
+		loop_timer_set(&l->leave_timer, LEAVE_MS);
+}
+
+static int describe(struct ledger_seat *seat, const char *by, yyjson_mut_doc *d, yyjson_mut_val *h)
+{
+	struct call *c = seat->call;
+	const char *uid = doc_mstr(c->obj, "metadata.uid");
+	char n[24], from[24];
+
+	snprintf(n, sizeof(n), "%llu", (unsigned long long)seat->n);
+	snprintf(from, sizeof(from), "%lld", c->cur ? (long long)c->cur->rev : 0);
+	if (!h || !doc_mset_str(d, h, "by", by) || !doc_mset_str(d, h, "n", n) ||
+	    !doc_mset_str(d, h, "of", c->kind->store) || !doc_mset_str(d, h, "ns", call_ns(c)) ||
+	    !doc_mset_str(d, h, "name", c->name) || !doc_mset_str(d, h, "uid", uid ? uid : "") ||
+	    !doc_mset_str(d, h, "from", from))
+		return -ERR_NOMEM;
+	return seat->ledger->ops->describe(c, d, h);
+}
+
+static int add(struct ledger_seat *seat, yyjson_mut_doc *d, yyjson_mut_val *holds)
+{
+	yyjson_mut_val *h = yyjson_mut_obj(d);
+	int rc = describe(seat, seat->ledger->ls->server, d, h);
+
+	return rc == 1 && !yyjson_mut_arr_append(holds, h) ? -ERR_NOMEM : rc;
+}
+
+struct counting { struct ledger *l; int by; };
+
+static void count(void *arg, yyjson_val *hold)
+{
+	struct counting *x = arg;
+
+	x->l->ops->count(x->l->ls->api, x->l->scope, hold, x->by);
+}
+
+/* Those that wait decide, with what others hold counted in. */
+static void decide(struct ledger *l, yyjson_val *holds, yyjson_mut_doc *d, yyjson_mut_val *out)
+{
+	holds_each(&l->others, holds, count, &(struct counting){ l, 1 });
+	while (!list_empty(&l->waiting) && l->count < HOLDS_MAX) {
+		struct ledger_seat *seat = list_entry(l->waiting.next, struct ledger_seat, link);
+		enum step step = l->ops->decide(seat->call);
+		int rc = step != STEP_NEXT || seat->call->dry_run ? 0 : add(seat, d, out);
+
+		if (rc < 0) {
+			l->ops->undo(seat->call);
+			step = fail_err(seat->call, rc, NULL);
+		}
+		if (rc != 1) {
+			end(seat, step == STEP_NEXT ? l->ops->then : step);
+			continue;
+		}
+		list_del(&seat->link);
+		list_add_tail(&l->writing, &seat->link);
+		seat->holds = true;
+		seat->held_ms = loop_now_ms(l->ls->api->loop);
+		l->count++;
+	}
+	holds_each(&l->others, holds, count, &(struct counting){ l, -1 });
+}
+
+struct copying { yyjson_mut_doc *d; yyjson_mut_val *out; bool failed; };
+
+static void copy(void *arg, yyjson_val *hold)
+{
+	struct copying *x = arg;
+
+	x->failed |= !yyjson_mut_arr_append(x->out, yyjson_val_mut_copy(x->d, hold));
+}
+
+/* What stays in the ledger: what others hold, and what this server does. */
+static int keep(struct ledger *l, yyjson_val *holds, yyjson_mut_doc *d, yyjson_mut_val *out)
+{
+	struct copying x = { .d = d, .out = out };
+
+	holds_each(&l->others, holds, copy, &x);
+	list_each(&l->held, it)
+		x.failed |= add(list_entry(it, struct ledger_seat, link), d, out) < 0;
+	return x.failed ? -ERR_NOMEM : 0;
+}
+
+static int put(struct ledger *l, yyjson_mut_val *root)
+{
+	BUF_AUTO struct buf text = { 0 };
+	char key[STORE_KEY_MAX + 1];
+	struct blob *value;
+	int rc = cache_key(key, sizeof(key), LEDGERS, "", l->scope);
+
+	if (rc || doc_mwrite(&text, root) || text.failed || !(value = blob_new(text.p, text.len)))
+		return rc ? rc : -ERR_NOMEM;
+	rc = store_put(l->ls->api->store, key, value, l->expect_rev, written, l);
+	blob_unref(value);
+	return rc;
+}
+
+static void run(void *arg)
+{
+	struct ledger *l = arg;
+	struct cache_obj *o = stored(l->ls, l->scope);
+	yyjson_val *holds;
+	yyjson_mut_doc *d;
+	yyjson_mut_val *root, *out;
+	int rc;
+
+	if (l->busy)
+		return;
+	begin_again(l);
+	if (!list_empty(&l->behind) || (list_empty(&l->waiting) && !l->left))
+		return;
+	if (o)
+		cache_obj_ref(o);
+	holds = o ? doc_get(cache_tree(o), "holds") : NULL;
+	d = yyjson_mut_doc_new(NULL);
+	root = yyjson_mut_obj(d);
+	out = yyjson_mut_arr(d);
+	rc = !holds_look(&l->others, holds) && root && out && yyjson_mut_obj_add_obj(d, root, "metadata") && yyjson_mut_obj_add_val(d, root, "holds", out) ?
+		keep(l, holds, d, out) : -ERR_NOMEM;
+	if (!rc)
+		decide(l, holds, d, out);
+	if (!rc && (l->left || !list_empty(&l->writing))) {
+		l->expect_rev = o ? o->rev : 0;
+		l->left = false;
+		holds_tell(&l->others);
+		loop_timer_stop(&l->leave_timer);
+		rc = put(l, root);
+		l->busy = !rc;
+		if (rc)
+			written(l, rc, 0);
+	} else if (rc) {
+		while (!list_empty(&l->waiting)) {
+			struct ledger_seat *seat = list_entry(l->waiting.next, struct ledger_seat, link);
+
+			end(seat, fail_err(seat->call, rc, NULL));
+		}
+	}
+	yyjson_mut_doc_free(d);
+	cache_obj_unref(o);
+}
+
+/* ---- for those who decide ---- */
+
+enum step ledger_decide(struct call *c, struct ledger_seat *seat, const char *scope, const struct ledger_ops *ops)
+{
+	struct ledgers *ls = c->api->ledgers;
+	struct ledger *l = ls ? ledger_of(ls, scope, ops) : NULL;
+
+	if (!ls)
+		return ops->decide(c);
+	if (!l)
+		return fail_err(c, -ERR_NOMEM, NULL);
+	*seat = (struct ledger_seat){ .call = c, .ledger = l, .n = ++ls->next };
+	list_init(&seat->ready);
+	list_add_tail(&l->waiting, &seat->link);
+	call_hold(c);
+	schedule(l);
+	return STEP_WAIT;
+}
+
+void ledger_leave(struct ledger_seat *seat)
+{
+	struct ledger *l = seat->ledger;
+
+	seat->ledger = NULL;
+	if (!l)
+		return;
+	list_del(&seat->link);
+	if (!seat->holds)
+		return;
+	l->count--;
+	l->left = true;
+	if (!list_empty(&l->waiting))
+		schedule(l);
+	else if (!loop_timer_is_set(&l->leave_timer))
+		loop_timer_set(&l->leave_timer, LEAVE_MS);
+}
+
+static void unsure_of(struct ledger_seat *seat)
+{
+	yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *h = yyjson_mut_obj(d);
+	char by[LEDGER_SERVER_MAX + 1];
+
+	snprintf(by, sizeof(by), "%s?", seat->ledger->ls->server);
+	yyjson_mut_doc_set_root(d, h);
+	if (describe(seat, by, d, h) != 1 || holds_add(&seat->ledger->others, yyjson_mut_doc_imut_copy(d, NULL)))
+		log_error("what %s/%s may have taken is not kept: out of memory", seat->call->ns, seat->call->name);
+	yyjson_mut_doc_free(d);
+}
+
+void ledger_unsure(struct call *c)
+{
+	if (c->quota_seat.ledger && c->quota_seat.holds)
+		unsure_of(&c->quota_seat);
+	if (c->service_seat.ledger && c->service_seat.holds)
+		unsure_of(&c->service_seat);
+}
+
+void ledger_forget(struct ledger_seat *seat)
+{
+	if (seat->call)
+		list_del(&seat->ready);
+	ledger_leave(seat);
+}
+
+bool ledger_in_time(const struct call *c)
+{
+	int64_t now = loop_now_ms(c->api->loop);
+	const struct ledger_seat *seats[] = { &c->quota_seat, &c->service_seat };
+
+	for (size_t i = 0; i < 2; i++)
+		if (seats[i]->ledger && seats[i]->holds && now - seats[i]->held_ms > LEDGER_WRITE_MS)
+			return false;
+	return true;
+}
+
+/* ---- life ---- */
+
+static void on_ledger(void *arg, const struct cache_event *ev)
+{
+	struct ledgers *ls = arg;
+	struct ledger *l = map_get(&ls->by_scope, ev->obj->name);
+
+	if (l && !list_empty(&l->behind))
+		schedule(l);
+}
+
+static void removed(void *arg, int rc, int64_t rev)
+{
+	(void)arg, (void)rc, (void)rev;        /* else another server did it, or the next one who looks does */
+}
+
+/* A namespace takes its ledger along. */
+static void on_namespace(void *arg, const struct cache_event *ev)
+{
+	struct ledgers *ls = arg;
+	char scope[LEDGER_SCOPE_MAX], key[STORE_KEY_MAX + 1];
+	struct cache_obj *o;
+	struct ledger *l;
+
+	if (ev->type != CACHE_DELETED)
+		return;
+	snprintf(scope, sizeof(scope), LEDGER_QUOTAS "%s", ev->obj->name);
+	o = stored(ls, scope);
+	l = map_get(&ls->by_scope, scope);
+	if (l && !l->busy && !l->count && list_empty(&l->waiting) && list_empty(&l->behind))
+		ledger_free(map_del(&ls->by_scope, scope));
+	if (o && !cache_key(key, sizeof(key), LEDGERS, "", scope))
+		(void)!store_del(ls->api->store, key, o->rev, removed, ls);
+}
+
+int ledgers_open(struct ledgers **ret, struct api *a)
+{
+	struct ledgers *ls;
+
+	*ret = NULL;
+	if (!store_is_shared(a->store))
+		return 0;
+	ls = calloc(1, sizeof(*ls));
+	if (!ls)
+		return -ERR_NOMEM;
+	ls->api = a;
+	list_init(&ls->ready);
+	text_uuid(ls->server);
+	ls->obs = cache_observe(a->cache, LEDGERS, false, on_ledger, ls);
+	ls->namespaces = cache_observe(a->cache, a->k.ns->store, false, on_namespace, ls);
+	*ret = ls;
+	return ls->obs && ls->namespaces ? 0 : -ERR_NOMEM;
+}
+
+void ledgers_close(struct ledgers *ls)
+{
+	const char *scope;
+
+	if (!ls)
+		return;
+	if (ls->obs)
+		cache_unobserve(ls->obs);
+	if (ls->namespaces)
+		cache_unobserve(ls->namespaces);
+	for (size_t it = 0; map_next(&ls->by_scope, &it, &scope, NULL); it = 0)
+		ledger_free(map_del(&ls->by_scope, scope));
+	map_finish(&ls->by_scope);
+	loop_defer_cancel(ls->api->loop, &ls->go_on);
+	free(ls);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger_holds - see ledger_priv.h. */
+#include "api/ledger_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_MAX (LEDGER_SERVER_MAX + 24)
+
+struct first_seen { int64_t at_ms; char id[ID_MAX]; };
+struct unsure { struct unsure *next; yyjson_doc *hold; };
+
+/* Is its object in the cache as it was to be written, or later? */
+static bool is_counted(struct api *a, yyjson_val *hold)
+{
+	const char *of = doc_str(hold, "of"), *ns = doc_str(hold, "ns"), *name = doc_str(hold, "name"),
+		*uid = doc_str(hold, "uid"), *from = doc_str(hold, "from");
+	struct cache_obj *o = of && ns && name ? cache_get(a->cache, of, ns, name) : NULL;
+
+	return o && uid && from && !strcmp(o->uid, uid) && o->rev > strtoll(from, NULL, 10);
+}
+
+static bool is_own(const struct holds *h, yyjson_val *hold)
+{
+	const char *by = doc_str(hold, "by");
+
+	return by && !strcmp(by, h->server);
+}
+
+static void id_of(yyjson_val *hold, char id[ID_MAX])
+{
+	const char *by = doc_str(hold, "by"), *n = doc_str(hold, "n");
+
+	snprintf(id, ID_MAX, "%s/%s", by ? by : "", n ? n : "");
+}
+
+/* Ledgers keep their order, so the next one is mostly where the last one was left. */
+static const struct first_seen *find(const struct holds *h, size_t *at, const char *id)
+{
+	for (size_t tried = 0; tried < h->seen_count; tried++) {
+		const struct first_seen *s = &h->seen[(*at + tried) % h->seen_count];
+
+		if (!strcmp(s->id, id)) {
+			*at = (size_t)(s - h->seen) + 1;
+			return s;
+		}
+	}
+	return NULL;
+}
+
+int holds_look(struct holds *h, yyjson_val *list)
+{
+	struct first_seen *now = calloc(yyjson_arr_size(list) + 1, sizeof(*now));
+	size_t count = 0, at = 0, i, n;
+	yyjson_val *hold;
+
+	if (!now)
+		return -ERR_NOMEM;
+	yyjson_arr_foreach(list, i, n, hold) {
+		const struct first_seen *before;
+
+		if (is_own(h, hold))
+			continue;
+		id_of(hold, now[count].id);
+		before = find(h, &at, now[count].id);
+		now[count++].at_ms = before ? before->at_ms : loop_now_ms(h->api->loop);
+	}
+	free(h->seen);
+	h->seen = now;
+	h->seen_count = count;
+	return 0;
+}
+
+void holds_each(struct holds *h, yyjson_val *list, holds_fn *fn, void *arg)
+{
+	int64_t now = loop_now_ms(h->api->loop);
+	const struct first_seen *s = h->seen;
+	yyjson_val *hold;
+	size_t i, n;
+
+	yyjson_arr_foreach(list, i, n, hold) {
+		if (is_own(h, hold))
+			continue;
+		if (now - s++->at_ms < LEDGER_STALE_MS && !is_counted(h->api, hold))
+			fn(arg, hold);
+	}
+	for (struct unsure *u = h->unsure; u; u = u->next)
+		if (!is_counted(h->api, yyjson_doc_get_root(u->hold)))
+			fn(arg, yyjson_doc_get_root(u->hold));
+}
+
+/* ---- of writes that may come to be ---- */
+
+static void unsure_free(struct unsure *u)
+{
+	while (u) {
+		struct unsure *next = u->next;
+
+		yyjson_doc_free(u->hold);
+		free(u);
+		u = next;
+	}
+}
+
+int holds_add(struct holds *h, yyjson_doc *hold)
+{
+	struct unsure *u = hold ? malloc(sizeof(*u)) : NULL;
+
+	if (!u) {
+		yyjson_doc_free(hold);
+		return -ERR_NOMEM;
+	}
+	*u = (struct unsure){ h->unsure, hold };
+	h->unsure = u;
+	return 0;
+}
+
+void holds_tell(struct holds *h)
+{
+	h->telling = h->unsure;
+	h->unsure = NULL;
+}
+
+/* In the store they are as another server's, that is silent. */
+void holds_told(struct holds *h, bool ok)
+{
+	struct unsure **end = &h->unsure;
+
+	while (*end)
+		end = &(*end)->next;
+	if (ok)
+		unsure_free(h->telling);
+	else
+		*end = h->telling;
+	h->telling = NULL;
+}
+
+void holds_finish(struct holds *h)
+{
+	free(h->seen);
+	unsure_free(h->unsure);
+	unsure_free(h->telling);
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_ledger - two servers over one store: neither gives out what the other has, and what fits is given out. */
+#include "api/ledger.h"
+#include "base/env.h"
+#include "fixture.h"
+#include "twin.h"
+
+#include <sys/random.h>
+#include <time.h>
+
+#define CONFIG_MAPS "/api/v1/namespaces/default/configmaps"
+#define SERVICES "/api/v1/namespaces/default/services"
+#define QUOTAS "/api/v1/namespaces/default/resourcequotas"
+#define LEDGER(scope) "sampan/ledgers/" scope
+#define MANY 60
+#define EMPTY "{\"metadata\":{},\"holds\":[]}"
+
+static struct both {
+	struct twin_log log;
+	struct loop *loop;
+	struct fixture a, b;
+} t;
+static int64_t ahead_ms;
+
+static int64_t clock_us(void *arg)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000 + ahead_ms * 1000;
+}
+
+static int64_t wall_us(void *arg)
+{
+	return (int64_t)time(NULL) * 1000000;
+}
+
+static void random_bytes(void *arg, void *p, size_t n)
+{
+	assert_int_equal(getrandom(p, n, 0), n);
+}
+
+static int setup(void **state)
+{
+	memset(&t, 0, sizeof(t));
+	assert_int_equal(loop_open(&t.loop), 0);
+	t.a.loop = t.b.loop = t.loop;
+	t.a.store = twin_open(&t.log, t.loop);
+	t.b.store = twin_open(&t.log, t.loop);
+	fixture_start(&t.a, false);
+	fixture_start(&t.b, false);
+	return 0;
+}
+
+static void rest(void)
+{
+	for (int i = 0; i < 30; i++)
+		loop_turn(t.loop, 5);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *all[] = { &t.a, &t.b };
+
+	rest();
+	for (size_t i = 0; i < 2; i++) {
+		api_close(all[i]->api);
+		cache_close(all[i]->cache);
+		store_close(all[i]->store);
+		buf_finish(&all[i]->body);
+	}
+	loop_close(t.loop);
+	twin_log_finish(&t.log);
+	return 0;
+}
+
+/* ---- many at once ---- */
+
+struct one { int status; char ip[46], ports[80]; };
+static struct one ones[MANY];
+static unsigned left;
+
+static void answered(void *arg, int status, const struct blob *body)
+{
+	struct one *o = arg;
+	yyjson_doc *d = yyjson_read(body->p, body->len, 0);
+	yyjson_val *root = yyjson_doc_get_root(d), *port;
+	const char *ip = doc_str(root, "spec.clusterIP");
+	size_t i, n;
+
+	o->status = status;
+	snprintf(o->ip, sizeof(o->ip), "%s", ip ? ip : "");
+	o->ports[0] = 0;
+	yyjson_arr_foreach(doc_get(root, "spec.ports"), i, n, port)
+		snprintf(o->ports + strlen(o->ports), sizeof(o->ports) - strlen(o->ports), "%lld ",
+			(long long)doc_int(port, "nodePort", 0));
+	yyjson_doc_free(d);
+	left--;
+}
+
+/* format: a body with the number of the request in it. Through both servers in turn, at once. */
+static void race(unsigned n, const char *path, const char *format)
+{
+	static const char *const groups[] = { "system:masters", NULL };
+	static const struct user admin = { .name = "admin", .groups = groups };
+
+	left = n;
+	memset(ones, 0, sizeof(ones));
+	for (unsigned i = 0; i < n; i++) {
+		char body[600];
+		struct api_call q = { .method = "POST", .path = path, .content_type = "application/json", .body = body, .user = &admin };
+
+		snprintf(body, sizeof(body), format, i);
+		q.body_len = strlen(body);
+		assert_int_equal(api_call(i % 2 ? t.b.api : t.a.api, &q, answered, &ones[i]), 0);
+	}
+	for (int i = 0; i < 5000 && left; i++)
+		loop_turn(t.loop, 10);
+	assert_int_equal(left, 0);
+}
+
+static unsigned count(unsigned n, int status)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += ones[i].status == status;
+	return sum;
+}
+
+#define MAP "{\"metadata\":{\"name\":\"m%u\"}}"
+#define QUOTA(hard) "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"hard\":{" hard "}}}"
+#define SERVICE(spec) "{\"metadata\":{\"name\":\"s%u\"},\"spec\":{\"ports\":[{\"port\":80}]" spec "}}"
+
+static int ask(struct fixture *f, const char *method, const char *path, const char *body)
+{
+	return fixture_call(f, method, path, NULL, "application/json", body);
+}
+
+/* ---- quotas ---- */
+
+static void exactly_what_fits_is_let_through(void **state)
+{
+	static const struct { const char *name, *quota, *path, *body; unsigned n, fit; } cases[] = {
+		{ "objects", QUOTA("\"configmaps\":\"10\""), CONFIG_MAPS, MAP, MANY, 10 },
+		{ "room for all", QUOTA("\"configmaps\":\"60\""), CONFIG_MAPS, MAP, MANY, MANY },
+		{ "room for none", QUOTA("\"configmaps\":\"0\""), CONFIG_MAPS, MAP, 10, 0 },
+		{ "amounts", QUOTA("\"requests.storage\":\"10Gi\""), "/api/v1/namespaces/default/persistentvolumeclaims",
+			"{\"metadata\":{\"name\":\"c%u\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":"
+			"{\"storage\":\"1500Mi\"}}}}", 30, 6 },
+		{ "of two kinds of limits", QUOTA("\"services\":\"40\",\"services.nodeports\":\"7\""), SERVICES,
+			SERVICE(",\"type\":\"NodePort\""), 30, 7 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(ask(&t.a, "POST", QUOTAS, cases[i].quota), 201);
+		assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);
+		race(cases[i].n, cases[i].path, cases[i].body);
+		if (count(cases[i].n, 201) != cases[i].fit || count(cases[i].n, 403) != cases[i].n - cases[i].fit)
+			fail_msg("%s: %u made, %u refused; the first said %d", cases[i].name, count(cases[i].n, 201), count(cases[i].n, 403),
+				ones[0].status);
+		assert_int_equal(ask(&t.a, "DELETE", QUOTAS "/q", NULL), 200);
+		assert_int_equal(ask(&t.a, "DELETE", cases[i].path, NULL), 200);
+	}
+}
+
+static void what_fails_takes_no_room(void **state)
+{
+	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"3\"")), 201);
+	assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);
+	/* The same name through both: one is made. */
+	race(2, CONFIG_MAPS, "{\"metadata\":{\"name\":\"same\"}}");
+	assert_int_equal(count(2, 201), 1);
+	assert_int_equal(count(2, 409), 1);
+	rest();
+	race(4, CONFIG_MAPS, MAP);
+	assert_int_equal(count(4, 201), 2);
+	/* What went is free for the other server at once. */
+	assert_int_equal(ask(&t.b, "DELETE", CONFIG_MAPS "/same", NULL), 200);
+	assert_int_equal(ask(&t.a, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"next\"}}"), 201);
+	assert_int_equal(ask(&t.b, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"over\"}}"), 403);
+}
+
+/* ---- addresses and ports ---- */
+
+static void no_address_and_no_port_is_given_twice(void **state)
+{
+	race(MANY, SERVICES, SERVICE(",\"type\":\"NodePort\""));
+	assert_int_equal(count(MANY, 201), MANY);
+	for (unsigned i = 0; i < MANY; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (!strcmp(ones[i].ip, ones[j].ip) || !strcmp(ones[i].ports, ones[j].ports))
+				fail_msg("s%u and s%u: %s %s", i, j, ones[i].ip, ones[i].ports);
+}
+
+static void what_is_asked_for_by_many_goes_to_one(void **state)
+{
+	static const char port[] = "{\"metadata\":{\"name\":\"p%u\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":80,\"nodePort\":30123}]}}";
+
+	race(20, SERVICES, SERVICE(",\"clusterIP\":\"10.96.200.7\""));
+	assert_int_equal(count(20, 201), 1);
+	assert_int_equal(count(20, 422), 19);
+	race(20, SERVICES, port);
+	assert_int_equal(count(20, 201), 1);
+	assert_int_equal(count(20, 422), 19);
+	/* Given back by one server, taken through the other. */
+	for (unsigned i = 0; i < 20; i++) {
+		char path[100];
+
+		snprintf(path, sizeof(path), SERVICES "/p%u", i);
+		ask(i % 2 ? &t.a : &t.b, "DELETE", path, NULL);
+	}
+	race(2, SERVICES, port);
+	assert_int_equal(count(2, 201), 1);
+}
+
+/* ---- what a server leaves behind ---- */
+
+static const struct store_event *ledger(const char *key)
+{
+	return twin_newest(&t.log, key);
+}
+
+static bool ledger_says(const char *key, const char *text)
+{
+	const struct store_event *now = ledger(key);
+
+	return now && memmem(now->value->p, now->value->len, text, strlen(text));
+}
+
+static void put_done(void *arg, int rc, int64_t rev)
+{
+	*(int *)arg = rc;
+}
+
+static void write_ledger(const char *key, const char *holds)
+{
+	const struct store_event *now = ledger(key);
+	struct blob *value;
+	char text[1000];
+	int rc = 1;
+
+	snprintf(text, sizeof(text), "{\"metadata\":{},\"holds\":[%s]}", holds);
+	value = blob_new(text, strlen(text));
+	assert_int_equal(store_put(t.a.store, key, value, now ? now->rev : 0, put_done, &rc), 0);
+	blob_unref(value);
+	rest();
+	assert_int_equal(rc, 0);
+}
+
+#define DEAD(n, uid) "{\"by\":\"dead\",\"n\":\"" n "\",\"of\":\"core/configmaps\",\"ns\":\"default\",\"name\":\"m0\",\"uid\":\"" uid \
+	"\",\"from\":\"0\",\"quotas\":[[\"q\",\"configmaps\",\"1\"]]}"
+
+static void the_holds_of_a_dead_server_end(void **state)
+{
+	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"3\"")), 201);
+	assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);
+	write_ledger(LEDGER("quotas.default"), DEAD("1", "x") "," DEAD("2", "y"));
+	race(3, CONFIG_MAPS, MAP);
+	assert_int_equal(count(3, 201), 1);
+	ahead_ms += LEDGER_STALE_MS - 1000;
+	assert_int_equal(ask(&t.b, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"early\"}}"), 403);
+	ahead_ms += 2000;
+	race(3, CONFIG_MAPS, "{\"metadata\":{\"name\":\"n%u\"}}");
+	assert_int_equal(count(3, 201), 2);
+	rest();
+	assert_false(ledger_says(LEDGER("quotas.default"), "dead"));
+}
+
+/* A write of which its server never hears: the store may do it yet. */
+static bool silent;
+static struct blob *late;
+
+static int write_silently(struct store *s, struct store_write *w)
+{
+	struct twin *b = twin_of(s);
+
+	if (!silent || strncmp(w->key, "core/configmaps/", 16))
+		return twin_write(s, w);
+	late = blob_ref(w->value);
+	w->rc = -ERR_DEADLINE;
+	w->next = NULL;
+	*b->writes_tail = w;
+	b->writes_tail = &w->next;
+	loop_defer(s->loop, &b->task, twin_run, b);
+	return 0;
+}
+
+static void what_may_have_been_written_holds_its_room(void **state)
+{
+	static struct store_ops ops;
+
+	ops = *t.b.store->ops;
+
+	for (int done = 0; done < 2; done++) {
+		int rc = 1;
+
+		ops.write = write_silently;
+		t.b.store->ops = &ops;
+		silent = true;
+		if (!done)
+			assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"1\"")), 201);
+		assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);
+		assert_int_equal(ask(&t.b, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"late\"}}"), 504);
+		silent = false;
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(ask(&t.a, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"a\"}}"), 403);
+			assert_int_equal(ask(&t.b, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"b\"}}"), 403);
+		}
+		if (done) {
+			assert_int_equal(store_put(t.a.store, "core/configmaps/default/late", late, 0, put_done, &rc), 0);
+			rest();
+			assert_int_equal(rc, 0);
+		}
+		ahead_ms += LEDGER_STALE_MS + 1000;
+		assert_int_equal(ask(&t.a, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"a\"}}"), done ? 403 : 201);
+		if (!done)
+			assert_int_equal(ask(&t.a, "DELETE", CONFIG_MAPS "/a", NULL), 200);
+		blob_unref(late);
+		rest();
+	}
+}
+
+static void a_hold_whose_object_is_there_counts_no_more(void **state)
+{
+	char hold[600];
+	const char *uid;
+
+	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"2\"")), 201);
+	assert_int_equal(ask(&t.a, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"m0\"}}"), 201);
+	uid = strstr(t.a.body.p, "\"uid\":\"") + 7;
+	snprintf(hold, sizeof(hold), "{\"by\":\"dead\",\"n\":\"1\",\"of\":\"core/configmaps\",\"ns\":\"default\",\"name\":\"m0\",\"uid\":\"%.36s\","
+		"\"from\":\"0\",\"quotas\":[[\"q\",\"configmaps\",\"1\"]]}", uid);
+	write_ledger(LEDGER("quotas.default"), hold);
+	assert_int_equal(ask(&t.b, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"m1\"}}"), 201);
+}
+
+static void ledgers_are_empty_when_all_is_written(void **state)
+{
+	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"30\"")), 201);
+	race(20, CONFIG_MAPS, MAP);
+	race(20, SERVICES, SERVICE(""));
+	rest();
+	assert_true(ledger_says(LEDGER("quotas.default"), EMPTY));
+	assert_true(ledger_says(LEDGER("services"), EMPTY));
+	/* A dry run decides, and writes nothing. */
+	int64_t rev = ledger(LEDGER("services"))->rev;
+
+	assert_int_equal(fixture_call(&t.b, "POST", SERVICES, "dryRun=All", "application/json",
+		"{\"metadata\":{\"name\":\"dry\"},\"spec\":{\"ports\":[{\"port\":80}]}}"), 201);
+	/* Nor does a change that needs nothing new. */
+	assert_int_equal(fixture_call(&t.b, "PATCH", SERVICES "/s1", NULL, "application/merge-patch+json",
+		"{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"), 200);
+	rest();
+	assert_int_equal(ledger(LEDGER("services"))->rev, rev);
+}
+
+static void a_namespace_takes_its_ledger_along(void **state)
+{
+	int rc = 1;
+
+	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"30\"")), 201);
+	race(2, CONFIG_MAPS, MAP);
+	rest();
+	assert_non_null(ledger(LEDGER("quotas.default")));
+	assert_int_equal(store_del(t.a.store, "core/namespaces/default", twin_newest(&t.log, "core/namespaces/default")->rev,
+		put_done, &rc), 0);
+	rest();
+	assert_int_equal(rc, 0);
+	assert_null(ledger(LEDGER("quotas.default")));
+}
+
+static void a_store_of_one_server_has_no_ledger(void **state)
+{
+	struct fixture f;
+
+	fixture_open(&f, "mem:", false);
+	assert_int_equal(fixture_call(&f, "POST", QUOTAS, NULL, "application/json", QUOTA("\"configmaps\":\"1\"")), 201);
+	assert_int_equal(fixture_call(&f, "POST", CONFIG_MAPS, NULL, "application/json", "{\"metadata\":{\"name\":\"m\"}}"), 201);
+	assert_int_equal(fixture_call(&f, "POST", CONFIG_MAPS, NULL, "application/json", "{\"metadata\":{\"name\":\"n\"}}"), 403);
+	assert_int_equal(cache_count(f.cache, "sampan/ledgers", NULL), 0);
+	fixture_close(&f);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(exactly_what_fits_is_let_through),
+		TEST(what_fails_takes_no_room),
+		TEST(no_address_and_no_port_is_given_twice),
+		TEST(what_is_asked_for_by_many_goes_to_one),
+		TEST(the_holds_of_a_dead_server_end),
+		TEST(what_may_have_been_written_holds_its_room),
+		TEST(a_hold_whose_object_is_there_counts_no_more),
+		TEST(ledgers_are_empty_when_all_is_written),
+		TEST(a_namespace_takes_its_ledger_along),
+		cmocka_unit_test(a_store_of_one_server_has_no_ledger),
+	};
+
+	env_set(&(struct env_ops){ .now_us = clock_us, .wall_us = wall_us, .random = random_bytes });
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
