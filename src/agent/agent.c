@@ -215,6 +215,7 @@ static void pod_event(void *arg, enum client_event ev, yyjson_val *obj)
 	if (ev == CLIENT_SYNCED) {
 		if (!a->pods_synced) {
 			a->pods_synced = true;
+			policies_pods_known(a->policies);
 			keep_known(a);
 			drop_orphans(a);
 			drop_leftovers(a);

@@ -349,8 +349,9 @@ int policies_open(struct policies **ret, struct agent *a, struct err *reterr);
 void policies_close(struct policies *ps);
 /* p is new or changed, got its address or lost it. */
 void policies_pod(struct policies *ps, struct pod *p);
-/* Must p wait for its rules? Then done runs once. */
-bool policies_wait(struct policies *ps, struct pod *p, policy_done_fn *done, void *arg);
+void policies_pods_known(struct policies *ps);    /* all of this node's are told */
+/* Must a pod that was told just now wait for its rules? Then done runs once. */
+bool policies_wait(struct policies *ps, policy_done_fn *done, void *arg);
 
 /* ---- node.c, services.c, kubelet.c ---- */
 /* What the operator calls the node, as agent.labels; the caller frees *ret. -ERR_BAD_REQUEST says which word is wrong. */

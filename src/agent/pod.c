@@ -470,7 +470,7 @@ static void net_added(void *arg, int rc, const char *ip, const char *message)
 		if (!rc) {
 			free(p->ip);
 			p->ip = strdup(ip);
-			if (policies_wait(p->a->policies, p, ruled, p))
+			if (policies_wait(p->a->policies, ruled, p))
 				return;
 		}
 	}

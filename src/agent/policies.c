@@ -5,8 +5,8 @@
  *   no policy --first--> namespaces and the pods of other nodes are watched, too; nothing is
  *   applied until both were listed --last goes--> they are forgotten again
  *
- * This node's own pods are told as soon as they have an address, which is before their link
- * is up; a pod that a policy selects starts when its rules are in force.
+ * This node's own pods are told as soon as they have an address; while there is any policy, a pod
+ * starts when its rules are in force.
  * Source: networking/v1 NetworkPolicySpec and its types.
  */
 #define LOG_MODULE "policies"
@@ -40,7 +40,7 @@ static bool watched(yyjson_val *obj, const char **ret_ns, const char **ret_name)
 /* Rules change only while all that they speak of is known. */
 static void hold(struct policies *ps)
 {
-	policy_hold(ps->policy, !ps->policies_known || (ps->count && !(ps->namespaces_known && ps->pods_known)));
+	policy_hold(ps->policy, !ps->policies_known || (ps->count && !(ps->namespaces_known && ps->pods_known && ps->a->pods_synced)));
 }
 
 /* ---- reading an object; NULL: no memory, and the arena says so ---- */
@@ -282,31 +282,32 @@ static void own_name(char out[CTR_ID_MAX + 1], const struct pod *p)
 
 void policies_pod(struct policies *ps, struct pod *p)
 {
-	char name[CTR_ID_MAX + 1];
+	char name[CTR_ID_MAX + 1], link[16];
 	const char *ip;
 
 	if (!ps)
 		return;
 	own_name(name, p);
-	ip = net_pod_address(p->a->net, p->uid);
+	ip = net_pod_address(p->a->net, p->uid, link);
 	if (!ip) {
 		policy_pod_del(ps->policy, p->ns, name);
 		return;
 	}
 	arena_reset(ps->arena);
-	tell_pod(ps, p->obj, &(struct policy_pod){ .ns = p->ns, .name = name, .local = true, .ips = &ip, .ip_count = 1 });
+	tell_pod(ps, p->obj, &(struct policy_pod){ .ns = p->ns, .name = name, .local = true, .link = link, .ips = &ip, .ip_count = 1 });
 }
 
-bool policies_wait(struct policies *ps, struct pod *p, policy_done_fn *done, void *arg)
+void policies_pods_known(struct policies *ps)
 {
-	char name[CTR_ID_MAX + 1];
+	if (ps)
+		hold(ps);
+}
 
-	if (!ps)
+bool policies_wait(struct policies *ps, policy_done_fn *done, void *arg)
+{
+	if (!ps || !policy_waits(ps->policy))
 		return false;
-	own_name(name, p);
 	/* Without memory to wait, done says so; not to wait would open the pod to all. */
-	if (!policy_pod_waits(ps->policy, p->ns, name))
-		return false;
 	if (policy_sync(ps->policy, done, arg))
 		done(arg, -ERR_NOMEM, "network policies: out of memory");
 	return true;
@@ -384,15 +385,17 @@ static void policy_event(void *arg, enum client_event ev, yyjson_val *obj)
 int policies_open(struct policies **ret, struct agent *a, struct err *reterr)
 {
 	struct policies *ps = calloc(1, sizeof(*ps));
+	uint8_t mac[6];
 
 	if (!ps)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	*ret = ps;
+	net_bridge_mac(a->net, mac);
 	ps->a = a;
 	ps->arena = arena_open(EVENT_BYTES_MAX);
 	if (!ps->arena)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
-	if (policy_open(&ps->policy, a->loop, "sampan", reterr))
+	if (policy_open(&ps->policy, a->loop, "sampan", mac, reterr))
 		return -ERR_IO;
 	if (client_watch(&ps->policies, a->client, kinds_by_resource("networking.k8s.io", "v1", "networkpolicies"), NULL, NULL, policy_event, ps))
 		return err_set(reterr, ERR_NOMEM, "out of memory");

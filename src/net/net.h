@@ -41,8 +41,9 @@ typedef void net_pod_fn(void *arg, int rc, const char *ip, const char *message);
 /* veth into the namespace, address, routes; the same pod_id gets the same address again. */
 int net_pod_add(struct net *n, const char *pod_id, const char *netns_path, net_pod_fn *done, void *arg);
 void net_pod_del(struct net *n, const char *pod_id);   /* in the background */
-/* Its address, from the moment it was asked for until it is given up; else NULL. */
-const char *net_pod_address(const struct net *n, const char *pod_id);
+/* Its address and this machine's end of its link, from the moment they were asked for until they are given up; else NULL. */
+const char *net_pod_address(const struct net *n, const char *pod_id, char ret_link[16]);
+void net_bridge_mac(const struct net *n, uint8_t ret[6]);      /* where pods send what is for others */
 /* After a restart: addresses of pods that live on; others' are freed. */
 void net_pods_keep(struct net *n, const char *const *pod_ids);
 void net_hostport(struct net *n, const char *pod_id, const char *ip, const char *proto, int host_port, int port);

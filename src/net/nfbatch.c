@@ -42,7 +42,7 @@ static void message_end(struct nfbatch *n, size_t at)
 
 static size_t begin(struct nfbatch *n, int type, uint16_t flags)
 {
-	return message(n, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, NFPROTO_INET, 0);
+	return message(n, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, n->family, 0);
 }
 
 static void attr(struct nfbatch *n, uint16_t type, const void *p, size_t len)
@@ -81,9 +81,9 @@ static void nest_end(struct nfbatch *n, size_t at)
 		memcpy(n->b.p + at, &len, sizeof(len));
 }
 
-void nfbatch_begin(struct nfbatch *n, const char *table)
+void nfbatch_begin(struct nfbatch *n, const char *table, uint8_t family)
 {
-	*n = (struct nfbatch){ .table = table };
+	*n = (struct nfbatch){ .table = table, .family = family };
 	message_end(n, message(n, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
 }
 
@@ -146,7 +146,9 @@ int nfbatch_send(struct nfbatch *n, struct err *reterr)
 	close(fd);
 	if (!rc)
 		return 0;
-	return err_set(reterr, ERR_IO, "firewall: the kernel refuses the rules of table inet %s: %s", n->table, strerror(rc));
+	return err_set(reterr, ERR_IO, "firewall: the kernel refuses the rules of table %s: %s%s", n->table, strerror(rc),
+		rc == EOPNOTSUPP || rc == EAFNOSUPPORT ? " (it needs nf_tables for inet and bridge: CONFIG_NF_TABLES_INET, "
+		"CONFIG_NF_TABLES_BRIDGE)" : "");
 }
 
 /* ---- tables, chains, sets ---- */
@@ -320,7 +322,7 @@ void nfbatch_ct(struct nfbatch *n, unsigned reg, uint32_t key)
 	expr_end(n, e);
 }
 
-static void compare(struct nfbatch *n, unsigned reg, uint32_t op, const void *p, uint32_t len)
+void nfbatch_compare(struct nfbatch *n, unsigned reg, uint32_t op, const void *p, uint32_t len)
 {
 	struct nfbatch_nest e = expr(n, "cmp");
 
@@ -328,11 +330,6 @@ static void compare(struct nfbatch *n, unsigned reg, uint32_t op, const void *p,
 	u32(n, NFTA_CMP_OP, op);
 	value(n, NFTA_CMP_DATA, p, len);
 	expr_end(n, e);
-}
-
-void nfbatch_equal(struct nfbatch *n, unsigned reg, const void *p, uint32_t len)
-{
-	compare(n, reg, NFT_CMP_EQ, p, len);
 }
 
 void nfbatch_any_bit(struct nfbatch *n, unsigned reg, uint32_t bits)
@@ -346,17 +343,19 @@ void nfbatch_any_bit(struct nfbatch *n, unsigned reg, uint32_t bits)
 	value(n, NFTA_BITWISE_MASK, &bits, sizeof(bits));
 	value(n, NFTA_BITWISE_XOR, &zero, sizeof(zero));
 	expr_end(n, e);
-	compare(n, reg, NFT_CMP_NEQ, &zero, sizeof(zero));
+	nfbatch_compare(n, reg, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
-void nfbatch_lookup(struct nfbatch *n, unsigned reg, const char *set, bool to_verdict)
+void nfbatch_lookup(struct nfbatch *n, unsigned reg, const char *set, enum nfbatch_lookup how)
 {
 	struct nfbatch_nest e = expr(n, "lookup");
 
 	text(n, NFTA_LOOKUP_SET, set);
 	u32(n, NFTA_LOOKUP_SREG, NFT_REG32_00 + reg);
-	if (to_verdict)
+	if (how == NFBATCH_VERDICT)
 		u32(n, NFTA_LOOKUP_DREG, NFT_REG_VERDICT);
+	if (how == NFBATCH_NOT_IN)
+		u32(n, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 	expr_end(n, e);
 }
 

@@ -17,9 +17,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-struct nfbatch { struct buf b; const char *table; uint32_t set_id; };   /* of family inet */
+struct nfbatch { struct buf b; const char *table; uint32_t set_id; uint8_t family; };
 
-void nfbatch_begin(struct nfbatch *n, const char *table);
+/* family: NFPROTO_*, of what follows; the writer may change it at any time. */
+void nfbatch_begin(struct nfbatch *n, const char *table, uint8_t family);
 /* All or nothing. Not begun again after that; nfbatch_finish. */
 int nfbatch_send(struct nfbatch *n, struct err *reterr);
 void nfbatch_finish(struct nfbatch *n);
@@ -27,7 +28,7 @@ void nfbatch_finish(struct nfbatch *n);
 /* One that is not there may be added and deleted again: that way one gets rid of any. */
 void nfbatch_table(struct nfbatch *n, bool add);
 void nfbatch_chain(struct nfbatch *n, const char *name, bool add);
-/* A filter at a hook (NF_INET_*), accepting what its rules leave. */
+/* A filter at a hook (NF_INET_*, NF_BR_*), accepting what its rules leave. */
 void nfbatch_hook(struct nfbatch *n, const char *name, uint32_t hook, int32_t priority);
 void nfbatch_flush(struct nfbatch *n, const char *chain);
 
@@ -49,9 +50,10 @@ void nfbatch_rule_begin(struct nfbatch *n, struct nfbatch_nest *at, const char *
 void nfbatch_payload(struct nfbatch *n, unsigned reg, uint32_t base, uint32_t offset, uint32_t len);
 void nfbatch_meta(struct nfbatch *n, unsigned reg, uint32_t key);
 void nfbatch_ct(struct nfbatch *n, unsigned reg, uint32_t key);
-void nfbatch_equal(struct nfbatch *n, unsigned reg, const void *value, uint32_t len);
+void nfbatch_compare(struct nfbatch *n, unsigned reg, uint32_t op, const void *value, uint32_t len);   /* op: NFT_CMP_* */
 void nfbatch_any_bit(struct nfbatch *n, unsigned reg, uint32_t bits);       /* some of them are set */
-void nfbatch_lookup(struct nfbatch *n, unsigned reg, const char *set, bool verdict);
+enum nfbatch_lookup { NFBATCH_IN, NFBATCH_NOT_IN, NFBATCH_VERDICT };
+void nfbatch_lookup(struct nfbatch *n, unsigned reg, const char *set, enum nfbatch_lookup how);
 void nfbatch_verdict(struct nfbatch *n, int32_t code, const char *chain);   /* NF_*, NFT_*; chain: or NULL */
 void nfbatch_rule_end(struct nfbatch *n, const struct nfbatch_nest *at);
 

@@ -18,6 +18,7 @@
 
 #include "base/file.h"
 #include "net/net_priv.h"
+#include "net/netlink.h"
 #define LOG_MODULE "net"
 #include "base/log.h"
 
@@ -267,11 +268,19 @@ void net_pod_del(struct net *n, const char *pod_id)
 		start_del(n, p);
 }
 
-const char *net_pod_address(const struct net *n, const char *pod_id)
+const char *net_pod_address(const struct net *n, const char *pod_id, char ret_link[16])
 {
 	const struct pod *p = map_get(&n->pods, pod_id);
 
-	return p && !p->del ? p->ip : NULL;
+	if (!p || p->del)
+		return NULL;
+	host_name(ret_link, n, p->addr);
+	return p->ip;
+}
+
+void net_bridge_mac(const struct net *n, uint8_t ret[6])
+{
+	netlink_mac(n->bridge.gateway, ret);
 }
 
 void net_pods_keep(struct net *n, const char *const *pod_ids)

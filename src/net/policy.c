@@ -32,6 +32,7 @@ struct change {
 struct policy {
 	struct loop *loop;
 	char *table;
+	uint8_t mac[6];
 	struct policy_plan plan;
 	struct workers *worker;
 	struct loop_timer timer;
@@ -121,7 +122,7 @@ static void flush(void *arg)
 	}
 	c->policy = p;
 	c->again = p->again;
-	policy_nft_begin(&c->nft, p->table);
+	policy_nft_begin(&c->nft, p->table, p->mac);
 	sink = policy_nft_sink(&c->nft);
 	policy_plan_emit(&p->plan, &sink, p->again);
 	policy_nft_end(&c->nft);
@@ -211,9 +212,9 @@ int policy_sync(struct policy *p, policy_done_fn *fn, void *arg)
 	return 0;
 }
 
-bool policy_pod_waits(const struct policy *p, const char *ns, const char *name)
+bool policy_waits(const struct policy *p)
 {
-	return p->held || p->plan.failed || policy_plan_selected(&p->plan, ns, name);
+	return p->held || p->plan.failed || p->plan.policies.len;
 }
 
 void policy_stats(const struct policy *p, struct policy_stats *ret)
@@ -221,13 +222,14 @@ void policy_stats(const struct policy *p, struct policy_stats *ret)
 	*ret = p->stats;
 }
 
-int policy_open(struct policy **ret, struct loop *l, const char *table, struct err *reterr)
+int policy_open(struct policy **ret, struct loop *l, const char *table, const uint8_t mac[6], struct err *reterr)
 {
 	struct policy *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	p->loop = l;
+	memcpy(p->mac, mac, sizeof(p->mac));
 	p->held = p->again = true;
 	list_init(&p->waiters);
 	policy_plan_init(&p->plan);
@@ -261,9 +263,8 @@ int policy_down(const char *table, struct err *reterr)
 	struct nfbatch n;
 	int rc;
 
-	nfbatch_begin(&n, table);
-	nfbatch_table(&n, true);
-	nfbatch_table(&n, false);
+	nfbatch_begin(&n, table, 0);
+	policy_nft_tables(&n, false);
 	rc = nfbatch_send(&n, reterr);
 	nfbatch_finish(&n);
 	return rc;

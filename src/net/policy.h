@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * policy - which traffic the pods of this node may have: what is told of policies, pods and
- * namespaces becomes chains and sets of the nftables table `inet <table>`.
+ * namespaces becomes chains and sets of the nftables table `inet <table>`. While there is any
+ * policy, `bridge <table>` holds every pod to its own address and to this machine's routing.
  *
  * In:      agent, with plain structs.   Out: nf_tables by netlink.
  * Never:   API objects.
  * Thread:  loop thread; the kernel is spoken to on a worker.
  * Promise: what changes is applied in one transaction, whose size depends on the change only.
  *          Rules of an earlier life serve until the first transaction, which replaces them.
- *          A pod that policies select has its rules when policy_pod_sync answers.
+ *          A pod has its rules when a policy_sync after it was told answers.
  *
  * Every packet of a connection's opener is judged as it comes, not only its first: what a
  * policy begins to forbid stops at once, whatever stood before. Answers flow as long as the
@@ -61,6 +62,7 @@ struct policy_named { const char *name, *proto; int port; };   /* a container's 
 struct policy_pod {
 	const char *ns, *name;
 	bool local;                    /* of this node: it may be selected, not only be somebody's peer */
+	const char *link;              /* of a local one: this machine's end, "sampan0af40002" */
 	const char *const *ips; unsigned ip_count;
 	const struct policy_label *labels; unsigned label_count;
 	const struct policy_named *ports; unsigned port_count;
@@ -69,9 +71,10 @@ struct policy_pod {
 #define POLICY_IPS_MAX 2u              /* of a pod: one of each family */
 #define POLICY_BLOCKS_MAX 10000u       /* ranges of one rule, exceptions cut out */
 
-int policy_open(struct policy **ret, struct loop *l, const char *table, struct err *reterr);
+/* table: also how the names of pods' links begin; mac: of the bridge they are at. */
+int policy_open(struct policy **ret, struct loop *l, const char *table, const uint8_t mac[6], struct err *reterr);
 void policy_close(struct policy *p);   /* the rules stay */
-/* Remove the table; blocking, needs nothing open. */
+/* Remove the tables; blocking, needs nothing open. */
 int policy_down(const char *table, struct err *reterr);
 
 /* All told is copied. Again under the same name: changed. What cannot be understood of a policy
@@ -89,8 +92,8 @@ void policy_hold(struct policy *p, bool hold);
 /* done runs once, later, when what was told up to now is applied (rc 0), or cannot be. */
 typedef void policy_done_fn(void *arg, int rc, const char *message);
 int policy_sync(struct policy *p, policy_done_fn *done, void *arg);
-/* Must this pod wait for policy_sync? False: no policy is known to select it, and all are known. */
-bool policy_pod_waits(const struct policy *p, const char *ns, const char *name);
+/* Must a pod that was told just now wait for policy_sync? False: there are no policies. */
+bool policy_waits(const struct policy *p);
 
 struct policy_stats { uint64_t applies, failures; int64_t apply_us_last; size_t bytes_last; };
 void policy_stats(const struct policy *p, struct policy_stats *ret);

@@ -115,6 +115,25 @@ static void named_key(char out[KEY_MAX], const char *name, uint8_t proto)
 	snprintf(out, KEY_MAX, "#%s/%u", name, proto);
 }
 
+/* Under which address its link may send. */
+static void own_link(struct policy_plan *p, const struct policy_member *m, bool add)
+{
+	struct policy_set *s = &p->always[SET_LINKS][0];
+	char name[2 * sizeof(m->link) + 1], ip[POLICY_ELEM_MAX], text[2 * POLICY_ELEM_MAX];
+
+	text_hex(name, m->link, sizeof(m->link));
+	for (unsigned i = 0; *m->link && i < m->ip_count; i++) {
+		if (m->ips[i].family)
+			continue;
+		policy_ip_text(ip, &m->ips[i]);
+		snprintf(text, sizeof(text), "%s.%s", name, ip);
+		if (add)
+			policy_elem_add(p, s, text, NULL);
+		else
+			policy_elem_del(p, s, text);
+	}
+}
+
 static void member_changes(struct policy_plan *p, struct policy_member *m, bool add)
 {
 	char key[KEY_MAX];
@@ -132,6 +151,7 @@ static void member_changes(struct policy_plan *p, struct policy_member *m, bool 
 	}
 	if (!m->local)
 		return;
+	own_link(p, m, add);
 	if (add)
 		policy_select(p, m);
 	else
@@ -352,6 +372,7 @@ static struct policy_member *member_new(const struct policy_pod *pod, const char
 	walk(&r, pod, key);
 	m = (struct policy_member *)(void *)block;
 	m->size = r.used;
+	snprintf(m->link, sizeof(m->link), "%s", pod->local && pod->link ? pod->link : "");
 	m->ip_count = parse_ips(m->ips, pod);
 	list_init(&m->in_ns);
 	return m;
@@ -362,7 +383,7 @@ static bool same(const struct policy_member *a, const struct policy_member *b)
 {
 	size_t texts = (size_t)(a->labels.text - (const char *)a);
 
-	if (a->size != b->size || a->local != b->local || a->ip_count != b->ip_count || a->port_count != b->port_count ||
+	if (a->size != b->size || strcmp(a->link, b->link) || a->local != b->local || a->ip_count != b->ip_count || a->port_count != b->port_count ||
 	    b->labels.text != (const char *)b + texts || a->labels.count != b->labels.count ||
 	    memcmp(a->labels.text, b->labels.text, a->size - texts))
 		return false;
@@ -426,14 +447,6 @@ void policy_plan_pod_del(struct policy_plan *p, const char *ns, const char *name
 		return;
 	leave(p, m);
 	policy_ns_release(p, at);
-}
-
-bool policy_plan_selected(const struct policy_plan *p, const char *ns, const char *name)
-{
-	char key[KEY_MAX];
-	struct policy_member *m = ns_key(key, ns, name) ? map_get(&p->pods, key) : NULL;
-
-	return m && (m->profiles[0][0] || m->profiles[0][1] || m->profiles[1][0] || m->profiles[1][1]);
 }
 
 /* ---- told: namespaces ---- */

@@ -2,24 +2,34 @@
 /*
  * policy_nft - see policy_nft.h. What is always there:
  *
- *   forward   answers of known connections pass; then egress of who sends, then to-pods
- *   to-pods   ingress of who receives
+ *   table inet    forward      answers of known connections pass; then egress of who sends, then to-pods
+ *                 to-pods      ingress of who receives
+ *   table bridge  prerouting   a pod sends under its own address, and by this machine's routing only
+ *
+ * Rules for addresses are worth as much as the addresses: a container with NET_RAW could send
+ * under another's, or straight to its neighbour on the bridge; and there any pod reaches any by
+ * the IPv6 addresses that links give themselves.
  */
 #include "net/policy_nft.h"
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter_bridge.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PRIORITY 10                    /* behind translation and what refuses addresses without endpoints */
+#define GUARD_PRIORITY (-300)          /* before what hands bridged frames to IP's hooks */
 #define NAME_MAX_BYTES 32
 #define KEY_MAX 40
 
 /* nft's numbers of datatypes; several in one key: six bits each. */
-enum { TYPE_IP4 = 7, TYPE_IP6 = 8, TYPE_PROTO = 12, TYPE_SERVICE = 13, TYPE_BITS = 6 };
+enum { TYPE_IP4 = 7, TYPE_IP6 = 8, TYPE_PROTO = 12, TYPE_SERVICE = 13, TYPE_IFNAME = 41, TYPE_BITS = 6 };
+#define IFNAME_LEN 16
 
 static const struct { uint32_t type, len, saddr, daddr; uint8_t nfproto; } families[2] = {
 	{ TYPE_IP4, 4, 12, 16, NFPROTO_IPV4 }, { TYPE_IP6, 16, 8, 24, NFPROTO_IPV6 },
@@ -27,7 +37,7 @@ static const struct { uint32_t type, len, saddr, daddr; uint8_t nfproto; } famil
 
 static void set_name(char out[NAME_MAX_BYTES], const struct policy_set *s)
 {
-	static const char *const names[] = { "self", "ingress", "egress", "pods", "named", "block", "port" };
+	static const char *const names[] = { "self", "ingress", "egress", "links", "pods", "named", "block", "port" };
 
 	if (s->id)
 		snprintf(out, NAME_MAX_BYTES, "%s%c-%u", names[s->kind], s->family ? '6' : '4', s->id);
@@ -51,6 +61,7 @@ static void end_elems(struct policy_nft *n)
 		nfbatch_elems_end(&n->batch, &n->nest);
 	n->set = NULL;
 	n->any = true;
+	n->batch.family = NFPROTO_INET;
 }
 
 static void use(struct policy_nft *n, const struct policy_set *s, bool add)
@@ -60,6 +71,7 @@ static void use(struct policy_nft *n, const struct policy_set *s, bool add)
 	if (n->set == s && n->add == add && n->count < NFBATCH_ELEMS - 1)
 		return;
 	end_elems(n);
+	n->batch.family = s->kind == SET_LINKS ? NFPROTO_BRIDGE : NFPROTO_INET;
 	set_name(name, s);
 	nfbatch_elems_begin(&n->batch, &n->nest, name, add);
 	n->set = s;
@@ -149,6 +161,9 @@ static void add_set(struct policy_nft *n, const struct policy_set *s)
 	} else if (s->kind == SET_NAMED) {
 		to.key_type = type << 2 * TYPE_BITS | TYPE_PROTO << TYPE_BITS | TYPE_SERVICE;
 		to.key_len = len + 8;
+	} else if (s->kind == SET_LINKS) {
+		to.key_type = TYPE_IFNAME << TYPE_BITS | type;
+		to.key_len = IFNAME_LEN + len;
 	} else if (s->kind == SET_PORT) {
 		to.key_type = TYPE_SERVICE;
 		to.key_len = 2;
@@ -191,12 +206,12 @@ static void sink_flush(void *arg, const struct policy_chain *c)
 	nfbatch_flush(&n->batch, name);
 }
 
-static void look_up(struct policy_nft *n, const struct policy_set *s, bool verdict)
+static void look_up(struct policy_nft *n, const struct policy_set *s, enum nfbatch_lookup how)
 {
 	char name[NAME_MAX_BYTES];
 
 	set_name(name, s);
-	nfbatch_lookup(&n->batch, 0, name, verdict);
+	nfbatch_lookup(&n->batch, 0, name, how);
 }
 
 static void network(struct policy_nft *n, int family, unsigned reg, bool source)
@@ -233,21 +248,21 @@ static void sink_rule(void *arg, const struct policy_chain *c, const struct poli
 	nfbatch_rule_begin(&n->batch, &r, name);
 	if (m->peer) {
 		network(n, c->family, 0, c->dir == POLICY_INGRESS);
-		look_up(n, m->peer, false);
+		look_up(n, m->peer, NFBATCH_IN);
 	}
 	if (m->proto) {
 		nfbatch_meta(&n->batch, 0, NFT_META_L4PROTO);
-		nfbatch_equal(&n->batch, 0, &m->proto, 1);
+		nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, &m->proto, 1);
 	}
 	if (m->port) {
 		nfbatch_payload(&n->batch, 0, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
-		look_up(n, m->port, false);
+		look_up(n, m->port, NFBATCH_IN);
 	}
 	if (m->named) {
 		network(n, c->family, 0, false);
 		nfbatch_meta(&n->batch, len / 4, NFT_META_L4PROTO);
 		nfbatch_payload(&n->batch, len / 4 + 1, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
-		look_up(n, m->named, false);
+		look_up(n, m->named, NFBATCH_IN);
 	}
 	put_verdict(n, c, m);
 	nfbatch_rule_end(&n->batch, &r);
@@ -263,11 +278,11 @@ static void always_rule(struct policy_nft *n, const char *chain, enum policy_set
 
 	nfbatch_rule_begin(&n->batch, &r, chain);
 	nfbatch_meta(&n->batch, 0, NFT_META_NFPROTO);
-	nfbatch_equal(&n->batch, 0, &families[family].nfproto, 1);
+	nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, &families[family].nfproto, 1);
 	network(n, family, 0, kind != SET_INGRESS);
 	if (kind == SET_SELF)
 		network(n, family, families[family].len / 4, false);
-	look_up(n, &s, kind != SET_SELF);
+	look_up(n, &s, kind == SET_SELF ? NFBATCH_IN : NFBATCH_VERDICT);
 	if (kind == SET_SELF)
 		nfbatch_verdict(&n->batch, NF_ACCEPT, NULL);
 	nfbatch_rule_end(&n->batch, &r);
@@ -293,10 +308,91 @@ static void known_rule(struct policy_nft *n, uint32_t state, bool answers)
 	nfbatch_any_bit(&n->batch, 0, state);
 	if (answers) {
 		nfbatch_ct(&n->batch, 0, NFT_CT_DIRECTION);
-		nfbatch_equal(&n->batch, 0, &reply, 1);
+		nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, &reply, 1);
 	}
 	nfbatch_verdict(&n->batch, NF_ACCEPT, NULL);
 	nfbatch_rule_end(&n->batch, &r);
+}
+
+/* ---- what pods put on the bridge ---- */
+
+/* In frames of pods of one protocol (ETH_P_*): ... */
+static void guard_begin(struct policy_nft *n, struct nfbatch_nest *r, uint16_t protocol)
+{
+	uint16_t value = htons(protocol);
+
+	nfbatch_rule_begin(&n->batch, r, "prerouting");
+	nfbatch_meta(&n->batch, 0, NFT_META_IIFNAME);
+	nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, n->batch.table, (uint32_t)strlen(n->batch.table));
+	nfbatch_meta(&n->batch, IFNAME_LEN / 4, NFT_META_PROTOCOL);
+	nfbatch_compare(&n->batch, IFNAME_LEN / 4, NFT_CMP_EQ, &value, sizeof(value));
+}
+
+static void guard_end(struct policy_nft *n, const struct nfbatch_nest *r)
+{
+	nfbatch_verdict(&n->batch, NF_DROP, NULL);
+	nfbatch_rule_end(&n->batch, r);
+}
+
+/* The sender's address, at this offset of the packet, must be that of the link. */
+static void own_address(struct policy_nft *n, uint16_t protocol, uint32_t offset)
+{
+	struct policy_set links = { .kind = SET_LINKS };
+	struct nfbatch_nest r;
+
+	guard_begin(n, &r, protocol);
+	nfbatch_payload(&n->batch, IFNAME_LEN / 4, NFT_PAYLOAD_NETWORK_HEADER, offset, 4);
+	look_up(n, &links, NFBATCH_NOT_IN);
+	guard_end(n, &r);
+}
+
+/* To this machine's own hardware address only, but for how neighbours of IPv6 find each other. */
+static void by_routing(struct policy_nft *n, uint16_t protocol)
+{
+	static const uint8_t icmp6 = 58, solicitation = 135, advertisement = 136;
+	struct nfbatch_nest r;
+
+	if (protocol == ETH_P_IPV6) {
+		nfbatch_rule_begin(&n->batch, &r, "prerouting");
+		nfbatch_meta(&n->batch, 0, NFT_META_PROTOCOL);
+		nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, &(uint16_t){ htons(protocol) }, 2);
+		nfbatch_payload(&n->batch, 0, NFT_PAYLOAD_NETWORK_HEADER, 6, 1);
+		nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, &icmp6, 1);
+		nfbatch_payload(&n->batch, 0, NFT_PAYLOAD_NETWORK_HEADER, 40, 1);
+		nfbatch_compare(&n->batch, 0, NFT_CMP_GTE, &solicitation, 1);
+		nfbatch_compare(&n->batch, 0, NFT_CMP_LTE, &advertisement, 1);
+		nfbatch_verdict(&n->batch, NF_ACCEPT, NULL);
+		nfbatch_rule_end(&n->batch, &r);
+	}
+	guard_begin(n, &r, protocol);
+	nfbatch_payload(&n->batch, 0, NFT_PAYLOAD_LL_HEADER, 0, ETH_ALEN);
+	nfbatch_compare(&n->batch, 0, NFT_CMP_NEQ, n->mac, ETH_ALEN);
+	guard_end(n, &r);
+}
+
+static void guard(struct policy_nft *n)
+{
+	n->batch.family = NFPROTO_BRIDGE;
+	add_set(n, &(struct policy_set){ .kind = SET_LINKS });
+	nfbatch_hook(&n->batch, "prerouting", NF_BR_PRE_ROUTING, GUARD_PRIORITY);
+	own_address(n, ETH_P_IP, 12);
+	own_address(n, ETH_P_ARP, 14);
+	by_routing(n, ETH_P_IP);
+	by_routing(n, ETH_P_IPV6);
+	n->batch.family = NFPROTO_INET;
+}
+
+void policy_nft_tables(struct nfbatch *b, bool make)
+{
+	static const uint8_t tables[] = { NFPROTO_BRIDGE, NFPROTO_INET };
+
+	for (unsigned i = 0; i < 2; i++) {
+		b->family = tables[i];
+		nfbatch_table(b, true);
+		nfbatch_table(b, false);
+		if (make)
+			nfbatch_table(b, true);
+	}
 }
 
 static void sink_table(void *arg, bool make)
@@ -304,12 +400,10 @@ static void sink_table(void *arg, bool make)
 	struct policy_nft *n = arg;
 
 	n->any = true;
-	nfbatch_table(&n->batch, true);
-	nfbatch_table(&n->batch, false);
+	policy_nft_tables(&n->batch, make);
 	if (!make)
 		return;
-	nfbatch_table(&n->batch, true);
-	for (int k = 0; k < SET_ALWAYS; k++)
+	for (int k = 0; k < SET_LINKS; k++)
 		for (int f = 0; f < 2; f++)
 			add_set(n, &(struct policy_set){ .kind = (enum policy_set_kind)k, .family = f });
 	nfbatch_chain(&n->batch, "to-pods", true);
@@ -324,12 +418,14 @@ static void sink_table(void *arg, bool make)
 	for (int f = 0; f < 2; f++)
 		always_rule(n, "to-pods", SET_INGRESS, f);
 	last_rule(n, "to-pods", NF_ACCEPT, NULL);
+	guard(n);
 }
 
-void policy_nft_begin(struct policy_nft *n, const char *table)
+void policy_nft_begin(struct policy_nft *n, const char *table, const uint8_t mac[6])
 {
 	*n = (struct policy_nft){ 0 };
-	nfbatch_begin(&n->batch, table);
+	memcpy(n->mac, mac, sizeof(n->mac));
+	nfbatch_begin(&n->batch, table, NFPROTO_INET);
 }
 
 void policy_nft_end(struct policy_nft *n)

@@ -5,6 +5,7 @@
  *
  *   ingress<f>, egress<f>     map: a selected pod's address -> the chain of its profile
  *   self<f>                   a selected pod's address twice: it may reach itself
+ *   links4                    link . address of each pod of this node: what it may send under
  *   all-<d><f>-<id>           a profile: jumps to each policy that selects its pods, then drops
  *   pol-<d><f>-<id>           a policy: what it allows passes, the rest returns
  *   ports-<d><f>-<id>         the ports of a rule that has peers, too
@@ -34,8 +35,8 @@ struct policy_chain;
 struct policy_peers;
 struct policy_owner;
 
-enum policy_set_kind { SET_SELF, SET_INGRESS, SET_EGRESS, SET_PODS, SET_NAMED, SET_BLOCK, SET_PORT };
-#define SET_ALWAYS 3                   /* so many of them are there with the table */
+enum policy_set_kind { SET_SELF, SET_INGRESS, SET_EGRESS, SET_LINKS, SET_PODS, SET_NAMED, SET_BLOCK, SET_PORT };
+#define SET_ALWAYS 4                   /* so many of them are there with the table */
 struct policy_set {
 	enum policy_set_kind kind;
 	int family;                    /* 0: IPv4, 1: IPv6 */
@@ -115,7 +116,6 @@ void policy_plan_namespace_del(struct policy_plan *p, const char *name);
 void policy_plan_pod(struct policy_plan *p, const struct policy_pod *pod);
 void policy_plan_pod_del(struct policy_plan *p, const char *ns, const char *name);
 void policy_plan_forget_peers(struct policy_plan *p);
-bool policy_plan_selected(const struct policy_plan *p, const char *ns, const char *name);
 /* again: what the kernel has is not what was told before. */
 void policy_plan_emit(struct policy_plan *p, const struct policy_sink *to, bool again);
 

@@ -28,6 +28,7 @@ struct policy_member {                 /* a pod, in one block with what it point
 	struct list in_ns;
 	const char *key;               /* "ns/name" */
 	bool local;
+	char link[16];
 	unsigned ip_count, port_count;
 	struct policy_address ips[POLICY_IPS_MAX];
 	struct policy_labels labels;

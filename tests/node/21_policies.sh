@@ -38,7 +38,7 @@ udp = proto == "udp"
 asks = [[nets.at(path, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM), "-"] for path, _ in pods for _ in pods]
 for n, a in enumerate(asks):
     a[0].connect_ex((pods[n % len(pods)][1], int(port)))
-end = time.time() + 0.7
+end = time.time() + 0.5
 while time.time() < end and any(a[1] == "-" for a in asks):
     left = {a[0]: a for a in asks if a[1] == "-"}
     for s in left if udp else ():
@@ -51,7 +51,15 @@ while time.time() < end and any(a[1] == "-" for a in asks):
 text = "".join(a[1] for a in asks)
 print(" ".join(text[i:i + len(pods)] for i in range(0, len(text), len(pods))))
 PY
-# In each namespace, what comes by UDP to 5353 or by TCP to 7000 goes back.
+# From NAMESPACE, under any ADDRESS, to ADDRESS: a word by UDP.
+cat >"$WORK/say.py" <<'PY'
+import socket, sys, nets
+s = nets.at(sys.argv[1], socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_IP, 19, 1)     # IP_TRANSPARENT
+s.bind((sys.argv[2], 0))
+s.sendto(sys.argv[4].encode(), (sys.argv[3], 5353))
+PY
+# In each namespace, what comes by UDP to 5353 or by TCP to 7000 goes back; words are shown.
 cat >"$WORK/echo.py" <<'PY'
 import select, socket, sys, nets
 udp, tcp, conns = [], [], []
@@ -64,7 +72,10 @@ for path in sys.argv[1:]:
 print("ready", flush=True)
 while True:
     for s in select.select(udp + tcp + conns, [], [])[0]:
-        if s in udp: s.sendto(*s.recvfrom(99))
+        if s in udp:
+            got, who = s.recvfrom(99)
+            if got != b"x": print(got.decode(), flush=True)
+            s.sendto(got, who)
         elif s in tcp: conns.append(s.accept()[0])
         else:
             got = s.recv(99)
@@ -143,6 +154,8 @@ reach() { # PORT/PROTO
 (exec "$PYTHON" "$WORK/echo.py" $(for p in $PODS; do net_of $p; done)) >"$WORK/echo" 2>&1 &
 ECHO=$!
 until_ok "echoes are there" "^ready$" cat "$WORK/echo"
+link_local() { from "$1" ip -6 -o addr show dev eth0 scope link | grep -o 'fe80[^/]*'; }
+by_link() { from xb curl -gsf --max-time 2 "http://[$(link_local za)%25eth0]:8080/name"; }
 all="[.]{4} [.]{4} [.]{4} [.]{4}"
 is() { local m=${2//./[.]}; until_ok "$1" "^$m$" reach "${3-8080/tcp}"; }
 policy() { # NAMESPACE NAME SPEC
@@ -152,6 +165,9 @@ policy() { # NAMESPACE NAME SPEC
 
 check "without policies all reach all" "^$all$" reach 8080/tcp
 check "by UDP, too" "^$all$" reach 5353/udp
+until_ok "and by the addresses that links give themselves" "^a$" by_link
+"$PYTHON" "$WORK/say.py" "$(net_of xb)" "${IP[xa]}" "${IP[za]}" early
+until_ok "and under any address" "early" cat "$WORK/echo"
 refuse "and there are no rules" "No such file" in_net n1 nft list table inet sampan
 
 # ---- into pods ----
@@ -182,9 +198,22 @@ is "not of TCP" ".-.. -... --.. --.."
 policy x some "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.244.0.0/16, except: [${IP[za]}/32]}}]}]}"
 is "a block with an exception" ".... .... --.. ...."
 
-# ---- out of pods ----
+# ---- policies go ----
 kubectl -n x delete networkpolicy --all >/dev/null
 is "policies go" ".... .... .... ...."
+
+# ---- nobody takes another's address, or a way around ----
+policy z guard "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: ${IP[xa]}/32}}]}]}"
+is "one address is let in" ".... ..-- ...- ..-."
+"$PYTHON" "$WORK/say.py" "$(net_of xb)" "${IP[xa]}" "${IP[za]}" stolen
+"$PYTHON" "$WORK/say.py" "$(net_of za)" "${IP[za]}" "${IP[za]}" done
+until_ok "words arrive" "done" cat "$WORK/echo"
+refuse "but not under the address of another pod" "" grep stolen "$WORK/echo"
+refuse "no way leads around the rules" "" by_link
+kubectl -n z delete networkpolicy guard >/dev/null
+is "that is over" ".... .... .... ...."
+
+# ---- out of pods ----
 policy x none '{podSelector: {}, policyTypes: [Egress]}'
 is "nothing leaves x" ".--- -.-- .... ...."
 is "nor by UDP" ".--- -.-- .... ...." 5353/udp

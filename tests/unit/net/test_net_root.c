@@ -654,9 +654,11 @@ static void sync_policies(void)
 
 static void open_policies(void)
 {
+	uint8_t mac[6];
 	struct err e;
 
-	if (policy_open(&policy, loop, "sampan", &e))
+	net_bridge_mac(net, mac);
+	if (policy_open(&policy, loop, "sampan", mac, &e))
 		fail_msg("%s", e.msg);
 }
 
@@ -664,8 +666,13 @@ static void tell_pod(const char *name, const char *ip, const char *ip6, const ch
 {
 	static const struct policy_named ports[] = { { "web", "TCP", 8080 } };
 	struct policy_label l = { "app", label };
+	char link[32];
+	unsigned a, b;
 
-	policy_pod_set(policy, &(struct policy_pod){ .ns = "n", .name = name, .local = local, .ips = (const char *const[]){ ip, ip6 },
+	assert_int_equal(sscanf(ip, "10.244.%u.%u", &a, &b), 2);
+	snprintf(link, sizeof(link), "sampan0af4%02x%02x", a, b);
+
+	policy_pod_set(policy, &(struct policy_pod){ .ns = "n", .name = name, .local = local, .link = link, .ips = (const char *const[]){ ip, ip6 },
 		.ip_count = 2, .labels = &l, .label_count = 1, .ports = ports, .port_count = 1 });
 }
 

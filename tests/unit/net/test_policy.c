@@ -438,7 +438,7 @@ static void tell_pod(struct policy_plan *p, const struct pod *pod)
 		if (*pod->ips[f])
 			ips[n++] = pod->ips[f];
 	if (pod->there)
-		policy_plan_pod(p, &(struct policy_pod){ pod->ns, pod->name, pod->local, ips, n, pod->labels, pod->label_count,
+		policy_plan_pod(p, &(struct policy_pod){ pod->ns, pod->name, pod->local, pod->name, ips, n, pod->labels, pod->label_count,
 			pod->ports, pod->port_count });
 	else
 		policy_plan_pod_del(p, pod->ns, pod->name);
