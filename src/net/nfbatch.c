@@ -146,9 +146,10 @@ int nfbatch_send(struct nfbatch *n, struct err *reterr)
 	close(fd);
 	if (!rc)
 		return 0;
-	return err_set(reterr, ERR_IO, "firewall: the kernel refuses the rules of table %s: %s%s", n->table, strerror(rc),
-		rc == EOPNOTSUPP || rc == EAFNOSUPPORT ? " (it needs nf_tables for inet and bridge: CONFIG_NF_TABLES_INET, "
-		"CONFIG_NF_TABLES_BRIDGE)" : "");
+	if (rc == EOPNOTSUPP || rc == EAFNOSUPPORT)
+		return err_set(reterr, ERR_UNAVAILABLE, "firewall: the kernel has no nf_tables for this (it takes "
+			"CONFIG_NF_TABLES_INET and CONFIG_NF_TABLES_BRIDGE): %s", strerror(rc));
+	return err_set(reterr, ERR_IO, "firewall: the kernel refuses the rules of table %s: %s", n->table, strerror(rc));
 }
 
 /* ---- tables, chains, sets ---- */

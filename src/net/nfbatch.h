@@ -21,7 +21,8 @@ struct nfbatch { struct buf b; const char *table; uint32_t set_id; uint8_t famil
 
 /* family: NFPROTO_*, of what follows; the writer may change it at any time. */
 void nfbatch_begin(struct nfbatch *n, const char *table, uint8_t family);
-/* All or nothing. Not begun again after that; nfbatch_finish. */
+/* All or nothing. Not begun again after that; nfbatch_finish. -ERR_UNAVAILABLE: the kernel has no tables
+ * of a family; -ERR_IO, -ERR_SIZE, -ERR_NOMEM. */
 int nfbatch_send(struct nfbatch *n, struct err *reterr);
 void nfbatch_finish(struct nfbatch *n);
 
