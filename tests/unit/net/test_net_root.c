@@ -699,7 +699,7 @@ static bool comes(const char *from, const char *ip, int port)
 }
 
 /* A policy of each shape that rules and sets can have; both families go to the kernel. */
-static void test_policies(void **state)
+static void policies_everywhere(void)
 {
 	const char *a = "a", *not_all[] = { "10.244.0.128/25", "10.244.0.2/32", "255.255.255.255/32" };
 	struct policy_term is_a = { "app", POLICY_IN, &a, 1 };
@@ -758,6 +758,18 @@ static void test_policies(void **state)
 	web(&s, NULL, 0);
 	net_service_set(net, &s, false);
 	sync_rules();
+}
+
+static void test_policies(void **state)
+{
+	policies_everywhere();
+}
+
+static void test_policies_without_bridge_hooks(void **state)
+{
+	write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
+	policies_everywhere();
+	write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "1");
 }
 
 /* namespaces: each with two policies, a pod of this node and 50 of others. */
@@ -877,6 +889,7 @@ int main(void)
 		cmocka_unit_test(test_udp_flows_follow_the_endpoints),
 		cmocka_unit_test(test_host_ports),
 		cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_policies_without_bridge_hooks),
 		cmocka_unit_test(test_a_change_costs_the_same_among_many),
 		cmocka_unit_test(test_localhost_of_the_machine_is_not_for_pods),
 		cmocka_unit_test(test_a_restart_finds_its_pods),
