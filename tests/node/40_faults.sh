@@ -13,7 +13,11 @@ LAB=$WORK/lab
 : "${SEED:=$RANDOM$RANDOM}"; export SEED
 echo "seed $SEED (SEED=$SEED repeats the choices)"
 lab() { tools/lab --dir "$LAB" "$@"; }
-lab_down() { [ ! -f "$LAB/lab.json" ] || check "nothing of the lab is left" "down: 0 processes, 0 namespaces, 0 links, 0 mounts left" lab down --keep; }
+lab_down() {
+	[ -f "$LAB/lab.json" ] || return
+	check "nothing of the lab is left" "down: 0 processes, 0 namespaces, 0 links, 0 mounts left" lab down --keep
+	cat "$LAB"/log/[ns]* >>"$WORK/log"; rm "$LAB"/log/*
+}
 cleanup() { lab down >/dev/null 2>&1; [ -n "${KEEP-}" ] || rm -rf "$WORK"; }
 traffic() { python3 tests/node/traffic.py "$LAB" "$@"; }
 
@@ -34,6 +38,18 @@ load_ends() {
 	echo "$1: $(grep -h operations "$WORK/load")"
 }
 
+# asking, asked NAME: between them pods ask each other and Services by name, and every question is answered.
+asking() {
+	: >"$WORK/steady"
+	exec python3 tests/node/traffic.py "$LAB" steady >"$WORK/steady" 2>&1 &
+	ASKING=$!
+	until_ok "pods ask" asking cat "$WORK/steady"
+}
+asked() {
+	kill -TERM "$ASKING"; wait "$ASKING"; echo "they ended with $?" >>"$WORK/steady"
+	check "$1: pods and Services answer throughout" "questions, 0 unanswered.*ended with 0" cat "$WORK/steady"
+}
+
 # during SECONDS FAULT ARG... [+ FAULT ARG...]: then everything heals.
 during() {
 	local seconds=$1 args=(); shift
@@ -48,10 +64,13 @@ during() {
 
 # round NAME SILENCE SECONDS FAULT...: the fault under load, at most SILENCE s without an answered write; the table of traffic after it.
 round() {
-	local name=$1 silence=$2 seconds=$3; shift 3
+	local name=$1 silence=$2 seconds=$3 ask=1; shift 3
+	[[ "$*" =~ (loss|isolate|delay)\ n[0-9] ]] && ask=
+	[ -z "$ask" ] || asking
 	load --silence "$silence"
 	during "$seconds" "$@"
 	load_ends "$name"
+	[ -z "$ask" ] || asked "$name"
 	check "$name: traffic is as before" ": 0 wrong" traffic
 }
 
@@ -63,11 +82,13 @@ check "a lab comes up" "The lab is up: e1, e2, e3, s1, s2, s3, n1, n2, n3" lab u
 [ "$bad" = 0 ] || finish
 check "pods and Services" "^$" traffic setup
 check "traffic" ": 0 wrong" traffic
+asking
 load --silence 8
 during 3 kill leader
 during 2 kill s1
 during 4 isolate s2
 load_ends "three servers"
+asked "three servers"
 check "traffic is as before" ": 0 wrong" traffic
 
 if [ -n "${SAMPAN_LONG-}" ]; then
@@ -122,6 +143,12 @@ during 2 slow-sync s1 500 + clock s1 -3600
 during 1 clock s1 86400 + loss s1 20
 during 1 disk s1
 load_ends "one server"
+
+refuse "a lab in the same place" "already: take it down first" lab up
+refuse "a machine that is not there" "there is no machine z9; there are s1" lab fault kill z9
+refuse "loss of more than all" "a number from 0 to 100, not 120" lab fault loss s1 120
+refuse "a fault with too many words" "takes other arguments" lab fault kill s1 now
+check "a command in a machine's network" "inet 192.0.2.41/24" lab exec s1 ip -4 addr show eth0
 
 # What the judges are for: a cloud that goes back in time is found out.
 load

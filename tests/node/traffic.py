@@ -4,6 +4,7 @@
 
 usage: traffic.py FILE image             makes the archive of the image that the nodes need (tools/lab up --image FILE)
        traffic.py LAB_DIR setup          pods and Services, and waits until all run
+       traffic.py LAB_DIR steady         until SIGTERM: pods ask pods of other nodes, names, and Services by name
        traffic.py LAB_DIR [--away NODE] [--only TEXT]    runs the rows, all but those to and from NODE
 
 A row whose feature is not there yet is named in MISSING, with the reason; it runs, and the table
@@ -13,16 +14,17 @@ import argparse
 import concurrent.futures
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 IMAGE = "localhost/traffic:1"
+PAUSE_S = 0.15          # of a steady client between two questions
 APPLETS = "sh mkdir printf chmod head cat sleep httpd echo ["
 NS, OUTSIDE, DNS = "traffic", "192.0.2.254", "10.96.0.10"
 MISSING = {
-    "loadbalancer": "no addresses for LoadBalancers",
-    "near": "no traffic policy inside the cluster",
     "policy": "NetworkPolicy is kept, nothing enforces it",
     "ipv6": "pods have IPv4 only",
 }
@@ -362,8 +364,8 @@ ROWS = [
     ("DNS, TCP", None, lambda lab: names(lab, "+tcp")),
     ("a Service by its name", None, by_name),
     ("external policy Local, the source kept", None, outer),
-    ("internal policy Local", "near", near),
-    ("LoadBalancer, from outside", "loadbalancer", pool),
+    ("internal policy Local", None, near),
+    ("LoadBalancer, from outside", None, pool),
     ("policy allows", None, allowed),
     ("policy denies", "policy", denied),
     ("policy denies another port", "policy", denied_port),
@@ -376,6 +378,38 @@ def setup(lab):
     lab.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": MANIFESTS}))
     for what in ("daemonset/web", "daemonset/client", "daemonset/friend", "daemonset/guarded", "deployment/solo"):
         lab.kubectl("rollout", "status", what, "--timeout=60s")
+
+
+def steady(lab):
+    """Nothing that is asked stays without its answer."""
+    stop, asked, unanswered = threading.Event(), [], []
+
+    def client(c):
+        while not stop.is_set():
+            for b in lab.of("web"):
+                try:
+                    if b.node == c.node:
+                        ip = lab.dig(c, f"web.{NS}.svc.cluster.local")
+                        lab.get(c, f"{ip[0] if ip else 'no-name'}/name")
+                    else:
+                        same(f"{c.name} to {b.ip}", b.name, lab.get(c, f"{b.ip}:8080/name"))
+                except Failed as e:
+                    unanswered.append(f"{time.strftime('%T')} {e}")
+                asked.append(b.name)
+                stop.wait(PAUSE_S)
+
+    threads = [threading.Thread(target=client, args=(c,)) for c in lab.of("client")]
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    for t in threads:
+        t.start()
+    print("asking", flush=True)
+    stop.wait()
+    for t in threads:
+        t.join()
+    for u in unanswered[:10]:
+        print("UNANSWERED:", u)
+    print(f"{len(asked)} questions, {len(unanswered)} unanswered")
+    return 1 if unanswered or len(asked) < 10 else 0
 
 
 def attempt(lab, row):
@@ -394,7 +428,7 @@ def attempt(lab, row):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("lab")
-    p.add_argument("verb", nargs="?", choices=["image", "setup"])
+    p.add_argument("verb", nargs="?", choices=["image", "setup", "steady"])
     p.add_argument("--away", metavar="NODE")
     p.add_argument("--only", default="", metavar="TEXT", help="rows with that in their name")
     a = p.parse_args()
@@ -405,6 +439,8 @@ def main():
         if a.verb:
             return setup(lab)
         lab.look()
+        if a.verb == "steady":
+            return steady(lab)
     except (Failed, StopIteration) as e:
         print(f"traffic: {e or 'no server answers'}")
         return 1

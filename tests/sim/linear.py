@@ -154,20 +154,21 @@ def check_keys(ops_by_key):
     return bad
 
 
-def check_revisions(writes):
-    """writes: (call, ret, revision, what). One that began after another's answer has the higher revision;
-    none is given twice. The failures."""
+def check_revisions(writes, lists=()):
+    """writes, lists: (call, ret, revision, what). A write that began after another's answer has the higher
+    revision, and none is given twice; a list that began after it is not older. The failures."""
     bad, seen = [], {}
-    for call, ret, rev, what in writes:
+    for _, _, rev, what in writes:
         if rev in seen:
             bad.append(f"revision {rev} was given to {seen[rev]} and to {what}")
         seen[rev] = what
     by_ret = sorted(writes, key=lambda w: w[1])
     highest, i = (0, None), 0
-    for call, _, rev, what in sorted(writes, key=lambda w: w[0]):
+    asked = [(*w, 0) for w in writes] + [(*w, 1) for w in lists]
+    for call, _, rev, what, is_list in sorted(asked, key=lambda w: w[0]):
         while i < len(by_ret) and by_ret[i][1] < call:
             highest = max(highest, (by_ret[i][2], by_ret[i][3]), key=lambda h: h[0])
             i += 1
-        if rev <= highest[0]:
+        if rev + is_list <= highest[0]:
             bad.append(f"{what} has revision {rev}, but {highest[1]} was answered with {highest[0]} before it began")
     return bad

@@ -86,7 +86,7 @@ class Load:
         self.base = f"/api/v1/namespaces/{self.namespace}/configmaps"
         self.pause_s, self.seed = a.pause / 1000, a.seed
         self.stop, self.fence, self.known = threading.Event(), None, {}
-        self.ops, self.revisions, self.steps = [], [], {}
+        self.ops, self.revisions, self.lists, self.listed, self.steps = [], [], [], [], {}
         self.answers, self.resumes, self.relists, self.broken = {}, 0, 0, []
 
     # ---- writing and reading ----
@@ -134,6 +134,8 @@ class Load:
         server, i = Server(self, rand), 0
         while not self.stop.is_set():
             i += 1
+            if rand.random() < 0.03:
+                self.list(server, self.listed, f"writer {n}")
             key = rand.choice(self.keys)
             seen = self.known.get(key, ())
             dice = rand.random()
@@ -157,7 +159,7 @@ class Load:
         while not (self.fence and at and at >= self.fence[0]) and not (self.fence and time.monotonic() > self.fence[1]):
             try:
                 if at is None:
-                    at = self.list(server, steps)
+                    at = self.list(server, steps, name)
                 else:
                     at = self.follow(server, steps, at, rand)
             except (OSError, http.client.HTTPException, ValueError) as e:
@@ -166,12 +168,15 @@ class Load:
                 time.sleep(0.1)
             server.elsewhere()
 
-    def list(self, server, steps):
+    def list(self, server, steps, who):
+        """A list, as a step; its revision, None when there was no answer."""
+        call = time.monotonic()
         status, obj = server.call("GET", self.base)
         if status != 200:
             time.sleep(0.1)
             return None
         rev = int(obj["metadata"]["resourceVersion"])
+        self.lists.append((call, time.monotonic(), rev, f"a list of {who}"))
         steps.append(("list", rev, {o["metadata"]["name"]: (o["data"]["v"], int(o["metadata"]["resourceVersion"]))
                                     for o in obj["items"] if "v" in o.get("data", {})}))
         return rev
@@ -280,10 +285,11 @@ class Load:
             by_key.setdefault(key, []).append(op)
         bad = list(self.broken)
         bad += linear.check_keys(by_key)
-        bad += linear.check_revisions([(c, r, rev, f"{kind} {key} {value}") for c, r, rev, kind, key, value in self.revisions if rev])
+        bad += linear.check_revisions([(c, r, rev, f"{kind} {key} {value}") for c, r, rev, kind, key, value in self.revisions if rev],
+                                      self.lists)
         unknown = [(key, op.expect) for key, op in self.ops if op.kind == "delete" and op.ok is None]
         bad += watched.check(self.steps, [(kind, key, value, rev) for _, _, rev, kind, key, value in self.revisions], unknown,
-                             fence=self.fence[0])
+                             fence=self.fence[0], extra=self.listed)
         return bad
 
     def longest_silence(self):
@@ -296,7 +302,7 @@ class Load:
         count = sum(s[0] == "event" for steps in self.steps.values() for s in steps)
         codes = ", ".join(f"{n} of {WORDS.get(s, s)}" for s, n in sorted(self.answers.items()))
         return (f"{len(ops)} operations ({sum(o.ok is True and o.kind != 'read' for o in ops)} writes, {sum(o.ok is False for o in ops)} refused, "
-                f"{sum(o.ok is None for o in ops)} unknown; {codes}); {count} events to {len(self.steps)} watchers over "
+                f"{sum(o.ok is None for o in ops)} unknown; {codes}); {len(self.listed)} lists, {count} events to {len(self.steps)} watchers over "
                 f"{self.resumes} connections, {self.relists} lists after 410; longest without an answered write {self.longest_silence():.1f} s")
 
 

@@ -25,13 +25,13 @@ def union(watchers, bad):
     return seen
 
 
-def known_writes(acked, seen, watchers, gone, bad):
+def known_writes(acked, seen, watchers, extra, gone, bad):
     """acked: (kind, key, value, revision), answered with success; of a deletion the revision is not
     known (None), it is that of the event which ends its value. Everything that happened, by revision.
     Where every watcher had a gap, a deletion may be seen by none: it is then one of gone."""
     all_writes = dict(seen)
     unbroken = any(sum(s[0] == "list" for s in steps) == 1 for steps in watchers.values())
-    for steps in watchers.values():
+    for steps in [*watchers.values(), extra]:
         for s in steps:
             for key, (value, rev) in s[2].items() if s[0] == "list" else ():
                 all_writes.setdefault(rev, ("MODIFIED", key, value))
@@ -67,13 +67,24 @@ def states_at(all_writes, revisions):
     return out
 
 
-def check(watchers, acked, unknown_deletes=(), fence=None):
+def odd_list(who, rev, items, want, gone):
+    """What a list shows otherwise than it should, as a line for a list of failures."""
+    odd = sorted(k for k in items.keys() | want.keys() if items.get(k) != want.get(k) and
+                 (k in items or (k, want[k][0]) not in gone))
+    return [f"{who}: the list at {rev} has {odd[0]} as {items.get(odd[0])}, it was {want.get(odd[0])}"
+            f" ({len(odd)} such keys)"] if odd else []
+
+
+def check(watchers, acked, unknown_deletes=(), fence=None, extra=()):
     """watchers: name -> steps, from before the first write. unknown_deletes: (key, value) whose deletion
-    was not answered. fence: a revision that each watcher must have reached. The failures, as lines."""
+    was not answered. fence: a revision that each watcher must have reached. extra: lists of others, as steps.
+    The failures, as lines."""
     bad, gone = [], set(unknown_deletes)
-    all_writes = known_writes(acked, union(watchers, bad), watchers, gone, bad)
+    all_writes = known_writes(acked, union(watchers, bad), watchers, extra, gone, bad)
     ordered = sorted(all_writes)
-    lists = states_at(all_writes, [s[1] for steps in watchers.values() for s in steps if s[0] == "list"])
+    lists = states_at(all_writes, [s[1] for steps in [*watchers.values(), extra] for s in steps if s[0] == "list"])
+    for _, rev, items in extra:
+        bad += odd_list("a reader", rev, items, lists[rev], gone)
     for name, steps in watchers.items():
         bad += check_one(name, steps, all_writes, ordered, lists, gone, fence)
     return bad
@@ -100,11 +111,7 @@ def check_one(name, steps, all_writes, ordered, lists, gone, fence):
             _, rev, items = step
             if at is not None and rev < at:
                 bad.append(f"{name}: a list at {rev}, after it had seen {at}")
-            odd = sorted(k for k in items.keys() | lists[rev].keys() if items.get(k) != lists[rev].get(k) and
-                         (k in items or (k, lists[rev][k][0]) not in gone))
-            if odd:
-                bad.append(f"{name}: the list at {rev} has {odd[0]} as {items.get(odd[0])}, it was {lists[rev].get(odd[0])}"
-                           f" ({len(odd)} such keys)")
+            bad += odd_list(name, rev, items, lists[rev], gone)
             at, present = rev, dict(items)
             index(rev)
         elif step[0] == "event":

@@ -16,8 +16,10 @@ import time
 import urllib.error
 import urllib.request
 
+from . import delay
+
 NET4, NET6 = "192.0.2", "2001:db8:1ab::"
-HOST = 254
+HOST, POOL = 254, (200, 239)
 ROLES = {"e": ("etcd", 11), "s": ("server", 41), "n": ("node", 71)}
 MACHINES_MAX = 30       # of one role
 READY_S = 40
@@ -112,7 +114,7 @@ class Machine:
         if self.role == "server":
             store = ["--store", c.store()] if c.opt["etcd"] else []
             return [c.opt["sampan"], "server", "--data-dir", d, "--listen", f"{self.ip}:6443", "--node-name", self.name,
-                    *store, *c.opt["server_option"]]
+                    "--load-balancer-pool", f"{NET4}.{POOL[0]}-{NET4}.{POOL[1]}", *store, *c.opt["server_option"]]
         return [c.opt["sampan"], "agent", "--kubeconfig", f"{d}/pki/agent.kubeconfig", "--data-dir", f"{d}/agent",
                 "--run-dir", f"{d}/run", "--node-name", self.name, "--address", self.ip]
 
@@ -160,12 +162,11 @@ class Machine:
 
     def join(self, line):
         """line: what `sampan token create` printed."""
-        words = line.split()
-        if not os.path.exists(f"{self.dir}/pki/agent.kubeconfig"):
-            self.run(self.cluster.opt["sampan"], *words[words.index("join"):], "--data-dir", self.dir, "--node-name", self.name,
-                     "--address", self.ip, "--no-run")
-        for image in self.cluster.opt["image"]:
-            run(self.cluster.opt["sampan"], "image", "import", "--data-dir", f"{self.dir}/agent", image)
+        words, sampan = line.split(), self.cluster.opt["sampan"]
+        name = ["--node-name", self.name] if self.role == "node" else []
+        self.run(sampan, *words[words.index("join"):], "--data-dir", self.dir, *name, "--address", self.ip, "--no-run")
+        for image in self.cluster.opt["image"] if self.role == "node" else ():
+            run(sampan, "image", "import", "--data-dir", f"{self.dir}/agent", image)
 
 
 class Cluster:
@@ -238,8 +239,14 @@ class Cluster:
     def kubeconfig(self):
         return f"{self.dir}/s1/admin.kubeconfig"
 
-    def kubectl(self, *words, **kw):
-        return run("kubectl", "--kubeconfig", self.kubeconfig(), *words, **kw)
+    def kubectl(self, *words):
+        """The answer of the first server that gives one, "" when none does."""
+        for m in self.of("server"):
+            p = m.state() == "runs" and subprocess.run(["kubectl", "--kubeconfig", f"{m.dir}/admin.kubeconfig", "--request-timeout=5s", *words],
+                                                       capture_output=True, text=True)
+            if p and not p.returncode:
+                return p.stdout
+        return ""
 
     def up(self):
         for d in ("net", "log", "pid"):
@@ -267,21 +274,14 @@ class Cluster:
         first.start()
         first.wait_ready()
         for m in others:
-            self.share_keys(first, m)
+            m.join(run(self.opt["sampan"], "token", "create", "--server", "--data-dir", first.dir))
             m.start()
         for m in others:
             m.wait_ready()
         for m in self.of("node"):
-            line = run(self.opt["sampan"], "token", "create", "--data-dir", first.dir)
-            m.join(line.strip())
+            m.join(run(self.opt["sampan"], "token", "create", "--data-dir", first.dir))
             m.start()
         self.wait_nodes()
-
-    def share_keys(self, first, other):
-        """The cloud's authority and the key of its tokens; the rest a server makes itself."""
-        os.makedirs(f"{other.dir}/pki", mode=0o700, exist_ok=True)
-        for name in ("ca.crt", "ca.key", "sa.key"):
-            shutil.copy(f"{first.dir}/pki/{name}", f"{other.dir}/pki/{name}")
 
     def wait_nodes(self, seconds=READY_S):
         names = [m.name for m in self.of("node")]
@@ -289,7 +289,7 @@ class Cluster:
             return
         path = "jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type==\"Ready\")].status} {end}"
         wait_for(f"the state Ready of {', '.join(names)}", seconds, lambda: set(
-            self.kubectl("get", "nodes", "-o", path, quiet=True).split()) >= {f"{n}=True" for n in names})
+            self.kubectl("get", "nodes", "-o", path).split()) >= {f"{n}=True" for n in names})
 
     # ---- the end ----
 
@@ -301,7 +301,6 @@ class Cluster:
         for m in reversed([m for m in self.machines.values() if m.role != "node"]):
             m.end()
         run("nft", "delete", "table", "netdev", self.opt["name"], quiet=True)
-        from . import delay
         delay.end_all(self)
         for m in self.machines.values():
             run("ip", "link", "delete", m.link, quiet=True)

@@ -5,6 +5,7 @@ All faults of the network are rules at the bridge's end of the wires, so that no
 of them: one nftables table, written anew as a whole from the list of faults. What is in force is
 in lab.json; `heal` ends everything.
 """
+import inspect
 import os
 import signal
 
@@ -51,11 +52,14 @@ def leader(c):
 
 
 def holder(c):
+    """The server that leads, whose address stands in its own Lease."""
     if len(c.of("server")) == 1:
         return c.machine("s1")
-    name = c.kubectl("-n", "kube-system", "get", "lease", "kube-controller-manager", "-o", "jsonpath={.spec.holderIdentity}", quiet=True)
+    lease = ["-n", "kube-system", "get", "lease"]
+    name = c.kubectl(*lease, "kube-controller-manager", "-o", "jsonpath={.spec.holderIdentity}").split("_")[0]
+    address = c.kubectl(*lease, name, "-o", r"jsonpath={.metadata.annotations.sampan/address}") if name else ""
     for m in c.of("server"):
-        if name and m.name == name.split("_")[0]:
+        if m.ip in address:
             return m
     raise Trouble(f"no server of this lab holds the Lease of the controllers (holder: {name or 'nobody'})")
 
@@ -199,9 +203,10 @@ def fault(c, name, args):
         raise Trouble(f"which machine? tools/lab fault {name} MACHINE; see tools/lab fault --help")
     m = which(c, args[0])
     try:
-        FAULTS[name](c, m, *args[1:])
+        inspect.signature(FAULTS[name]).bind(c, m, *args[1:])
     except TypeError:
         raise Trouble(f"fault {name} takes other arguments; see tools/lab fault --help") from None
+    FAULTS[name](c, m, *args[1:])
     if name in ("kill", "stop"):
         c.faults.append([name, m.name])
     c.save()
