@@ -121,6 +121,15 @@ if [ -n "${SAMPAN_LONG-}" ]; then
 	round "a server stands still for 60 s" 10 60 stop s1
 	round "the leader stands still for 60 s" 15 60 stop leader
 	round "the holder stands still for 60 s" 15 60 stop holder
+	RANDOM=$((SEED % 32768))
+	members=("kill e1" "kill leader" "stop e2" "isolate e3" "isolate leader in" "slow-sync leader 300" "loss e1 20" "clock e2 7200" "disk e3")
+	servers=("kill s1" "kill holder" "stop s2" "isolate s3" "isolate s1 out" "loss s2 20" "clock s3 -7200" "partition s1 e2" "delay s2 50")
+	load
+	for _ in $(seq 15); do
+		# shellcheck disable=SC2086
+		during $((RANDOM % 7)) ${members[RANDOM % 9]} + ${servers[RANDOM % 9]}
+	done
+	load_ends "faults at random"
 	away() { # a node of which nobody hears: the others do not notice
 		check "fault isolate n2" "^fault" lab fault isolate n2
 		check "pods reach each other without n2" ": 0 wrong" traffic --away n2 --only "pod to pod"

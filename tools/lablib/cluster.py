@@ -198,11 +198,11 @@ class Cluster:
             raise Trouble(f"missing: {' '.join(missing)} (sudo make deps)")
         if not os.access(sampan, os.X_OK):
             raise Trouble(f"{sampan} is not there; build it with make, or say where it is: --sampan FILE")
-        if os.path.exists(f"/sys/class/net/{a.name}0"):
-            raise Trouble(f"there is a link {a.name}0 already: choose another --name")
         opt = {k: getattr(a, k) for k in ("etcd", "servers", "nodes", "name", "disk", "clocks", "server_option")}
         opt |= {"sampan": sampan, "image": [os.path.abspath(i) for i in a.image]}
         c = cls(a.dir, opt)
+        if c.links():
+            raise Trouble(f"there are links {a.name}0 or {a.name}-.. already: choose another --name")
         if a.clocks and not c.strain():
             raise Trouble(f"--clocks needs tests/sim/strain beside {sampan}: ninja -C {os.path.dirname(sampan)} tests/sim/strain")
         return c
@@ -343,4 +343,6 @@ class Cluster:
             return [w for w in (line.split()[4] for line in f) if w.startswith(self.dir + "/")]
 
     def links(self):
-        return sum(1 for n in os.listdir("/sys/class/net") if n == self.opt["name"] + "0" or n.startswith(self.opt["name"] + "-"))
+        """Asked of the network we are in; /sys may show another's."""
+        names = re.findall(r"^\d+: ([^:@]+)", run("ip", "-o", "link"), re.M)
+        return sum(n == self.opt["name"] + "0" or n.startswith(self.opt["name"] + "-") for n in names)

@@ -10,7 +10,9 @@ import os
 import signal
 
 from . import delay
-from .cluster import Trouble, run
+from .cluster import Trouble, run, wait_for
+
+ELECTION_S = 15
 
 HELP = """MACHINE is a name of `tools/lab status`, or `leader`: etcd's leader, or `holder`: the server
 whose controllers run.
@@ -41,31 +43,36 @@ def number(text, low, high, what):
 
 
 def leader(c):
-    """The member that leads, asked of those that answer."""
+    """The member that leads, by its own word; None: none says so now."""
     for m in c.of("etcd"):
         out = run("etcdctl", "--endpoints", f"http://{m.ip}:2379", "--command-timeout=2s", "endpoint", "status", quiet=True,
                   env={**os.environ, "ETCDCTL_API": "3"})
         fields = out.split(", ")
         if len(fields) > 4 and fields[4] == "true":
             return m
-    raise Trouble("no member says that it leads" if c.of("etcd") else "this lab has no etcd")
+    return None
 
 
 def holder(c):
-    """The server that leads, whose address stands in its own Lease."""
+    """The server whose controllers run: its address stands in its own Lease; None: there is none now."""
     if len(c.of("server")) == 1:
         return c.machine("s1")
     lease = ["-n", "kube-system", "get", "lease"]
     name = c.kubectl(*lease, "kube-controller-manager", "-o", "jsonpath={.spec.holderIdentity}").split("_")[0]
     address = c.kubectl(*lease, name, "-o", r"jsonpath={.metadata.annotations.sampan/address}") if name else ""
-    for m in c.of("server"):
-        if m.ip in address:
-            return m
-    raise Trouble(f"no server of this lab holds the Lease of the controllers (holder: {name or 'nobody'})")
+    return next((m for m in c.of("server") if m.ip in address), None)
 
 
 def which(c, name):
-    return leader(c) if name == "leader" else holder(c) if name == "holder" else c.machine(name)
+    """The machine of that name. After a fault it may take a while until there is a leader, or a holder, again."""
+    ask = {"leader": leader, "holder": holder}.get(name)
+    if not ask:
+        return c.machine(name)
+    if name == "leader" and not c.of("etcd"):
+        raise Trouble("this lab has no etcd that could have a leader")
+    found = []
+    wait_for(f"a {name}", ELECTION_S, lambda: found.append(ask(c)) or found[-1])
+    return found[-1]
 
 
 # ---- rules of the network ----
