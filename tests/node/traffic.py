@@ -436,7 +436,7 @@ def main():
         return image(a.lab)
     try:
         lab = Lab(os.path.abspath(a.lab), a.away)
-        if a.verb:
+        if a.verb == "setup":
             return setup(lab)
         lab.look()
         if a.verb == "steady":
