@@ -4,7 +4,7 @@
 
 usage: traffic.py FILE image             makes the archive of the image that the nodes need (tools/lab up --image FILE)
        traffic.py LAB_DIR setup          pods and Services, and waits until all run
-       traffic.py LAB_DIR steady         until SIGTERM: pods ask pods of other nodes, names, and Services by name
+       traffic.py LAB_DIR steady [--away NODE]   until SIGTERM: pods ask pods of other nodes, names, and Services by name
        traffic.py LAB_DIR [--away NODE] [--only TEXT]    runs the rows, all but those to and from NODE
 
 A row whose feature is not there yet is named in MISSING, with the reason; it runs, and the table
@@ -171,7 +171,7 @@ class Lab:
 
     def dig(self, place, *words):
         p = subprocess.run([*self.at(place), "dig", "+short", "+tries=2", "+timeout=2", f"@{DNS}", *words], capture_output=True, text=True)
-        return sorted(p.stdout.split())
+        return sorted(w for w in p.stdout.split("\n") if w and w[0] != ";")
 
     def of(self, app):
         return [self.pods[app][n] for n in self.nodes]

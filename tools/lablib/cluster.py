@@ -127,7 +127,9 @@ class Machine:
                 f.write("0 0\n")
             strain = [self.cluster.strain(), self.control] + (["--clock"] if self.cluster.opt["clocks"] else [])
         with open(self.log, "ab") as log:
-            p = subprocess.Popen(self.enter() + strain + self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            # A name of its own, too: that is who holds the Lease of the controllers.
+            named = ["unshare", "--uts", "--", "sh", "-c", 'hostname "$0" && exec "$@"', self.name]
+            p = subprocess.Popen(self.enter() + named + strain + self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                  start_new_session=True)
         with open(self.pid_file, "w") as f:
             f.write(f"{p.pid} {began(p.pid) or 0}\n")

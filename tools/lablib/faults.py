@@ -54,13 +54,11 @@ def leader(c):
 
 
 def holder(c):
-    """The server whose controllers run: its address stands in its own Lease; None: there is none now."""
+    """The server whose controllers run; None: there is none now."""
     if len(c.of("server")) == 1:
         return c.machine("s1")
-    lease = ["-n", "kube-system", "get", "lease"]
-    name = c.kubectl(*lease, "kube-controller-manager", "-o", "jsonpath={.spec.holderIdentity}").split("_")[0]
-    address = c.kubectl(*lease, name, "-o", r"jsonpath={.metadata.annotations.sampan/address}") if name else ""
-    return next((m for m in c.of("server") if m.ip in address), None)
+    who = c.kubectl("-n", "kube-system", "get", "lease", "kube-controller-manager", "-o", "jsonpath={.spec.holderIdentity}")
+    return c.machines.get(who.split("_")[0])
 
 
 def which(c, name):
