@@ -106,6 +106,11 @@ int etcd_compact(struct store *base, int64_t rev)
 
 	if (s->c.other && ++s->c.asked <= OTHERS_TURNS)
 		return 0;
+	/* Forgetting has a revision, too: where nothing else has, there is nothing to forget. */
+	if (s->f.on && s->f.event_rev <= base->compacted_rev) {
+		base->compacted_rev = rev;
+		return 0;
+	}
 	base->compacted_rev = rev;
 	s->c.want = rev;
 	if (!s->c.call.client)

@@ -220,6 +220,7 @@ static int tell(struct etcd *s, const struct etcd_event *e)
 	/* One transaction of another program may have changed several keys. */
 	if (s->base.follow_rev == ev.rev)
 		s->base.follow_rev--;
+	s->f.event_rev = ev.rev;
 	store_tell(&s->base, &ev);
 	blob_unref(ev.value);
 	return 0;
@@ -402,7 +403,7 @@ int etcd_load(struct store *base, store_load_fn *fn, void *arg, int64_t *ret_rev
 			j.ended ? j.message : "it takes too long");
 	*ret_rev = j.l.rev;
 	s->f.on = s->f.found = true;
-	s->f.reached = s->f.part_rev = j.l.rev;
+	s->f.reached = s->f.part_rev = s->f.event_rev = j.l.rev;
 	s->f.part_count = s->f.part_skip = 0;
 	watch(s);
 	return 0;
@@ -427,7 +428,7 @@ static void listed_again(struct etcd_listing *l, int rc, const char *message)
 		return;
 	}
 	s->f.found = true;
-	s->f.part_rev = rev;
+	s->f.part_rev = s->f.event_rev = rev;
 	s->f.part_count = s->f.part_skip = 0;
 	store_found(&s->base, rev);
 	reach(s, rev);

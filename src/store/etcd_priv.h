@@ -50,6 +50,7 @@ struct etcd_follow {
 	bool on, found;                /* found: not between store_lost() and store_found() */
 	unsigned gaps;                 /* how often sight was lost */
 	int64_t reached;               /* the follower has seen all up to it */
+	int64_t event_rev;             /* of the newest change of an object */
 	int64_t part_rev;              /* of what came last, in pieces: revision, and how many of it */
 	size_t part_count, part_skip;
 	int64_t wanted, marked;        /* somebody waits for wanted; marked: will bring that by */

@@ -92,6 +92,9 @@ static void tell(struct write *w, int rc, int64_t rev)
 	free(w);
 	sw->rc = rc;
 	sw->rev = rev;
+	/* A follower has seen it. Where nobody follows, what a conflict tells is news. */
+	if (rc == -ERR_CONFLICT && rev > s->base.rev && !s->f.on)
+		s->base.rev = rev;
 	store_complete(&s->base, sw);
 }
 

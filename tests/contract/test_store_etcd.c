@@ -560,6 +560,15 @@ static void test_servers_share_the_log(void **state)
 	for (int i = 0; i < 100 && store_compacted_rev(a->store) < rev; i++)
 		loop_turn(loop, 100);
 	assert_int_equal(store_compacted_rev(a->store), rev);
+	/* Where nothing was written, nothing is, not even that it is forgotten. */
+	assert_int_equal(sync_with(b), 0);
+	rev = store_rev(b->store);
+	assert_true(rev > store_compacted_rev(b->store));
+	assert_int_equal(store_compact(b->store, rev), 0);
+	assert_int_equal(store_compacted_rev(b->store), rev);
+	write_for(200);
+	assert_int_equal(sync_with(b), 0);
+	assert_int_equal(store_rev(b->store), rev);
 	assert_false(a->disordered || b->disordered);
 
 	/* Several keys of one transaction of somebody's have one revision. */
