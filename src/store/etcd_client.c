@@ -17,7 +17,7 @@
 #define LOG_MODULE "etcd"
 #include "base/log.h"
 
-enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 2000, PROBE_MS = 2500, COMPLAIN_MS = 10000 };
+enum { BACKOFF_MS = 100, BACKOFF_MAX_MS = 2000, PROBE_MS = 8000, PATIENCE_MS = 1500, COMPLAIN_MS = 10000 };
 
 struct member {
 	unsigned turn;                 /* of its name's addresses the one that is tried next */
@@ -47,7 +47,7 @@ struct etcd_client {
 	struct resolved *resolving;
 	struct etcd_conn *conn;
 	struct etcd_rpc probe;         /* and Authenticate before it */
-	struct loop_timer retry;
+	struct loop_timer retry, patience;   /* patience: with a member that is not ready yet */
 	struct list calls, waiting;    /* waiting: for a member */
 	const struct etcd_client_events *ev;
 	void *arg;
@@ -359,6 +359,7 @@ static void probed(struct etcd_rpc *r, int code, const char *message, const char
 	c->cluster_id = got.header->cluster_id;
 	if (c->was_ready)
 		log_info("%s is used now", c->cfg.host[c->at]);
+	loop_timer_stop(&c->patience);
 	c->ready = c->was_ready = true;
 	c->final = false;
 	c->tries = 0;
@@ -378,6 +379,16 @@ static void probe(struct etcd_client *c)
 	c->probe.end = probed;
 	if (etcd_rpc_start(c->conn, &c->probe, "/etcdserverpb.KV/Range", etcd_client_token(c), PROBE_MS, &msg) < 0)
 		etcd_conn_fail(c->conn, "out of memory");
+}
+
+static void impatient(void *arg) { etcd_conn_fail(((struct etcd_client *)arg)->conn, "no answer"); }
+
+/* Little with the first, since others may be well; more with each round of all. */
+static void be_patient(struct etcd_client *c)
+{
+	unsigned round = c->tries / (unsigned)c->cfg.members;
+
+	loop_timer_set(&c->patience, round > 2 ? PROBE_MS : PATIENCE_MS << round);
 }
 
 static void authenticated(struct etcd_rpc *r, int code, const char *message, const char *p, size_t n)
@@ -409,6 +420,7 @@ static void authenticate(struct etcd_client *c)
 
 	if (!etcd_conn_is_open(c->conn))
 		return;
+	be_patient(c);
 	pb_encode(&etcd_authenticate_msg, &ask, &msg);
 	c->probe.end = authenticated;
 	if (etcd_rpc_start(c->conn, &c->probe, "/etcdserverpb.Auth/Authenticate", "", PROBE_MS, &msg) < 0)
@@ -431,6 +443,7 @@ static void conn_down(void *arg, const char *why)
 	char text[256];
 
 	snprintf(text, sizeof(text), "%s", why);
+	loop_timer_stop(&c->patience);
 	etcd_rpc_cancel(&c->probe);
 	etcd_conn_close(c->conn);
 	c->conn = NULL;
@@ -443,6 +456,8 @@ static void connect_to(struct etcd_client *c, const struct sockaddr *sa, socklen
 {
 	if (etcd_conn_open(&c->conn, c->loop, sa, n, c->cfg.host[c->at], c->cfg.tls, &conn_events, c) < 0)
 		give_up(c, "out of memory");
+	else
+		be_patient(c);
 }
 
 static void resolve_run(void *arg)
@@ -561,6 +576,7 @@ int etcd_client_open(struct etcd_client **ret, struct loop *l, const char *membe
 	list_init(&c->calls);
 	list_init(&c->waiting);
 	loop_timer_init(&c->retry, l, connect_next, c);
+	loop_timer_init(&c->patience, l, impatient, c);
 	if ((r = etcd_config_read(&c->cfg, members, opt, reterr)) < 0)
 		goto fail;
 	r = workers_open(&c->resolver, l, "etcd-names", 1, 4);
@@ -594,6 +610,7 @@ void etcd_client_close(struct etcd_client *c)
 	if (c->resolver)
 		workers_close(c->resolver);
 	loop_timer_stop(&c->retry);
+	loop_timer_stop(&c->patience);
 	buf_finish(&c->token);
 	etcd_config_finish(&c->cfg);
 	free(c->probe_key);

@@ -100,7 +100,7 @@ typedef void store_done_fn(void *arg, int rc, int64_t rev);
  * Returns 0 when queued, else done never runs: -ERR_FULL, -ERR_SIZE.
  * done gets 0, -ERR_CONFLICT, -ERR_IO (not written, the message was logged), or of a
  * store in the network -ERR_UNAVAILABLE (it was not reached: not written) or -ERR_DEADLINE
- * (nobody can tell whether it was written: read again).
+ * (nobody can tell whether it was written: read again), or -ERR_SIZE (its own limit is lower).
  * Source: etcd rpc.proto, Txn with a Compare on mod_revision.
  */
 int store_put(struct store *s, const char *key, struct blob *value, int64_t expect_rev,

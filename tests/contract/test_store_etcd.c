@@ -270,17 +270,18 @@ static void test_members_die_under_writes(void **state)
 		next_write(&w[i]);
 	}
 	write_for(500);
-	for (int i = 0; i < 3; i++) {
+	for (int n = 0; n < (getenv("SAMPAN_LONG") ? 30 : 3); n++) {
 		unsigned before = s->events;
+		int i = n % 3, how = n % 5 % 3;        /* each member each way, in time */
 
-		print_message("  member %d is %s\n", i, rounds[i].name);
-		etcd_host_signal(&host, i, rounds[i].signo);
+		print_message("  member %d is %s\n", i, rounds[how].name);
+		etcd_host_signal(&host, i, rounds[how].signo);
 		/* Two of three go on, whichever it was. */
 		for (until = env_now_ms() + 20000; s->events < before + 500 && env_now_ms() < until;)
 			loop_turn(loop, 20);
 		assert_true(s->events >= before + 500);
 		write_for(500);
-		if (rounds[i].signo == SIGSTOP)
+		if (rounds[how].signo == SIGSTOP)
 			etcd_host_signal(&host, i, SIGCONT);
 		else
 			etcd_host_start(&host, i);
@@ -302,7 +303,8 @@ static void test_members_die_under_writes(void **state)
 		total += k->written;
 		unavailable += k->unavailable;
 		unknown += k->unknown;
-		assert_int_equal(k->conflicts, 0);
+		/* ... unless it was told that nobody knows. */
+		assert_true(k->conflicts <= k->unknown);
 		assert_in_range(k->seen, k->written, k->written + k->unknown);
 		assert_int_equal(other->key[i].seen, k->seen);
 		assert_string_equal(other->key[i].value, k->value);
