@@ -127,9 +127,13 @@ mac_of() { in_net "$1" ip -br link show eth0 | awk '{ print $3 }'; }
 check "at once: it told the wire" "lladdr $(mac_of "$now")" in_net out ip neigh show 192.168.77.201
 agent_stop "$now" KILL
 check "while its agent is away, too" "^n1 n2$" asked out 192.168.77.201
+kubectl label node "$now" node.kubernetes.io/exclude-from-external-load-balancers= >/dev/null
 agent_up "$now"
+given_up() { [[ "$(speaker 192.168.77.201)" =~ ^n[123]\ $ ]] && [ "$(speaker 192.168.77.201)" != "$now " ] && echo "given up"; }
+until_ok "which gives up what it spoke for, and may not any more, when it comes back" "^given up$" given_up
+kubectl label node "$now" node.kubernetes.io/exclude-from-external-load-balancers- >/dev/null
 
-until_ok "which comes back" " Ready " kubectl get node "$now" --no-headers
+until_ok "and is ready" " Ready " kubectl get node "$now" --no-headers
 kubectl label node "$was" node.kubernetes.io/exclude-from-external-load-balancers- >/dev/null
 until_ok "who may speak again does" "^$was $" speaker 192.168.77.201
 ip link set "w-$was" down
