@@ -230,7 +230,7 @@ static void compute(struct net *n, struct unit *u)
 	} else {
 		struct svc *s = (struct svc *)(void *)u;
 
-		rc = plan_service(&u->wanted, &n->base, s->copy, s->id, &e);
+		rc = plan_service(&u->wanted, &n->base, s->copy, s->id, &u->applied, &e);
 		if (rc)
 			log_warn("service %s: %s", s->key, e.msg);
 	}

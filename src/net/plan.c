@@ -101,27 +101,35 @@ int plan_seal(struct plan *p)
 	return 0;
 }
 
-bool plan_has(const struct plan *p, enum plan_kind kind, const char *name, const char *key)
+static int compare_to(const struct plan *p, const struct plan_item *it, enum plan_kind kind, const char *name, const char *key)
+{
+	int c = (int)it->kind - (int)kind;
+
+	if (!c)
+		c = strcmp(plan_name(p, it), name);
+	return c ? c : strcmp(plan_key(p, it), key);
+}
+
+unsigned plan_find(const struct plan *p, enum plan_kind kind, const char *name, const char *key)
 {
 	unsigned lo = 0, hi = p->count;
 
 	while (lo < hi) {
 		unsigned mid = lo + (hi - lo) / 2;
-		const struct plan_item *it = &p->items[mid];
-		int c = (int)it->kind - (int)kind;
 
-		if (!c)
-			c = strcmp(plan_name(p, it), name);
-		if (!c)
-			c = strcmp(plan_key(p, it), key);
-		if (!c)
-			return true;
-		if (c < 0)
+		if (compare_to(p, &p->items[mid], kind, name, key) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return false;
+	return lo;
+}
+
+bool plan_has(const struct plan *p, enum plan_kind kind, const char *name, const char *key)
+{
+	unsigned at = plan_find(p, kind, name, key);
+
+	return at < p->count && !compare_to(p, &p->items[at], kind, name, key);
 }
 
 void plan_drop(struct plan *p, unsigned i)

@@ -40,9 +40,10 @@ struct plan {                                       /* {0} is the empty plan */
 };
 void plan_finish(struct plan *p);
 
-/* id: this node's own number of the Service, part of its chains' names. 0, -ERR_INVALID or -ERR_NOMEM. */
+/* id: this node's own number of the Service, part of its chains' names. before: what it has now, or
+ * NULL: endpoints that stay keep their numbers. 0, -ERR_INVALID or -ERR_NOMEM. */
 int plan_service(struct plan *out, const struct plan_base *b, const struct net_service *s, uint32_t id,
-	struct err *reterr);
+	const struct plan *before, struct err *reterr);
 struct plan_hostport { const char *proto, *ip; int host_port, port; };
 int plan_pod(struct plan *out, const char *ip, const struct plan_hostport *ports, unsigned count);
 
@@ -50,6 +51,8 @@ const char *plan_name(const struct plan *p, const struct plan_item *it);
 const char *plan_key(const struct plan *p, const struct plan_item *it);
 const char *plan_body(const struct plan *p, const struct plan_item *it);
 
+/* The first item that does not come before this one, sealed plans only. */
+unsigned plan_find(const struct plan *p, enum plan_kind kind, const char *name, const char *key);
 /* Is there an item of this kind, name and key? */
 bool plan_has(const struct plan *p, enum plan_kind kind, const char *name, const char *key);
 /* Drop items[i]: another plan owns that element. */

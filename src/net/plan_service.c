@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/text.h"
 #include "net/choose.h"
 #include "net/plan_priv.h"
@@ -33,6 +34,7 @@
 
 struct port_ctx {
 	struct plan *p;
+	const struct plan *before;
 	const struct plan_base *base;
 	const struct net_service *s;
 	const struct net_port *port;
@@ -113,18 +115,73 @@ static void outside_chain(struct port_ctx *c, const struct way *w, char name[64]
 	add_text(c, PLAN_SHARED, name, &rules);
 }
 
+/* order[i]: which of list gets number i. Those that had a number below n keep it, so that one that
+ * leaves changes two elements, however many there are. prefix: of the keys. */
+static bool number(const struct port_ctx *c, const char *set, const char *prefix, const unsigned *list, unsigned n, unsigned first,
+	unsigned *order)
+{
+	const struct plan *was = c->before;
+	size_t len = strlen(prefix);
+	struct map by_text = { 0 };
+	unsigned next = 0;
+	char value[64];
+	bool ok = true;
+
+	for (unsigned i = 0; i < n && ok; i++) {
+		order[i] = n;
+		endpoint_text(value, c, list[i], " . ");
+		ok = !was || !was->count || !map_put(&by_text, value, (void *)(uintptr_t)(i + 1), NULL);
+	}
+	for (unsigned at = was && ok ? plan_find(was, PLAN_ELEMENT, set, prefix) : 0; ok && was && at < was->count; at++) {
+		const struct plan_item *it = &was->items[at];
+		unsigned long i;
+
+		if (it->kind != PLAN_ELEMENT || strcmp(plan_name(was, it), set) != 0 || strncmp(plan_key(was, it), prefix, len) != 0)
+			break;
+		i = strtoul(plan_key(was, it) + len, NULL, 10);
+		if (i < first || i - first >= n)
+			continue;
+		uintptr_t had = (uintptr_t)map_del(&by_text, plan_body(was, it));
+		if (had)
+			order[i - first] = (unsigned)had - 1;
+	}
+	/* The others take what is left. */
+	if (ok && was && was->count) {
+		for (unsigned i = 0; i < n; i++) {
+			endpoint_text(value, c, list[i], " . ");
+			if ((uintptr_t)map_get(&by_text, value) != i + 1)
+				continue;
+			while (order[next] != n)
+				next++;
+			order[next] = i;
+		}
+	}
+	for (unsigned i = 0; i < n && ok; i++)
+		if (order[i] == n)
+			order[i] = i;          /* nothing to keep; or one that is listed twice */
+	map_finish(&by_text);
+	return ok;
+}
+
 /* The endpoints behind the way at ip (NULL: any of the node's) and port. */
 static void add_ends(struct port_ctx *c, const struct way *w, const char *ip, int port, const unsigned *list, unsigned n,
 	unsigned first)
 {
-	char set[32], key[128], value[64];
+	unsigned *order = malloc((n + 1) * sizeof(*order));
+	char set[32], prefix[128], key[160], value[64];
 
 	snprintf(set, sizeof(set), "%sends-%s", w->prefix, c->proto);
+	snprintf(prefix, sizeof(prefix), "%s%s%d . ", ip ? ip : "", ip ? " . " : "", port);
+	if (!order || !number(c, set, prefix, list, n, first, order)) {
+		c->p->failed = true;
+		n = 0;
+	}
 	for (unsigned i = 0; i < n; i++) {
-		snprintf(key, sizeof(key), "%s%s%d . %u", ip ? ip : "", ip ? " . " : "", port, first + i);
-		endpoint_text(value, c, list[i], " . ");
+		snprintf(key, sizeof(key), "%s%u", prefix, first + i);
+		endpoint_text(value, c, list[order[i]], " . ");
 		plan_add(c->p, PLAN_ELEMENT, set, key, value);
 	}
+	free(order);
 }
 
 /* ---- chains of one Service's port, with client affinity ---- */
@@ -404,9 +461,10 @@ static int add_guard(struct port_ctx *c)
 	return 0;
 }
 
-int plan_service(struct plan *out, const struct plan_base *b, const struct net_service *s, uint32_t id, struct err *reterr)
+int plan_service(struct plan *out, const struct plan_base *b, const struct net_service *s, uint32_t id,
+	const struct plan *before, struct err *reterr)
 {
-	struct port_ctx c = { .p = out, .base = b, .s = s, .id = id };
+	struct port_ctx c = { .p = out, .before = before, .base = b, .s = s, .id = id };
 	char ip[46];
 	int rc = 0;
 

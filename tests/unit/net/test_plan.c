@@ -206,7 +206,7 @@ static void test_services(void **state)
 		char *text;
 
 		print_message("%s\n", service_cases[i].name);
-		assert_int_equal(plan_service(&p, &base, &service_cases[i].s, 7, NULL), 0);
+		assert_int_equal(plan_service(&p, &base, &service_cases[i].s, 7, NULL, NULL), 0);
 		text = diff(NULL, &p);
 		assert_string_equal(text ? text : "", service_cases[i].text);
 		free(text);
@@ -220,13 +220,13 @@ static void test_a_change_speaks_of_itself_only(void **state)
 	struct plan before, after, none = { 0 };
 	char *text;
 
-	assert_int_equal(plan_service(&before, &base, &s, 1, NULL), 0);
+	assert_int_equal(plan_service(&before, &base, &s, 1, NULL, NULL), 0);
 	text = diff(&before, &before);
 	assert_string_equal(text ? text : "", "");
 	free(text);
 
 	s.ep_count = 1;
-	assert_int_equal(plan_service(&after, &base, &s, 1, NULL), 0);
+	assert_int_equal(plan_service(&after, &base, &s, 1, NULL, NULL), 0);
 	text = diff(&before, &after);
 	assert_string_equal(text, "delete element ip t ends-tcp { 10.96.0.5 . 80 . 1 }\n"
 		"delete element ip t node-ends-tcp { 30080 . 1 }\n"
@@ -246,6 +246,52 @@ static void test_a_change_speaks_of_itself_only(void **state)
 	plan_finish(&after);
 }
 
+static void test_endpoints_that_stay_keep_their_numbers(void **state)
+{
+	static const struct net_endpoint many[] = { EP("10.244.0.2", 80, true, false), EP("10.244.0.3", 80, true, false),
+		EP("10.244.0.4", 80, true, false), EP("10.244.0.5", 80, true, false) };
+	struct net_endpoint now[5];
+	struct net_service s = { SVC(one_ip, NULL, http, many) };
+	static const struct { const char *name, *order, *text; } cases[] = {
+		{ "in another order", "3120", "" },
+		{ "one leaves: the last takes its place", "023", "delete element ip t ends-tcp { 10.96.0.5 . 80 . 1 }\n"
+			"delete element ip t ends-tcp { 10.96.0.5 . 80 . 3 }\ndelete element ip t services { 10.96.0.5 . tcp . 80 }\n"
+			"add element ip t ends-tcp { 10.96.0.5 . 80 . 1 : 10.244.0.5 . 80 }\n"
+			"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-3 }\n" },
+		{ "the last leaves", "012", "delete element ip t ends-tcp { 10.96.0.5 . 80 . 3 }\n"
+			"delete element ip t services { 10.96.0.5 . tcp . 80 }\n"
+			"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-3 }\n" },
+		{ "one comes first", "40123", "delete element ip t services { 10.96.0.5 . tcp . 80 }\n"
+			"add element ip t ends-tcp { 10.96.0.5 . 80 . 4 : 10.244.0.9 . 80 }\n"
+			"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-5 }\n" },
+		{ "one takes another's place", "4123", "delete element ip t ends-tcp { 10.96.0.5 . 80 . 0 }\n"
+			"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.9 . 80 }\n" },
+		{ "one is listed twice", "01233", "delete element ip t services { 10.96.0.5 . tcp . 80 }\n"
+			"add element ip t ends-tcp { 10.96.0.5 . 80 . 4 : 10.244.0.5 . 80 }\n"
+			"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-5 }\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct plan before, after;
+		char *text;
+
+		print_message("%s\n", cases[i].name);
+		s.eps = many;
+		s.ep_count = 4;
+		assert_int_equal(plan_service(&before, &base, &s, 1, NULL, NULL), 0);
+		s.eps = now;
+		for (s.ep_count = 0; cases[i].order[s.ep_count]; s.ep_count++)
+			now[s.ep_count] = cases[i].order[s.ep_count] == '4' ? (struct net_endpoint)EP("10.244.0.9", 80, true, false) :
+				many[cases[i].order[s.ep_count] - '0'];
+		assert_int_equal(plan_service(&after, &base, &s, 1, &before, NULL), 0);
+		text = diff(&before, &after);
+		assert_string_equal(text ? text : "", cases[i].text);
+		free(text);
+		plan_finish(&before);
+		plan_finish(&after);
+	}
+}
+
 static void test_nothing_of_a_caller_gets_in_as_it_stands(void **state)
 {
 	static const struct net_endpoint evil[] = { EP("10.0.0.1 }\nflush ruleset\n#", 80, true, true),
@@ -255,11 +301,11 @@ static void test_nothing_of_a_caller_gets_in_as_it_stands(void **state)
 	struct net_service s = { SVC(ips, ips, http_node, evil) };
 	struct plan p;
 
-	assert_int_equal(plan_service(&p, &base, &s, 1, NULL), 0);
+	assert_int_equal(plan_service(&p, &base, &s, 1, NULL, NULL), 0);
 	assert_int_equal(p.count, 0);
 	plan_finish(&p);
 	s.ports = bad;
-	assert_int_equal(plan_service(&p, &base, &s, 1, NULL), -ERR_INVALID);
+	assert_int_equal(plan_service(&p, &base, &s, 1, NULL, NULL), -ERR_INVALID);
 }
 
 static void test_pods(void **state)
@@ -286,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_a_change_speaks_of_itself_only),
+		cmocka_unit_test(test_endpoints_that_stay_keep_their_numbers),
 		cmocka_unit_test(test_nothing_of_a_caller_gets_in_as_it_stands),
 		cmocka_unit_test(test_pods),
 	};
