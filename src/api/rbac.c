@@ -58,7 +58,13 @@ static bool compile_rule(struct arena *a, yyjson_val *v, struct rbac_rule *r)
 	r->resources = strings(a, yyjson_obj_get(v, "resources"));
 	r->names = strings(a, yyjson_obj_get(v, "resourceNames"));
 	r->paths = strings(a, yyjson_obj_get(v, "nonResourceURLs"));
-	return r->verbs && r->groups && r->resources && r->names && r->paths;
+	if (!r->verbs || !r->groups || !r->resources || !r->names || !r->paths)
+		return false;
+	const char *const *const lists[] = { r->verbs, r->groups, r->resources, r->names, r->paths };
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		for (const char *const *w = lists[i]; *w; w++)
+			r->words++;
+	return true;
 }
 
 struct rbac_rule *rbac_compile_one(struct arena *a, yyjson_val *rule)

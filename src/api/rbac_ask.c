@@ -63,8 +63,8 @@ bool rbac_rule_allows(const struct rbac_rule *r, const struct attributes *at)
 		return has_path(r->paths, at->path);
 	if (!has(r->groups, at->group) || !has_resource(r->resources, at->resource, at->sub))
 		return false;
-	if (!*r->names)
-		return true;
+	if (!*r->names || !at->name)
+		return !*r->names;
 	for (const char *const *n = r->names; *n; n++)
 		if (!strcmp(*n, at->name))
 			return true;
@@ -147,14 +147,14 @@ bool rbac_each_rule(struct rbac *rb, const struct user *u, const char *ns, rbac_
 
 /* ---- is it allowed ---- */
 
-struct question { struct rbac_keys keys; const struct rbac_link *by; };
+struct question { struct rbac_keys keys; const struct rbac_link *by; int64_t left; };
 
 static bool allow_fn(void *arg, const struct rbac_role *r, const struct rbac_link *by)
 {
 	struct question *q = arg;
 
-	if (!rbac_role_allows(r, &q->keys))
-		return false;
+	if (!rbac_role_allows(r, &q->keys, &q->left))
+		return !q->left;       /* over what it may cost: no, whatever else he holds */
 	q->by = by;
 	return true;
 }
@@ -171,12 +171,12 @@ static void explain(struct buf *out, const struct rbac_link *by)
 
 bool rbac_allowed(struct rbac *rb, const struct attributes *at, struct buf *reason)
 {
-	struct question q;
+	struct question q = { .left = RBAC_WORK_MAX };
 	BUF_AUTO struct buf errors = { 0 };
 	const char *many;
 
 	rbac_keys_make(&q.keys, at);
-	if (rbac_each_role(rb, at->user, at->path ? "" : at->ns, allow_fn, &q, reason ? &errors : NULL)) {
+	if (rbac_each_role(rb, at->user, at->path ? "" : at->ns, allow_fn, &q, reason ? &errors : NULL) && q.by) {
 		if (reason && at->explain)
 			explain(reason, q.by);
 		return true;

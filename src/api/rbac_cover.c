@@ -11,41 +11,32 @@
 
 #include "api/rbac_priv.h"
 
-#define PARTS_MAX 20000u       /* single permissions asked for in one write */
-#define WORK_MAX  100000000u   /* words of his rules that all of them are compared with */
+#define PARTS_MAX 10000u       /* single permissions asked for in one write */
+#define PART_COST 100          /* of what a request may cost, for asking for one; */
+#define LACK_COST 400          /* for telling that it is missing */
 
 /* One permission; name NULL: of any name. path NULL: of a resource. */
 struct part { const char *verb, *group, *resource, *name, *path; };
 
 struct cover {
 	struct arena *arena;
-	const struct rbac_rule **owned;
+	const struct rbac_role **owned;
 	size_t owned_count, owned_cap;
-	size_t asked, words, work;     /* words: of all that is owned */
+	size_t asked;
+	int64_t left;                  /* of RBAC_WORK_MAX; 0: too much was asked */
 	bool failed;                   /* out of memory */
 	struct map missing;            /* "{APIGroups:..., " -> struct buf of verbs */
 };
 
 /* ---- what the user holds ---- */
 
-static size_t count_words(const struct rbac_rule *r)
-{
-	const char *const *const lists[] = { r->verbs, r->groups, r->resources, r->names, r->paths };
-	size_t n = 0;
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		for (const char *const *v = lists[i]; *v; v++)
-			n++;
-	return n;
-}
-
-static bool own_fn(void *arg, const struct rbac_rule *r, const struct rbac_link *by)
+static bool own_fn(void *arg, const struct rbac_role *r, const struct rbac_link *by)
 {
 	struct cover *c = arg;
 
 	if (c->owned_count == c->owned_cap) {
 		size_t cap = c->owned_cap ? 2 * c->owned_cap : 64;
-		const struct rbac_rule **v = arena_realloc(c->arena, c->owned, c->owned_cap * sizeof(*v), cap * sizeof(*v));
+		const struct rbac_role **v = arena_realloc(c->arena, c->owned, c->owned_cap * sizeof(*v), cap * sizeof(*v));
 
 		if (!v) {
 			c->failed = true;
@@ -55,54 +46,50 @@ static bool own_fn(void *arg, const struct rbac_rule *r, const struct rbac_link 
 		c->owned_cap = cap;
 	}
 	c->owned[c->owned_count++] = r;
-	c->words += count_words(r);
 	return false;
 }
 
-static bool listed(const char *const *v, const char *s)
+static int by_address(const void *a, const void *b)
 {
-	for (; *v; v++)
-		if (!strcmp(*v, s))
-			return true;
-	return false;
+	const struct rbac_role *x = *(const struct rbac_role *const *)a, *y = *(const struct rbac_role *const *)b;
+
+	return (x > y) - (x < y);
 }
 
-static bool all_or_listed(const char *const *v, const char *s)
+/* A role that many bindings grant is asked once. */
+static void own_once(struct cover *c)
 {
-	return listed(v, "*") || listed(v, s);
+	size_t n = 0;
+
+	if (c->owned_count)
+		qsort(c->owned, c->owned_count, sizeof(*c->owned), by_address);
+	for (size_t i = 0; i < c->owned_count; i++)
+		if (!n || c->owned[n - 1] != c->owned[i])
+			c->owned[n++] = c->owned[i];
+	c->owned_count = n;
 }
 
-static bool covers_resource(const char *const *v, const char *resource)
+static void spend(struct cover *c, int64_t cost)
 {
-	const char *slash = strchr(resource, '/');
-
-	if (all_or_listed(v, resource))
-		return true;
-	for (; slash && *v; v++)
-		if (!strncmp(*v, "*/", 2) && !strcmp(*v + 1, slash))
-			return true;
-	return false;
+	c->left = c->left > cost ? c->left - cost : 0;
 }
 
-static bool covers_path(const char *const *v, const char *path)
+static bool covered(struct cover *c, const struct part *p)
 {
-	for (; *v; v++) {
-		size_t n = strlen(*v);
+	const char *slash = p->path ? NULL : strchr(p->resource, '/');
+	struct attributes at = { .verb = p->verb, .group = p->group, .resource = p->resource, .sub = slash ? slash + 1 : "",
+		.name = p->name, .path = p->path };
+	struct rbac_keys k;
 
-		if (!strcmp(*v, path) || (n && (*v)[n - 1] == '*' && !strncmp(*v, path, n - 1)))
-			return true;
-	}
-	return false;
-}
-
-static bool covers(const struct rbac_rule *r, const struct part *p)
-{
-	if (!all_or_listed(r->verbs, p->verb))
+	if (slash && !(at.resource = arena_strndup(c->arena, p->resource, (size_t)(slash - p->resource)))) {
+		c->failed = true;
 		return false;
-	if (p->path)
-		return covers_path(r->paths, p->path);
-	return all_or_listed(r->groups, p->group) && covers_resource(r->resources, p->resource) &&
-		(!*r->names || (p->name && listed(r->names, p->name)));
+	}
+	rbac_keys_make(&k, &at);
+	for (size_t i = 0; i < c->owned_count && c->left; i++)
+		if (rbac_role_allows(c->owned[i], &k, &c->left))
+			return true;
+	return false;
 }
 
 /* ---- what he lacks ---- */
@@ -153,16 +140,10 @@ static void lacks(struct cover *c, const struct part *p)
 
 static void ask(struct cover *c, const struct part *p)
 {
-	if (++c->asked > PARTS_MAX)
+	spend(c, ++c->asked > PARTS_MAX ? RBAC_WORK_MAX : PART_COST);
+	if (!c->left || covered(c, p) || !c->left)
 		return;
-	c->work += c->words;
-	if (c->work > WORK_MAX) {
-		c->asked = PARTS_MAX + 1;
-		return;
-	}
-	for (size_t i = 0; i < c->owned_count; i++)
-		if (covers(c->owned[i], p))
-			return;
+	spend(c, LACK_COST);
 	lacks(c, p);
 }
 
@@ -171,18 +152,18 @@ static void break_down(struct cover *c, const struct rbac_rule *r)
 	static const char *const any[] = { NULL };
 	const char *const *group, *const *resource, *const *verb, *const *path;
 
-	for (group = r->groups; *group && *r->verbs && c->asked <= PARTS_MAX; group++)
-		for (resource = r->resources; *resource && c->asked <= PARTS_MAX; resource++)
-			for (verb = r->verbs; *verb && c->asked <= PARTS_MAX; verb++) {
+	for (group = r->groups; *group && *r->verbs && c->left; group++)
+		for (resource = r->resources; *resource && c->left; resource++)
+			for (verb = r->verbs; *verb && c->left; verb++) {
 				const char *const *name = *r->names ? r->names : any;
 
 				do
 					ask(c, &(struct part){ .verb = *verb, .group = *group, .resource = *resource,
 						.name = *name });
-				while (*name && *++name && c->asked <= PARTS_MAX);
+				while (*name && *++name && c->left);
 			}
-	for (path = r->paths; *path && c->asked <= PARTS_MAX; path++)
-		for (verb = r->verbs; *verb && c->asked <= PARTS_MAX; verb++)
+	for (path = r->paths; *path && c->left; path++)
+		for (verb = r->verbs; *verb && c->left; verb++)
 			ask(c, &(struct part){ .verb = *verb, .path = *path });
 }
 
@@ -224,7 +205,7 @@ static void cover_finish(struct cover *c)
 int rbac_covers(struct rbac *rb, const struct user *u, const char *ns, yyjson_val *rules, struct buf *missing)
 {
 	ARENA_AUTO struct arena *a = arena_open(16u << 20);
-	struct cover c = { .arena = a };
+	struct cover c = { .arena = a, .left = RBAC_WORK_MAX };
 	struct rbac_rule *r;
 	size_t n;
 	int rc = 0;
@@ -233,14 +214,15 @@ int rbac_covers(struct rbac *rb, const struct user *u, const char *ns, yyjson_va
 		return 0;
 	if (!a || rbac_compile(a, rules, &r, &n))
 		return -ERR_NOMEM;
-	rbac_each_rule(rb, u, ns, own_fn, &c, NULL);
-	for (size_t i = 0; i < n && !c.failed && c.asked <= PARTS_MAX; i++)
+	rbac_each_role(rb, u, ns, own_fn, &c, NULL);
+	own_once(&c);
+	for (size_t i = 0; i < n && !c.failed && c.left; i++)
 		break_down(&c, &r[i]);
 	if (c.missing.len && !c.failed)
 		tell(&c, missing);
 	if (c.failed)
 		rc = -ERR_NOMEM;
-	else if (c.asked > PARTS_MAX)
+	else if (!c.left)
 		rc = -ERR_SIZE;
 	else if (c.missing.len)
 		rc = -ERR_FORBIDDEN;
@@ -251,18 +233,16 @@ int rbac_covers(struct rbac *rb, const struct user *u, const char *ns, yyjson_va
 bool rbac_rule_covered(yyjson_val *rules, yyjson_val *rule)
 {
 	ARENA_AUTO struct arena *a = arena_open(4u << 20);
-	struct cover c = { .arena = a };
-	struct rbac_rule *owned, *r;
-	size_t n;
+	struct rbac_role owned = { .arena = a };
+	struct cover c = { .arena = a, .left = RBAC_WORK_MAX };
+	struct rbac_rule *r;
 	bool ret;
 
-	if (!a || rbac_compile(a, rules, &owned, &n) || !(r = rbac_compile_one(a, rule)))
+	if (!a || rbac_compile(a, rules, &owned.rules, &owned.count) || rbac_index_make(&owned) || !(r = rbac_compile_one(a, rule)) ||
+	    own_fn(&c, &owned, NULL))
 		return false;
-	for (size_t i = 0; i < n && !c.failed; i++)
-		own_fn(&c, &owned[i], NULL);
-	if (!c.failed)
-		break_down(&c, r);
-	ret = !c.failed && c.asked <= PARTS_MAX && !c.missing.len;
+	break_down(&c, r);
+	ret = !c.failed && c.left && !c.missing.len;
 	cover_finish(&c);
 	return ret;
 }

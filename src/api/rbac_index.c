@@ -163,7 +163,7 @@ void rbac_keys_make(struct rbac_keys *k, const struct attributes *at)
 {
 	BUF_AUTO struct buf full = { 0 };
 	BUF_AUTO struct buf any_sub = { 0 };
-	uint64_t any = word("*"), named = word(at->name), verbs[2], groups[2], resources[3];
+	uint64_t any = word("*"), named = word(at->name ? at->name : ""), verbs[2], groups[2], resources[3];
 
 	k->at = at;
 	k->n = 0;
@@ -182,7 +182,7 @@ void rbac_keys_make(struct rbac_keys *k, const struct attributes *at)
 	for (unsigned v = 0; v < 2; v++)
 		for (unsigned g = 0; g < 2; g++)
 			for (unsigned r = 0; r < (*at->sub ? 3 : 2); r++)
-				for (unsigned n = 0; n < 2; n++) {
+				for (unsigned n = 0; n < (at->name ? 2 : 1); n++) {
 					uint64_t hash = mix((uint64_t[PLACES]){ verbs[v], groups[g], resources[r], n ? named : any_name });
 
 					k->v[k->n].hash = hash ? hash : 1;
@@ -191,22 +191,41 @@ void rbac_keys_make(struct rbac_keys *k, const struct attributes *at)
 				}
 }
 
-bool rbac_role_allows(const struct rbac_role *role, const struct rbac_keys *k)
+/* Is this rule worth its words? */
+static bool affordable(const struct rbac_rule *r, int64_t *left)
+{
+	int64_t cost = (int64_t)r->words + 1;
+
+	*left = *left > cost ? *left - cost : 0;
+	return *left;
+}
+
+bool rbac_role_allows(const struct rbac_role *role, const struct rbac_keys *k, int64_t *left)
 {
 	const struct rbac_index *x = &role->index;
+	const struct rbac_rule *r;
 
-	for (size_t i = 0; k->at->path && i < x->path_count; i++)
-		if (rbac_rule_allows(&role->rules[x->paths[i]], k->at))
+	for (size_t i = 0; k->at->path && i < x->path_count; i++) {
+		r = &role->rules[x->paths[i]];
+		if (!affordable(r, left))
+			return false;
+		if (rbac_rule_allows(r, k->at))
 			return true;
+	}
 	for (size_t i = 0; i < k->n; i++) {
 		const struct rbac_slot *s;
 
 		if (k->v[i].shape & ~x->shapes)
 			continue;
+		*left -= *left > 0;
 		s = slot_of(x, k->v[i].hash);
-		for (uint32_t e = s->hash ? s->first : NO_MORE; e != NO_MORE; e = x->entries[e].next)
-			if (rbac_rule_allows(&role->rules[x->entries[e].rule], k->at))
+		for (uint32_t e = s->hash ? s->first : NO_MORE; e != NO_MORE; e = x->entries[e].next) {
+			r = &role->rules[x->entries[e].rule];
+			if (!affordable(r, left))
+				return false;
+			if (rbac_rule_allows(r, k->at))
 				return true;
+		}
 	}
 	return false;
 }

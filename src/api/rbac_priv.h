@@ -6,7 +6,7 @@
 #include "api/call.h"
 
 /* A PolicyRule; each list ends with NULL. */
-struct rbac_rule { const char *const *verbs, *const *groups, *const *resources, *const *names, *const *paths; };
+struct rbac_rule { const char *const *verbs, *const *groups, *const *resources, *const *names, *const *paths; size_t words; };
 
 /* The rules of a role by what they allow: rbac_index.c. */
 enum { RBAC_ANY_VERB = 1, RBAC_ANY_GROUP = 2, RBAC_ANY_RESOURCE = 4, RBAC_ANY_WITH_SUB = 8, RBAC_NAMED = 16 };
@@ -53,6 +53,7 @@ struct rbac {
 /* Rules (an array of PolicyRule) compiled into the arena. */
 int rbac_compile(struct arena *a, yyjson_val *arr, struct rbac_rule **ret, size_t *ret_n);
 struct rbac_rule *rbac_compile_one(struct arena *a, yyjson_val *rule);     /* NULL: no memory */
+/* at->name NULL: of any name, which only a rule without names allows. */
 bool rbac_rule_allows(const struct rbac_rule *r, const struct attributes *at);
 
 /* What a question is looked up by, made once for all roles. */
@@ -63,8 +64,11 @@ struct rbac_keys {
 };
 int rbac_index_make(struct rbac_role *role);                   /* from its rules, into its arena */
 void rbac_keys_make(struct rbac_keys *k, const struct attributes *at);
-/* The same answer as rbac_rule_allows for any of its rules. */
-bool rbac_role_allows(const struct rbac_role *role, const struct rbac_keys *k);
+/* What one request may cost, in look-ups and words compared: rules can be written so that many
+ * must be compared. About 4 ns each. */
+#define RBAC_WORK_MAX 3000000
+/* The same answer as rbac_rule_allows for any of its rules; but no, once *left is used up (0). */
+bool rbac_role_allows(const struct rbac_role *role, const struct rbac_keys *k, int64_t *left);
 
 /* Every role that u holds in ns: those of ClusterRoleBindings first; and every rule of
  * them. fn returns true to stop, and so does the walk then. errors (may be NULL) gets
