@@ -305,7 +305,7 @@ void certs_node_up(struct certs *c);           /* the Node has its addresses now
 /* ---- certs_renew.c ---- */
 struct renewal {
 	struct agent *a;
-	bool serving;
+	bool serving, name_only;               /* name_only: a serving certificate that names no address */
 	const char *key_path, *path;           /* path: what is written, the kubeconfig or the certificate */
 	void (*done)(void *arg, int rc);       /* 0: path was written */
 	void *arg;

@@ -21,7 +21,6 @@
 #define AGAIN_MAX   3600
 #define AGAIN_ENDED 60
 #define FAR_S       (3650LL * 86400)
-#define BACKDATE_S  300                /* certificates begin this long before they are made */
 
 struct certs {
 	struct agent *a;
@@ -59,13 +58,13 @@ static int64_t renew_s(const char *pem)
 	if (!pem || pki_not_before(pem, &from) || pki_not_after(pem, &until))
 		return 0;
 	life = until - from;
-	return until - (life > BACKDATE_S ? life - BACKDATE_S : life) / 4;
+	return until - (life > PKI_BACKDATE_S ? life - PKI_BACKDATE_S : life) / 4;
 }
 
-/* A serving certificate is for the name and address that the node has now. */
+/* A serving certificate is for the name and address that the node has now, or for the name alone. */
 static int64_t renew_serving_s(const struct certs *c)
 {
-	const char *dns[] = { c->a->node_name, NULL }, *ips[] = { c->a->address, NULL };
+	const char *dns[] = { c->a->node_name, NULL }, *ips[] = { pki_names_ip(c->serving.p) ? c->a->address : NULL, NULL };
 
 	return c->serving.p && pki_names_all(c->serving.p, dns, ips) ? renew_s(c->serving.p) : 0;
 }
@@ -197,6 +196,8 @@ static void server_renewed(void *arg, int rc)
 
 	if (!rc)
 		read_serving(c);
+	else if (rc == -ERR_DEADLINE || rc == -ERR_FORBIDDEN)
+		c->server.name_only = !c->server.name_only;    /* others may claim the address, the API itself even */
 	/* One that came and cannot be used is no reason to ask at once for another. */
 	c->server_again_s = rc || !c->a->kubelet ? again_s(c->serving.p) : 0;
 	set_timer(c);
@@ -229,6 +230,11 @@ static int renew_open(struct certs *c, const struct agent_config *cfg)
 	c->client = (struct renewal){ .a = c->a, .key_path = c->client_key, .path = c->kubeconfig, .done = client_renewed, .arg = c };
 	c->server = (struct renewal){ .a = c->a, .serving = true, .key_path = c->key, .path = c->cert, .done = server_renewed,
 		.arg = c };
+	/* Beside a server its address is the API's, for which no node gets a certificate. The API knows the agent by
+	 * its name, too. */
+	const char *host = client_server(c->a->client), *at = host ? strstr(host, c->a->address) : NULL;
+	size_t n = strlen(c->a->address);
+	c->server.name_only = at && (at[-1] == '/' || at[-1] == '[') && (!at[n] || strchr(":/]", at[n]));
 	/* The Node says where it will be served. */
 	if (!c->a->kubelet && c->cert && strrchr(listen, ':'))
 		c->a->kubelet_port = atoi(strrchr(listen, ':') + 1);

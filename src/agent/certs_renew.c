@@ -58,8 +58,8 @@ static struct renewal_job *job_new(struct renewal *r, const char *path)
 	snprintf(j->cn, sizeof(j->cn), "system:node:%s", r->a->node_name);
 	j->path = strdup(path);
 	j->name = strdup(r->a->node_name);
-	j->address = strdup(r->a->address);
-	if (j->path && j->name && j->address)
+	j->address = r->name_only ? NULL : strdup(r->a->address);
+	if (j->path && j->name && (j->address || r->name_only))
 		return j;
 	job_free(j);
 	return NULL;

@@ -222,7 +222,8 @@ static void tick(void *arg);
 static void call_failed(struct node *n, const char *what, const struct client_reply *r)
 {
 	if (r->rc != -ERR_CANCELED && !n->failing)
-		log_warn("%s: %s; trying again every %d ms", what, r->message, RETRY_MS);
+		log_warn("%s: %s%s; trying again every %d ms", what, r->message, r->rc == -ERR_UNAUTHORIZED ? ". If this node was "
+			"removed from the cloud: stop the agent, remove its pki directory, join again" : "", RETRY_MS);
 	n->failing = true;
 	loop_timer_set(&n->timer, RETRY_MS);
 }

@@ -11,6 +11,7 @@
 #include "api/call.h"
 #include "base/text.h"
 #include "http/http.h"
+#include "kinds/removed_node.h"
 
 bool user_in_group(const struct user *u, const char *group)
 {
@@ -123,6 +124,22 @@ static const char *bearer(struct call *c)
 	return *h && *h != ' ' ? arena_strndup(c->arena, h, strcspn(h, " ")) : NULL;
 }
 
+/* Was the node taken out of the cloud after its certificate was issued? */
+static bool is_removed(struct call *c)
+{
+	const char *node = user_node(&c->user), *at;
+	char name[REMOVED_NODE_MAX];
+	struct cache_obj *o;
+	int64_t us;
+
+	if (!node)
+		return false;
+	removed_node_name(name, node);
+	o = cache_get(c->api->cache, "core/configmaps", REMOVED_NODE_NS, name);
+	at = o ? doc_str(cache_tree(o), "metadata.creationTimestamp") : NULL;
+	return at && (text_parse_time(at, &us) || http_peer_issued_s(c->http) <= us / 1000000);
+}
+
 static enum step by_certificate(struct call *c, const char *cn, const char *const *orgs)
 {
 	struct user u = { .name = cn, .groups = orgs };
@@ -131,7 +148,7 @@ static enum step by_certificate(struct call *c, const char *cn, const char *cons
 		http_peer_fingerprint(c->http));
 	if (!u.extra_json || user_copy(c->arena, &u, &c->user))
 		return fail_err(c, -ERR_SIZE, NULL);
-	return STEP_NEXT;
+	return is_removed(c) ? fail_unauthorized(c) : STEP_NEXT;
 }
 
 static enum step identify(struct call *c)

@@ -7,6 +7,8 @@
 
 #include "base/loop.h"
 #include "base/map.h"
+#include "kinds/kinds.h"
+#include "kinds/removed_node.h"
 
 #define AGAIN_MS   2000        /* budgets are asked again this often */
 #define ANSWER_MS  10000
@@ -53,20 +55,9 @@ static void stop(struct drain *d, int rc)
 
 /* ---- which pods ---- */
 
-static yyjson_val *controller(yyjson_val *pod)
-{
-	yyjson_val *it;
-	size_t i, max;
-
-	yyjson_arr_foreach(doc_get(pod, "metadata.ownerReferences"), i, max, it)
-		if (doc_bool(it, "controller", false))
-			return it;
-	return NULL;
-}
-
 static bool stays(yyjson_val *pod)
 {
-	const char *kind = doc_str(controller(pod), "kind");
+	const char *kind = doc_str(kinds_controller_of(pod), "kind");
 
 	return (kind && !strcmp(kind, "DaemonSet")) ||
 		yyjson_obj_get(doc_get(pod, "metadata.annotations"), "kubernetes.io/config.mirror");
@@ -91,7 +82,7 @@ static void add(struct drain *d, const char *key, yyjson_val *pod)
 		return;
 	}
 	v->d = d;
-	v->orphan = !controller(pod) && !finished(pod);
+	v->orphan = !kinds_controller_of(pod) && !finished(pod);
 	v->evicted = doc_str(pod, "metadata.deletionTimestamp") != NULL;
 }
 
@@ -326,6 +317,36 @@ static int delete(struct ask *a, const char *path, struct err *reterr)
 	return !rc || rc == -ERR_NOT_FOUND ? 0 : err_set(reterr, -rc, "%s", e.msg);
 }
 
+static void second_over(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* From now on the certificates it has are refused. */
+static int record(struct ask *a, const char *node, struct err *reterr)
+{
+	char path[200], body[600], name[REMOVED_NODE_MAX];
+	struct loop_timer t;
+	struct err e = { 0 };
+	int rc;
+
+	removed_node_name(name, node);
+	snprintf(path, sizeof(path), "/api/v1/namespaces/" REMOVED_NODE_NS "/configmaps/%s", name);
+	/* Of an earlier removal: another machine has had the name since. */
+	if ((rc = delete(a, path, reterr)))
+		return rc;
+	snprintf(body, sizeof(body), "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"%s\"},\"data\":{\"node\":\"%s\"}}",
+		name, node);
+	*strrchr(path, '/') = 0;
+	if ((rc = ask(a, "POST", path, NULL, body, NULL, &e)))
+		return err_set(reterr, -rc, "%s", e.msg);
+	loop_timer_init(&t, a->loop, second_over, a->loop);
+	loop_timer_set(&t, 1000);
+	loop_run(a->loop);
+	loop_timer_stop(&t);
+	return 0;
+}
+
 int drain_remove(struct ask *a, const struct drain_config *cfg, struct err *reterr)
 {
 	char node[300], lease[400];
@@ -333,8 +354,9 @@ int drain_remove(struct ask *a, const struct drain_config *cfg, struct err *rete
 
 	snprintf(node, sizeof(node), "/api/v1/nodes/%s", cfg->node);
 	snprintf(lease, sizeof(lease), "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/%s", cfg->node);
-	if (rc || (rc = delete(a, node, reterr)) || (rc = delete(a, lease, reterr)))
+	if (rc || (rc = record(a, cfg->node, reterr)) || (rc = delete(a, node, reterr)) || (rc = delete(a, lease, reterr)))
 		return rc;
-	printf("node %s is removed. If its agent still runs, stop it and remove its pki directory: it would come back.\n", cfg->node);
+	printf("node %s is removed, and its certificates with it. If its agent still runs, stop it; to come back it joins again, "
+		"without its pki directory.\n", cfg->node);
 	return 0;
 }

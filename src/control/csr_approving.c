@@ -14,7 +14,8 @@
  *   read its Secrets. Such a request is denied; a machine that lost its certificate joins again after its Node was
  *   removed.
  * - A node's serving certificate (kubernetes.io/kubelet-serving), which upstream leaves to people, is approved when
- *   the node asks for itself and for exactly its name and the addresses of its Node. A node writes these addresses
+ *   the node asks for itself and for exactly its name and the addresses of its Node, or its name alone (the API
+ *   knows an agent by that, too: what an agent beside a server asks for). A node writes these addresses
  *   itself, and the API's certificate is of the same authority: so what the API's own certificate names, or
  *   another Node has, is not approved; neither is a name other than the node's. What remains is an address that only
  *   a load balancer in front of the API has: the server cannot know of it unless --advertise says so.
@@ -125,7 +126,7 @@ static bool among(const char *s, const char *const *list)
 	return false;
 }
 
-/* The Node's addresses are exactly what is asked for: its name, and each IP. */
+/* What is asked for is its name, and either none or each of its Node's IPs. */
 static bool names_node(yyjson_val *node, const char *name, const struct control_csr *q)
 {
 	yyjson_val *it;
@@ -134,6 +135,8 @@ static bool names_node(yyjson_val *node, const char *name, const struct control_
 	for (const char *const *d = q->dns_names; *d; d++)
 		if (strcmp(*d, name))
 			return false;
+	if (!q->ips)
+		return q->dns == 1;
 	yyjson_arr_foreach(doc_get(node, "status.addresses"), i, max, it) {
 		const char *type = doc_str(it, "type"), *address = doc_str(it, "address");
 

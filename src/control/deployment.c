@@ -23,7 +23,7 @@ static void pod_changed(struct ctl *c, const struct cache_event *ev)
 	if (ev->type != CACHE_DELETED || !ev->obj->owners[0])
 		return;
 	struct cache_obj *rs = cache_by_uid(ctl_cache(c), ev->obj->owners[0]);
-	yyjson_val *owner = rs && !strcmp(rs->store, "apps/replicasets") ? ctl_controller_of(cache_tree(rs)) : NULL;
+	yyjson_val *owner = rs && !strcmp(rs->store, "apps/replicasets") ? kinds_controller_of(cache_tree(rs)) : NULL;
 	if (owner && doc_str(owner, "name"))
 		ctl_enqueue(c, rs->ns, doc_str(owner, "name"));
 }

@@ -112,14 +112,14 @@ static int64_t scale_of(struct ctl *c, const char *uid)
 
 static const char *owner_of(struct tally *t, yyjson_val *pod)
 {
-	yyjson_val *ref = ctl_controller_of(pod);
+	yyjson_val *ref = kinds_controller_of(pod);
 	const char *uid = doc_str(ref, "uid"), *kind = doc_str(ref, "kind");
 	struct cache_obj *o = uid ? cache_by_uid(ctl_cache(t->ctl), uid) : NULL;
 	yyjson_val *above;
 
 	if (!uid || !o || !kind || strcmp(kind, "ReplicaSet"))
 		return uid;
-	above = ctl_controller_of(cache_tree(o));
+	above = kinds_controller_of(cache_tree(o));
 	return above && doc_str(above, "kind") && !strcmp(doc_str(above, "kind"), "Deployment") ? doc_str(above, "uid") : uid;
 }
 

@@ -26,7 +26,7 @@ static bool abandoned(struct ctl *c, struct cache_obj *pod)
 {
 	if (pod->owners[0] && cache_by_uid(ctl_cache(c), pod->owners[0]))
 		return false;
-	yyjson_val *t = cache_tree(pod), *ref = ctl_controller_of(t);
+	yyjson_val *t = cache_tree(pod), *ref = kinds_controller_of(t);
 	if (!ctl_has_finalizer(t, JOB_FINALIZER))
 		return false;
 	return !ref || (yyjson_equals_str(yyjson_obj_get(ref, "kind"), "Job") &&

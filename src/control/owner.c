@@ -13,20 +13,9 @@
 
 #define CLAIM_MAX 200000u
 
-yyjson_val *ctl_controller_of(yyjson_val *obj)
-{
-	yyjson_val *it;
-	size_t i, max;
-
-	yyjson_arr_foreach(doc_get(obj, "metadata.ownerReferences"), i, max, it)
-		if (doc_bool(it, "controller", false))
-			return it;
-	return NULL;
-}
-
 bool ctl_is_controlled_by(yyjson_val *obj, const char *owner_uid)
 {
-	const char *uid = doc_str(ctl_controller_of(obj), "uid");
+	const char *uid = doc_str(kinds_controller_of(obj), "uid");
 
 	return uid && !strcmp(uid, owner_uid);
 }
@@ -35,7 +24,7 @@ static void enqueue_owner_of(struct ctl *c, struct cache_obj *o, const char *api
 {
 	if (!o || !o->owners[0])
 		return;
-	yyjson_val *ref = ctl_controller_of(cache_tree(o));
+	yyjson_val *ref = kinds_controller_of(cache_tree(o));
 	const char *k = doc_str(ref, "kind"), *v = doc_str(ref, "apiVersion"), *name = doc_str(ref, "name");
 	if (name && k && v && !strcmp(k, kind) && !strcmp(v, api_version))
 		ctl_enqueue(c, o->ns, name);

@@ -99,8 +99,6 @@ bool ctl_has_finalizer(yyjson_val *obj, const char *name);
 void ctl_drop_finalizer(struct ctl *c, struct cache_obj *o, const struct kinds_kind *k, const char *name);
 
 /* ---- owning (owner.c) ---- */
-/* The ownerReference with controller true, or NULL. */
-yyjson_val *ctl_controller_of(yyjson_val *obj);
 bool ctl_is_controlled_by(yyjson_val *obj, const char *owner_uid);
 /* An ownerReference (controller, blockOwnerDeletion) to owner appended to meta. */
 void ctl_set_owner(yyjson_mut_doc *d, yyjson_mut_val *meta, struct cache_obj *owner, const struct kinds_kind *k);

@@ -81,6 +81,8 @@ bool http_header_next(const struct http_req *r, size_t *it, const char **ret_nam
 bool http_peer_cert(const struct http_req *r, const char **ret_cn, const char *const **ret_orgs);
 /* The SHA-256 of that certificate (DER) in hex, "" without one. */
 const char *http_peer_fingerprint(const struct http_req *r);
+/* When the certificate was issued, in seconds since 1970. */
+int64_t http_peer_issued_s(const struct http_req *r);
 /* A client certificate was shown that does not verify, or no longer. */
 bool http_peer_refused(const struct http_req *r);
 const char *http_peer_addr(const struct http_req *r);   /* the IP address alone */

@@ -148,7 +148,7 @@ struct http_peer {
 	char *cn;
 	char **orgs;
 	char fingerprint[65];
-	int64_t until_s;               /* end of the certificate */
+	int64_t issued_s, until_s;     /* of the certificate; made by our own authority */
 	bool refused;
 };
 

@@ -25,7 +25,6 @@
 #include "http/pki_priv.h"
 
 /* A certificate is good this long before it was made: clocks of machines differ. */
-#define BACKDATE_S 300
 #define NAMES_MAX  1000
 
 int pki_err(struct err *reterr, const char *what)
@@ -210,7 +209,7 @@ static bool set_times(X509 *cert, const X509 *issuer, const struct pki_request *
 {
 	time_t end = (time_t)(q->now_s + q->valid_s);
 
-	if (!ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)(q->now_s - BACKDATE_S)))
+	if (!ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)(q->now_s - PKI_BACKDATE_S)))
 		return false;
 	if (issuer != cert && X509_cmp_time(X509_get0_notAfter(issuer), &end) < 0)
 		return X509_set1_notAfter(cert, X509_get0_notAfter(issuer));
@@ -379,6 +378,18 @@ static bool has_name(const GENERAL_NAMES *have, int type, const void *p, size_t 
 			return true;
 	}
 	return false;
+}
+
+bool pki_names_ip(const char *cert_pem)
+{
+	AUTO(X509_freep) X509 *cert = cert_pem ? pki_read_cert(cert_pem) : NULL;
+	AUTO(GENERAL_NAMES_freep) GENERAL_NAMES *have = cert ? X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL) : NULL;
+	bool ret = false;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(have); i++)
+		ret |= sk_GENERAL_NAME_value(have, i)->type == GEN_IPADD;
+	ERR_clear_error();
+	return ret;
 }
 
 bool pki_names_all(const char *cert_pem, const char *const *dns, const char *const *ips)

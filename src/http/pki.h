@@ -16,6 +16,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#define PKI_BACKDATE_S 300     /* certificates begin this long before they are made: clocks differ */
+
 int pki_ec_key(struct buf *ret_key_pem, struct err *reterr);    /* P-256, PKCS#8 */
 int pki_rsa_key(struct buf *ret_key_pem, struct err *reterr);   /* 2048 bits */
 
@@ -51,6 +53,7 @@ int pki_sign_csr(struct buf *ret_cert_pem, const char *csr_pem, const struct pki
 int pki_not_after(const char *cert_pem, int64_t *ret_s);
 int pki_not_before(const char *cert_pem, int64_t *ret_s);
 bool pki_issued_by(const char *cert_pem, const char *ca_cert_pem);    /* does that key's signature stand on it? */
+bool pki_names_ip(const char *cert_pem);   /* does it name any address? false: none, or no certificate */
 bool pki_names_all(const char *cert_pem, const char *const *dns, const char *const *ips);
 /* The last common name of a certificate's subject; -ERR_BAD_REQUEST when it has none, or a longer one. */
 int pki_cert_cn(const char *cert_pem, char ret[300]);

@@ -284,6 +284,7 @@ bool http_peer_cert(const struct http_req *r, const char **ret_cn, const char *c
 }
 
 const char *http_peer_fingerprint(const struct http_req *r) { return r->c->peer.fingerprint; }
+int64_t http_peer_issued_s(const struct http_req *r) { return r->c->peer.issued_s; }
 
 bool http_peer_refused(const struct http_req *r)
 {

@@ -18,6 +18,7 @@
 
 #include "base/text.h"
 #include "http/http_priv.h"
+#include "http/pki.h"
 #include "http/pki_priv.h"
 
 #define TICKET_LIFE_S 3600
@@ -155,16 +156,18 @@ static void free_peer(struct http_peer *peer)
 	peer->refused = false;
 }
 
-/* SHA-256 of the certificate, and when it ends. */
+/* SHA-256 of the certificate, when it was made, and when it ends. */
 static bool identify(X509 *cert, struct http_peer *peer)
 {
 	unsigned char sum[32];
 	unsigned n = sizeof(sum);
-	struct tm tm;
+	struct tm tm, from;
 
-	if (!X509_digest(cert, EVP_sha256(), sum, &n) || !ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm))
+	if (!X509_digest(cert, EVP_sha256(), sum, &n) || !ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) ||
+	    !ASN1_TIME_to_tm(X509_get0_notBefore(cert), &from))
 		return false;
 	text_hex(peer->fingerprint, sum, sizeof(sum));
+	peer->issued_s = (int64_t)timegm(&from) + PKI_BACKDATE_S;
 	peer->until_s = (int64_t)timegm(&tm);
 	return true;
 }

@@ -218,4 +218,7 @@ int kinds_openapi_begin(struct kinds_openapi **ret, const char *path);
 int kinds_openapi_make(const struct kinds_openapi *s, bool proto, struct buf *out);
 void kinds_openapi_end(struct kinds_openapi *s);    /* accepts NULL */
 
+/* The ownerReference with controller true, or NULL. */
+yyjson_val *kinds_controller_of(yyjson_val *obj);
+
 #endif

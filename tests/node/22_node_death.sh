@@ -73,4 +73,19 @@ until_ok "the dead one comes back" "^True KubeletReady$" ready_reason n3
 until_ok "without taints" "^$" node_taints n3
 pods_left() { on "$1" | wc -l; }
 until_ok "and without the pod that was given up" "^0$" pods_left n3
+
+# ---- and is taken out of the cloud, while it runs ----
+as_n3() { kubectl --kubeconfig "$WORK/n3/pki/agent.kubeconfig" get node n3 -o name; }
+check "its certificate is good" "^node/n3$" as_n3
+check "it is removed" "node n3 is removed" "$SAMPAN" node remove n3 --data-dir "$DATA" --timeout 20s --force
+refuse "then it is good for nothing" "must be logged in|Unauthorized" as_n3
+gone() { kubectl get node n3 2>&1; true; }
+check "so that it does not come back by itself" "not found" gone
+agent_stop n3
+rm -r "$WORK/n3/pki"
+line=$("$SAMPAN" token create --data-dir "$DATA")
+# shellcheck disable=SC2086
+check "the name is free for who joins anew" "is a member" in_net n3 "$SAMPAN" join ${line#sampan join } --data-dir "$WORK/n3" --node-name n3 --no-run
+agent_up n3 --node-lease-duration 4s
+until_ok "who then is a node" "^True KubeletReady$" ready_reason n3
 finish

@@ -349,7 +349,9 @@ static void a_node_serves_under_its_own_names_only(void **state)
 	} cases[] = {
 		{ "its own", "n4", n4, ip4, true },
 		{ "no name", "n4", NULL, ip4, false },
-		{ "no address", "n4", n4, NULL, false },
+		{ "its name alone", "n4", n4, NULL, true },
+		{ "its name alone, at the API's address", "n6", n6, NULL, true },
+		{ "another's name alone", "n4", n5, NULL, false },
 		{ "a name more", "n4", two, ip4, false },
 		{ "an address more", "n4", n4, both, false },
 		{ "another's name", "n4", n5, ip4, false },
