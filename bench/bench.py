@@ -147,6 +147,86 @@ def throughput(c):
     row("  latency of one, p50 / p99", f"{got['p50_ms']:.2f} / {got['p99_ms']:.2f}", "ms")
 
 
+class Etcd:
+    """A member alone, on the same disk."""
+
+    def __init__(self):
+        client, peer = f"http://127.0.0.1:{port + 1}", f"http://127.0.0.1:{port + 2}"
+        self.process = subprocess.Popen(["etcd", "--data-dir", f"{work}/etcd", "--listen-client-urls", client, "--advertise-client-urls", client,
+            "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
+            "--quota-backend-bytes", str(8 << 30), "--log-level", "error"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.uri = f"etcd://127.0.0.1:{port + 1}/bench"
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def store_bench(uri, *args):
+    ran = subprocess.run([os.path.join(os.path.dirname(http_load), "store_bench"), uri, *map(str, args)], capture_output=True, text=True)
+    if ran.returncode:
+        print(f"bench: store_bench {uri} {args}: {ran.stdout}{ran.stderr}", file=sys.stderr)
+    return json.loads(ran.stdout)
+
+
+def stores():
+    """SQLite and etcd in turns: the machine's mood is the same for both."""
+    if not shutil.which("etcd"):
+        print("  etcd is not there: apt-get install etcd-server")
+        return
+    etcd, sqlite = Etcd(), f"sqlite:{work}/stores/state.db"
+    os.makedirs(f"{work}/stores")
+    for clients in (1, 16, 64, 256):
+        got = {"SQLite": [], "etcd": []}
+        for _ in range(3):
+            for name, uri in (("SQLite", sqlite), ("etcd", etcd.uri)):
+                got[name].append(store_bench(uri, "cas", clients, 1))
+        best = {name: max(runs, key=lambda r: r["rate"]) for name, runs in got.items()}
+        what = f"2 KB compare-and-swap, {clients} client{'s' if clients > 1 else ''}"
+        target, met = ("> 20000", best["SQLite"]["rate"] > 20000) if clients == 64 else ("> etcd", True)
+        row(f"{what}: SQLite", f"{best['SQLite']['rate']:.0f}", "/s", target, met and best["SQLite"]["rate"] > best["etcd"]["rate"])
+        row("  etcd", f"{best['etcd']['rate']:.0f}", "/s")
+        row("  latency of one, p50 / p99: SQLite", f"{best['SQLite']['p50_ms']:.2f} / {best['SQLite']['p99_ms']:.1f}", "ms")
+        row("  etcd", f"{best['etcd']['p50_ms']:.2f} / {best['etcd']['p99_ms']:.1f}", "ms")
+    for name, uri in (("SQLite", sqlite), ("etcd", etcd.uri)):
+        got = store_bench(uri, "watch", 500, 3)
+        row(f"500 writes/s until the watch has them, p50 / p99: {name}", f"{got['p50_ms']:.2f} / {got['p99_ms']:.1f}", "ms")
+    etcd.stop()
+
+
+def api_writes(c):
+    """The same through the API, over TLS: creates, which are compared with absence."""
+    body = json.dumps({"metadata": {"name": "%s-%%d"}, "data": {"k": "x" * 1800}})
+    for clients in (1, 16, 64, 256):
+        got = c.load("-c", clients, "-m", 1, "-t", 2, "-d", body % f"w{clients}", base + "/api/v1/namespaces/default/configmaps")
+        row(f"2 KB creates through the API, {clients} client{'s' if clients > 1 else ''}", f"{got['rate']:.0f}", "/s")
+        row("  latency of one, p50 / p99", f"{got['p50_ms']:.2f} / {got['p99_ms']:.1f}", "ms")
+
+
+def restarts():
+    """How long a start takes with so many objects, and what one weighs in memory."""
+    for count, target in ((100000, 1000), (1000000, 8000)):
+        if count > 100000 and not os.environ.get("SAMPAN_LONG"):
+            continue
+        c = Cloud("server", "restart")
+        c.stop()
+        before = store_bench(f"sqlite:{c.data}/server/state.db", "fill", count)
+        c = Cloud("server", "restart", fresh=False)
+        row(f"start to ready with {count:,} objects", f"{c.ready_ms:.0f}", "ms", f"< {target}", c.ready_ms < target)
+        time.sleep(4)
+        row("  memory of one (its JSON: %d B)" % before["bytes"], f"{pss_mb(c.pids()['server']) * 1048576 / count:.0f}", "B")
+        c.stop()
+
+
+def idle_disk(c):
+    """Bytes that reach the disk of an idle cloud, as an hour has them."""
+    def written():
+        return sum(int(re.search(r"^write_bytes: (\d+)", open(f"/proc/{p}/io").read(), re.M).group(1)) for p in c.pids().values())
+    before, seconds = written(), 120 if os.environ.get("SAMPAN_LONG") else 30
+    time.sleep(seconds)
+    row(f"idle cloud: written to disk in an hour (from {seconds} s)", f"{(written() - before) * 3600 / seconds / 1e6:.1f}", "MB")
+
+
 def service_changes():
     if os.geteuid():
         return
@@ -382,7 +462,10 @@ print(f"  {'what':<46} {'value':>12} {'':<4}  {'target':<12}")
 start()
 cloud = Cloud("server", "load")
 throughput(cloud)
+api_writes(cloud)
 cloud.stop()
+stores()
+restarts()
 soak()
 service_changes()
 cloud = Cloud("server", "list")
@@ -406,6 +489,7 @@ if image:
             break
         time.sleep(0.05)
     idle(cloud)
+    idle_disk(cloud)
     pods(cloud)
     cloud.stop()
 missed = [r[0].strip() for r in rows if r[4] == "MISSED"]

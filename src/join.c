@@ -52,7 +52,7 @@ int join_check(struct joining *j)
 
 	if (join_url(c->url, j->url, j->reterr))
 		return -ERR_BAD_REQUEST;
-	if (!cli_token_form(c->token))
+	if (!bootstrap_token_form(c->token))
 		return err_set(j->reterr, ERR_BAD_REQUEST, "--token is not ID.SECRET, six and sixteen small letters and digits");
 	if (!pki_pin_form(c->ca_pin))
 		return err_set(j->reterr, ERR_BAD_REQUEST, "--ca-pin is not sha256: and 64 hexadecimal digits");

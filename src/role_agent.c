@@ -54,7 +54,7 @@ static const char *beside(const char *kubeconfig, const char *name, char out[430
 
 static int run(int argc, char **argv)
 {
-	char node[256], kubeconfig[4300], cert[4300], key[4300], ca[4300], data[4300];
+	char node[256], kubeconfig[4300], client_key[4300], cert[4300], key[4300], ca[4300], data[4300];
 	struct agent_config cfg = { .node_name = node, .ready = on_ready, .failed = on_failed };
 	const char *lease = "40s";
 	struct run r = { 0 };
@@ -100,12 +100,12 @@ static int run(int argc, char **argv)
 		cfg.data_dir = data;
 	}
 	/* Where the authority's key is, the server renews what is beside it; a machine that joined asks for itself. */
-	cfg.renew_certs = !beside(cfg.kubeconfig, "ca.key", ca) && beside(cfg.kubeconfig, "agent.key", key);
+	cfg.client_key = beside(cfg.kubeconfig, "ca.key", ca) ? NULL : beside(cfg.kubeconfig, "agent.key", client_key);
 	if (!cfg.serving_cert && !cfg.serving_key) {
-		cfg.serving_cert = beside(cfg.kubeconfig, "agent-serving.crt", cert) || cfg.renew_certs ? cert : NULL;
-		cfg.serving_key = beside(cfg.kubeconfig, "agent-serving.key", key) || cfg.renew_certs ? key : NULL;
+		cfg.serving_cert = beside(cfg.kubeconfig, "agent-serving.crt", cert) || cfg.client_key ? cert : NULL;
+		cfg.serving_key = beside(cfg.kubeconfig, "agent-serving.key", key) || cfg.client_key ? key : NULL;
 	} else {
-		cfg.renew_certs = false;
+		cfg.client_key = NULL;
 	}
 	if (!cfg.client_ca)
 		cfg.client_ca = beside(cfg.kubeconfig, "ca.crt", ca);

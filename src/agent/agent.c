@@ -311,7 +311,7 @@ static int open_parts(struct agent *a, const struct agent_config *cfg, struct er
 	    workers_open(&a->removals, a->loop, "agent-removals", 1, WORKER_JOBS_MAX) || fetcher_open(&a->fetcher, a->loop) ||
 	    recorder_open(&a->recorder, a) || rotator_open(&a->rotator, a))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
-	if (cfg->serving_cert && cfg->serving_key && (!cfg->renew_certs || file_exists(cfg->serving_cert)) &&
+	if (cfg->serving_cert && cfg->serving_key && (!cfg->client_key || file_exists(cfg->serving_cert)) &&
 	    (rc = kubelet_open(&a->kubelet, a, cfg, reterr)))
 		return rc;
 	if (certs_open(&a->certs, a, cfg))

@@ -29,7 +29,8 @@ struct agent_config {                  /* all borrowed for the call; NULL: the d
 	const char *labels, *zone, *region;       /* of the Node: "KEY=VALUE,.."; topology.kubernetes.io/ [none] */
 	const char *listen;            /* kubelet API ["0.0.0.0:10250"] */
 	const char *serving_cert, *serving_key;   /* paths; NULL: no kubelet API */
-	bool renew_certs;              /* by requests to the API: client, and serving, which need not be there yet */
+	const char *client_key;        /* path: the agent renews its certificates by requests to the API, this one, and
+	                                * the serving one, which need not be there yet; NULL: somebody else does */
 	const char *client_ca;         /* path: signs the server's certificate towards agents */
 	const char *client_cn;         /* the one common name allowed in; NULL: any of organisation system:masters */
 	const char *runtime;           /* ["crun"] */

@@ -216,14 +216,12 @@ static int copy_path(char **ret, const char *path)
 	return path && !*ret ? -ERR_NOMEM : 0;
 }
 
-/* Paths of what is beside the kubeconfig, and what a kubelet API that is opened later is told. */
+/* What a kubelet API that is opened later is told. */
 static int renew_open(struct certs *c, const struct agent_config *cfg)
 {
-	const char *slash = strrchr(c->kubeconfig, '/'), *listen = cfg->listen && *cfg->listen ? cfg->listen : "0.0.0.0:10250";
-	BUF_AUTO struct buf key = { 0 };
+	const char *listen = cfg->listen && *cfg->listen ? cfg->listen : "0.0.0.0:10250";
 
-	buf_printf(&key, "%.*s/agent.key", slash ? (int)(slash - c->kubeconfig) : 1, slash ? c->kubeconfig : ".");
-	if (key.failed || copy_path(&c->client_key, key.p) || copy_path(&c->client_ca, cfg->client_ca) ||
+	if (copy_path(&c->client_key, cfg->client_key) || copy_path(&c->client_ca, cfg->client_ca) ||
 	    copy_path(&c->client_cn, cfg->client_cn) || copy_path(&c->listen, listen))
 		return -ERR_NOMEM;
 	c->renews = true;
@@ -250,7 +248,7 @@ int certs_open(struct certs **ret, struct agent *a, const struct agent_config *c
 	c->a = a;
 	if (copy_path(&c->kubeconfig, cfg->kubeconfig) || copy_path(&c->cert, cfg->serving_cert) ||
 	    copy_path(&c->key, cfg->serving_key) || wall_timer_open(&c->timer, a->loop, due, c) ||
-	    (cfg->renew_certs && renew_open(c, cfg))) {
+	    (cfg->client_key && renew_open(c, cfg))) {
 		certs_close(c);
 		return -ERR_NOMEM;
 	}

@@ -10,26 +10,11 @@
 
 #include "api/call.h"
 #include "base/text.h"
+#include "kinds/bootstrap_token.h"
 
-#define ID_LEN     6
-#define SECRET_LEN 16
 #define GROUPS_MAX 64
 
 static const char *const token_type = "bootstrap.kubernetes.io/token";
-
-static bool letters(const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9'))
-			return false;
-	return true;
-}
-
-bool bootstrap_token_form(const char *token)
-{
-	return strlen(token) == ID_LEN + 1 + SECRET_LEN && token[ID_LEN] == '.' && letters(token, ID_LEN) &&
-		letters(token + ID_LEN + 1, SECRET_LEN);
-}
 
 /* A member of the Secret's data, decoded; "" when it is not there. */
 static const char *data(struct arena *a, yyjson_val *secret, const char *key)
@@ -56,9 +41,9 @@ static bool right(struct arena *a, struct cache_obj *o, const char *token)
 	yyjson_val *secret = cache_tree(o);
 	const char *type = doc_str(secret, "type"), *kept = data(a, secret, "token-secret");
 
-	return type && !strcmp(type, token_type) && !o->deleting && strlen(kept) == SECRET_LEN &&
-		!CRYPTO_memcmp(kept, token + ID_LEN + 1, SECRET_LEN) && !strncmp(data(a, secret, "token-id"), token, ID_LEN) &&
-		strlen(data(a, secret, "token-id")) == ID_LEN && !over(data(a, secret, "expiration")) &&
+	return type && !strcmp(type, token_type) && !o->deleting && strlen(kept) == TOKEN_SECRET_LEN &&
+		!CRYPTO_memcmp(kept, token + TOKEN_ID_LEN + 1, TOKEN_SECRET_LEN) && !strncmp(data(a, secret, "token-id"), token, TOKEN_ID_LEN) &&
+		strlen(data(a, secret, "token-id")) == TOKEN_ID_LEN && !over(data(a, secret, "expiration")) &&
 		!strcmp(data(a, secret, "usage-bootstrap-authentication"), "true");
 }
 
@@ -83,7 +68,7 @@ static bool extra_groups(struct arena *a, const char *list, const char **groups,
 
 int bootstrap_token_verify(struct api *api, struct arena *a, const char *token, struct user *ret, struct err *reterr)
 {
-	const char *id = arena_strndup(a, token, ID_LEN), *name = id ? arena_printf(a, "bootstrap-token-%s", id) : NULL;
+	const char *id = arena_strndup(a, token, TOKEN_ID_LEN), *name = id ? arena_printf(a, "bootstrap-token-%s", id) : NULL;
 	const char **groups = arena_zalloc(a, (GROUPS_MAX + 2) * sizeof(*groups));
 	struct cache_obj *o = name ? cache_get(api->cache, api->k.secret->store, "kube-system", name) : NULL;
 	size_t n = 0;

@@ -536,8 +536,7 @@ const char *tokens_issuer(const struct tokens *t);
 int claims_check(struct api *api, struct arena *a, yyjson_val *claims, const struct token_check *check,
 	struct user *ret, struct err *reterr);
 bool claims_audience(yyjson_val *claims, const char *audience);
-/* bootstrap_token.c: "id.secret" of a Secret in kube-system. False: of another form. */
-bool bootstrap_token_form(const char *token);
+/* bootstrap_token.c: "id.secret" of a Secret in kube-system, which is of that form. */
 int bootstrap_token_verify(struct api *api, struct arena *a, const char *token, struct user *ret,
 	struct err *reterr);
 

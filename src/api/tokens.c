@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "http/pki.h"
+#include "kinds/bootstrap_token.h"
 
 #define TOKEN_MAX     (32u << 10)
 #define SIGNATURE_MAX 700u     /* of the longest RSA keys in use, 4096 bits, with its dot */

@@ -10,17 +10,6 @@
 #define SECRETS "/api/v1/namespaces/kube-system/secrets"
 #define GROUP   "system:bootstrappers:sampan:default-node-token"
 
-static bool letters(const char *s, size_t n)
-{
-	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789") >= n;
-}
-
-bool cli_token_form(const char *token)
-{
-	return strlen(token) == TOKEN_MAX - 1 && letters(token, TOKEN_ID_LEN) && token[TOKEN_ID_LEN] == '.' &&
-		letters(token + TOKEN_ID_LEN + 1, TOKEN_SECRET_LEN);
-}
-
 void cli_token_random(char out[TOKEN_MAX])
 {
 	text_random_name(out, TOKEN_ID_LEN);
@@ -211,7 +200,7 @@ int cli_token_delete(struct ask *a, const char *id, struct err *reterr)
 	char path[200];
 	int rc;
 
-	if (!letters(id, TOKEN_ID_LEN) || (id[TOKEN_ID_LEN] && !cli_token_form(id)))
+	if (!bootstrap_token_letters(id, TOKEN_ID_LEN) || (id[TOKEN_ID_LEN] && !bootstrap_token_form(id)))
 		return err_set(reterr, ERR_BAD_REQUEST, "%s is no token's id, which has %d small letters and digits", id, TOKEN_ID_LEN);
 	snprintf(path, sizeof(path), SECRETS "/bootstrap-token-%.*s", TOKEN_ID_LEN, id);
 	rc = ask(a, "DELETE", path, NULL, NULL, NULL, reterr);

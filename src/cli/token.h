@@ -12,13 +12,10 @@
 
 #include "base/buf.h"
 #include "cli/ask.h"
+#include "kinds/bootstrap_token.h"
 
-#define TOKEN_ID_LEN     6
-#define TOKEN_SECRET_LEN 16
 #define TOKEN_MAX        (TOKEN_ID_LEN + 1 + TOKEN_SECRET_LEN + 1)
 
-/* "abcdef.0123456789abcdef" */
-bool cli_token_form(const char *token);
 /* A new one; and the Secret that makes it known. expire_us 0: it never ends. usages: "authentication", "signing",
  * with commas between; -ERR_BAD_REQUEST for others. */
 void cli_token_random(char out[TOKEN_MAX]);

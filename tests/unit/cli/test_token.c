@@ -25,11 +25,11 @@ static void a_token_is_an_id_and_a_secret(void **state)
 	char token[TOKEN_MAX], another[TOKEN_MAX];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (cli_token_form(cases[i].token) != cases[i].ok)
+		if (bootstrap_token_form(cases[i].token) != cases[i].ok)
 			fail_msg("%s", cases[i].token);
 	cli_token_random(token);
 	cli_token_random(another);
-	assert_true(cli_token_form(token));
+	assert_true(bootstrap_token_form(token));
 	assert_string_not_equal(token, another);
 }
 
