@@ -44,13 +44,14 @@ objects >"$WORK/before"
 refuse "beside the server" "in use" migrate "$FILE" "etcd://$ETCD_AT"
 halt
 
-# Killed on the way, at moments of its own; then to the end.
-for ms in 2 10 30 60 120; do
+# Killed early, and as soon as anything is there; then to the end.
+marked() { [ -n "$(ctl get /sampan/sampan/migrations/unfinished --keys-only)" ]; }
+for when in "sleep 0.005" "sleep 0.05" "until_marked"; do
 	(exec "$SAMPAN" store migrate "$FILE" "etcd://$ETCD_AT" >/dev/null 2>&1) & pid=$!
-	sleep "0.$(printf %03d $ms)"
+	if [ "$when" = until_marked ]; then until marked || ! kill -0 $pid 2>/dev/null; do :; done; else $when; fi
 	kill -9 $pid 2>/dev/null; wait $pid 2>/dev/null
 done
-if [ -n "$(ctl get /sampan/sampan/migrations/unfinished --keys-only)" ]; then
+if marked; then
 	refuse "no server starts on half of it" "unfinished migration from $FILE" "$SAMPAN" server --data-dir "$DATA" --listen "127.0.0.1:$PORT" --store "etcd://$ETCD_AT"
 	cp "$DATA/server/state.db" "$WORK/other.db"
 	refuse "another's unfinished work" "finish that" migrate "sqlite:$WORK/other.db" "etcd://$ETCD_AT"
