@@ -258,6 +258,15 @@ static void watch_failed(struct etcd *s, const char *why)
 	loop_timer_set(&s->f.again, AGAIN_MS);
 }
 
+static void sight_lost(struct etcd *s, int64_t compacted_rev)
+{
+	log_warn("etcd has forgotten its history up to revision %lld, and not all of it was seen: its keys are "
+		"listed again", (long long)compacted_rev);
+	if (compacted_rev > s->base.compacted_rev)
+		s->base.compacted_rev = compacted_rev;
+	list_again(s);
+}
+
 static void watched(struct etcd_rpc *r, const char *p, size_t n)
 {
 	struct etcd *s = list_entry(r, struct etcd, f.watch);
@@ -267,11 +276,7 @@ static void watched(struct etcd_rpc *r, const char *p, size_t n)
 		watch_failed(s, "a message that is no etcd's");
 	} else if (m.canceled && m.compact_revision) {
 		etcd_rpc_cancel(r);
-		log_warn("etcd has forgotten its history up to revision %lld, and not all of it was seen: its keys are "
-			"listed again", (long long)m.compact_revision);
-		if (m.compact_revision > s->base.compacted_rev)
-			s->base.compacted_rev = m.compact_revision;
-		list_again(s);
+		sight_lost(s, m.compact_revision);
 	} else if (m.canceled) {
 		char why[256];
 
@@ -299,7 +304,7 @@ static void watch_ended(struct etcd_rpc *r, int code, const char *message, const
 		loop_timer_set(&s->f.again, AGAIN_MS);
 }
 
-static void watch(struct etcd *s)
+static void open_watch(struct etcd *s)
 {
 	struct etcd_conn *conn = etcd_client_conn(s->client);
 	struct etcd_watch_create create = {
@@ -317,6 +322,33 @@ static void watch(struct etcd *s)
 	s->f.watch.msg = watched;
 	s->f.watch.end = watch_ended;
 	if (etcd_rpc_start(conn, &s->f.watch, "/etcdserverpb.Watch/Watch", etcd_client_token(s->client), 0, &b) < 0)
+		loop_timer_set(&s->f.again, AGAIN_MS);
+}
+
+static void told_whole(struct etcd_call *call, const struct etcd_answer *a)
+{
+	struct etcd *s = list_entry(call, struct etcd, f.whole);
+
+	if (a->rc == -ERR_EXPIRED)
+		sight_lost(s, s->f.reached + 1);
+	else if (a->rc == 0 || a->rc == -ERR_BAD_REQUEST)   /* a cluster that is behind is the watch's matter */
+		open_watch(s);
+	else
+		loop_timer_set(&s->f.again, AGAIN_MS);
+}
+
+/* A watch from the very revision that history was forgotten up to is let through, but a
+ * deletion with that revision is not there any more. A read at the revision before tells.
+ * Source: etcd issues 18089 and 19179. */
+static void watch(struct etcd *s)
+{
+	struct etcd_range m = { .key = pb_str(s->w.session_key, strlen(s->w.session_key)), .count_only = 1,
+		.revision = s->f.reached };
+
+	if (!etcd_client_conn(s->client) || !s->f.on || !s->f.found || s->f.watch.conn || s->f.whole.client)
+		return;
+	s->f.whole.done = told_whole;
+	if (etcd_call(s->client, &s->f.whole, "/etcdserverpb.KV/Range", &etcd_range_msg, &m, ETCD_CALL_MS) < 0)
 		loop_timer_set(&s->f.again, AGAIN_MS);
 }
 
@@ -484,6 +516,7 @@ void etcd_follow_finish(struct etcd *s)
 	etcd_rpc_cancel(&s->f.watch);
 	etcd_call_cancel(&s->f.mark);
 	etcd_call_cancel(&s->f.ask);
+	etcd_call_cancel(&s->f.whole);
 	if (s->f.listing) {
 		etcd_call_cancel(&s->f.listing->call);
 		free(list_entry(s->f.listing, struct load, l));

@@ -55,7 +55,7 @@ struct etcd_follow {
 	size_t part_count, part_skip;
 	int64_t wanted, marked;        /* somebody waits for wanted; marked: will bring that by */
 	struct etcd_rpc watch;
-	struct etcd_call mark, ask;
+	struct etcd_call mark, ask, whole;  /* whole: is all there that is to be watched? */
 	struct loop_timer mark_timer, again, relist, sync_due;
 	struct loop_task ask_task;
 	struct list fresh, asked, syncs;   /* callers of sync: new, in the question, with a revision */

@@ -61,7 +61,6 @@ kill -STOP "$first"
 etcd_stop
 etcd_start
 ctl del /sampan/core/configmaps/default/kept >/dev/null
-ctl put /elsewhere 1 >/dev/null
 ctl compact "$(ctl get / --keys-only -w fields | sed -n 's/^"Revision" : //p')" >/dev/null
 kill -CONT "$first"
 until_ok "a watch over a gap is told so" '"type":"ERROR".*"code":410' cat "$WORK/cut"

@@ -104,6 +104,13 @@ def at_once():
     check("what one server acknowledged, the other shows at once", not stale, stale[:3])
     status, o, _ = b.call("GET", CM + "/now?resourceVersion=99999999999999")
     check("a revision of the future", status == 504 and "Too large resource version" in o["message"], o)
+    a.call("PUT", CM + "/now", cm("now", "watched"))
+    w = Watch(1)
+    deadline = time.time() + 10
+    while not any(e[1] == "now" for e in w.events) and time.time() < deadline:
+        time.sleep(0.02)
+    got = [e for e in w.events if e[1] == "now"]
+    check("a watch begins with what the other server acknowledged", got and got[0][2] == "watched", got)
     for one, other, group in ((a, b, "a.example.com"), (b, a, "b.example.com")):
         schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
         one.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
