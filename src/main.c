@@ -8,7 +8,8 @@
 static const struct cli_command *const commands[] = {
 	&cmd_up, &cmd_down, &cmd_server, &cmd_agent, &cmd_join, &cmd_node_drain, &cmd_node_remove,
 	&cmd_token_create, &cmd_token_list, &cmd_token_delete, &cmd_status, &cmd_image_ls, &cmd_image_pull, &cmd_image_import, &cmd_image_rm,
-	&cmd_backup, &cmd_restore, &cmd_store_check, &cmd_store_stats, &cmd_store_compact, &cmd_store_migrate, &cmd_version, NULL,
+	&cmd_backup, &cmd_restore, &cmd_store_check, &cmd_store_stats, &cmd_store_compact, &cmd_store_migrate, &cmd_store_raise,
+	&cmd_version, NULL,
 };
 
 static void usage(FILE *out)
@@ -53,7 +54,7 @@ int main(int argc, char **argv)
 	if (!strcmp(word, "image"))
 		fprintf(stderr, "sampan image: say what to do: ls, pull, import or rm. See `sampan --help`.\n");
 	else if (!strcmp(word, "store"))
-		fprintf(stderr, "sampan store: say what to do: check, stats, compact or migrate. See `sampan --help`.\n");
+		fprintf(stderr, "sampan store: say what to do: check, stats, compact, migrate or raise. See `sampan --help`.\n");
 	else if (!strcmp(word, "node"))
 		fprintf(stderr, "sampan node: say what to do: drain or remove. See `sampan --help`.\n");
 	else if (!strcmp(word, "token"))

@@ -32,11 +32,11 @@ static const struct cli_option restore_opts[] = {
 static void refuse_etcd(const struct cli_command *c)
 {
 	static const struct { const struct cli_command *c; const char *instead; } rows[] = {
-		{ &cmd_store_check, "etcdctl endpoint health --cluster; etcdutl hashkv compares members" },
+		{ &cmd_store_check, "etcdctl endpoint health --cluster, and hashkv compares its members" },
 		{ &cmd_store_stats, "etcdctl endpoint status --cluster -w table" },
 		{ &cmd_store_compact, "the servers compact it by themselves; etcdctl defrag --cluster gives space back" },
 		{ &cmd_backup, "etcdctl snapshot save FILE" },
-		{ &cmd_restore, "etcdutl snapshot restore FILE --bump-revision 1000000000 --mark-compacted, on every member" },
+		{ &cmd_restore, "etcdctl snapshot restore FILE on every member, then sampan store raise --store URI" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -131,6 +131,16 @@ static int restore(int argc, char **argv)
 	return 0;
 }
 
+static struct store_options etcd_opt;
+static const struct cli_option etcd_opts[] = {
+	{ "store", "URI", "etcd://HOST:PORT,...[/PREFIX]", &store, NULL },   /* the first: not of migrate */
+	{ "store-ca", "FILE", "the authority of an etcd that is reached over TLS, as PEM", &etcd_opt.ca_file, NULL },
+	{ "store-cert", "FILE", "the certificate that is shown to it", &etcd_opt.cert_file, NULL },
+	{ "store-key", "FILE", "the key of that", &etcd_opt.key_file, NULL },
+	{ "store-auth", "FILE", "user:password for it", &etcd_opt.auth_file, NULL },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
 static void tell(int64_t keys)
 {
 	fprintf(stderr, "%lld objects\n", (long long)keys);
@@ -138,33 +148,46 @@ static void tell(int64_t keys)
 
 static int migrate(int argc, char **argv)
 {
-	struct store_options opt = { 0 };
-	const struct cli_option migrate_opts[] = {
-		{ "store-ca", "FILE", "the authority of an etcd that is reached over TLS, as PEM", &opt.ca_file, NULL },
-		{ "store-cert", "FILE", "the certificate that is shown to it", &opt.cert_file, NULL },
-		{ "store-key", "FILE", "the key of that", &opt.key_file, NULL },
-		{ "store-auth", "FILE", "user:password for it", &opt.auth_file, NULL },
-		{ NULL, NULL, NULL, NULL, NULL },
-	};
 	struct store_migrated m;
 	struct err e = { 0 };
 	struct loop *l;
 	int rc;
 
-	if (cli_parse(&cmd_store_migrate, migrate_opts, argc, argv) != 2)
+	if (cli_parse(&cmd_store_migrate, etcd_opts + 1, argc, argv) != 2)
 		cli_usage(&cmd_store_migrate, "from where, and where to?");
 	log_init("migrate", -1);
 	signal(SIGPIPE, SIG_IGN);
 	if (loop_open(&l))
 		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_store_migrate, &e);
-	rc = store_migrate(l, argv[1], argv[2], &opt, tell, &m, &e);
+	rc = store_migrate(l, argv[1], argv[2], &etcd_opt, tell, &m, &e);
 	loop_close(l);
 	if (rc)
 		return role_fail(&cmd_store_migrate, &e);
 	printf("%lld objects, %lld bytes; compared, sha256 ", (long long)m.keys, (long long)m.bytes);
 	for (size_t i = 0; i < sizeof(m.sha256); i++)
 		printf("%02x", m.sha256[i]);
-	printf("\nit goes on above revision %lld; start every server with --store %s\n", (long long)m.from_rev, argv[2]);
+	printf("\nit goes on above revision %lld; start every server with --store %s, none on the old\n", (long long)m.from_rev, argv[2]);
+	return 0;
+}
+
+static int raise_revisions(int argc, char **argv)
+{
+	struct err e = { 0 };
+	struct loop *l;
+	int64_t rev;
+	int rc;
+
+	if (cli_parse(&cmd_store_raise, etcd_opts, argc, argv) || !store || strncmp(store, "etcd://", 7))
+		cli_usage(&cmd_store_raise, "which etcd? --store etcd://HOST:PORT; sampan restore does it for a file");
+	log_init("raise", -1);
+	signal(SIGPIPE, SIG_IGN);
+	if (loop_open(&l))
+		return err_set(&e, ERR_IO, "cannot make an event loop"), role_fail(&cmd_store_raise, &e);
+	rc = store_begin_again(l, store, &etcd_opt, &rev, &e);
+	loop_close(l);
+	if (rc)
+		return role_fail(&cmd_store_raise, &e);
+	printf("%s goes on above revision %lld\n", store, (long long)rev);
 	return 0;
 }
 
@@ -184,3 +207,7 @@ const struct cli_command cmd_store_migrate = { .name = "store migrate", .args = 
 	.more = "FROM and TO are sqlite:FILE or etcd://HOST:PORT,...[/PREFIX]. Servers must be stopped. FROM is\n"
 		"only read, TO must be empty; when it was cut short, the same command goes on. Keys are not in\n"
 		"a store: keep DIR/pki, too.", .run = migrate };
+const struct cli_command cmd_store_raise = { .name = "store raise",
+	.help = "let revisions go on far above, after etcd was restored",
+	.more = "For an etcd that was put back to a snapshot of its own. Servers must be stopped. Clients that watch\n"
+		"are told that what they saw expired, and read again.", .run = raise_revisions };

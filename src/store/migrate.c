@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/loop.h"
+#include "store/store_priv.h"
 
 enum { PAGE_KEYS = 1000, AHEAD_MAX = 512, AHEAD_BYTES = 8 << 20, TELL_KEYS = 10000, URI_SHOWN = 500 };
 
@@ -444,4 +445,22 @@ int store_migrate(struct loop *l, const char *from, const char *to, const struct
 	store_close(j.to);
 	store_close(j.from);
 	return r;
+}
+
+int store_begin_again(struct loop *l, const char *uri, const struct store_options *opt, int64_t *ret_rev,
+	struct err *reterr)
+{
+	struct job j = { .loop = l, .from_uri = uri, .to_uri = uri };
+	struct quiet q;
+	int r;
+
+	if (opt)
+		j.opt = *opt;
+	if ((r = check_uris(&j, reterr)) < 0)
+		return r;
+	r = store_open(&j.from, l, uri, options_for(&j, uri), reterr);
+	if (!r && !(r = store_is_whole(j.from, reterr)) && !(r = watch_source(&j, &q, reterr)))
+		*ret_rev = store_far_above(store_rev(j.from));
+	store_close(j.from);
+	return r ? r : store_raise(uri, options_for(&j, uri), *ret_rev, reterr);
 }

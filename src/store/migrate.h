@@ -34,6 +34,14 @@ struct store_migrated {
 int store_migrate(struct loop *l, const char *from, const char *to, const struct store_options *opt,
 	void (*tell)(int64_t keys), struct store_migrated *ret, struct err *reterr);
 
+/*
+ * store_begin_again - after the store was put back to an earlier state by its own means (etcd's
+ * snapshot): revisions go on far above all that were ever given out (*ret_rev), and those count as
+ * compacted. No program may use it: one that is written to is refused with -ERR_CONFLICT.
+ */
+int store_begin_again(struct loop *l, const char *uri, const struct store_options *opt, int64_t *ret_rev,
+	struct err *reterr);
+
 /* 0, or -ERR_CONFLICT in words: the store is the target of an unfinished migration. Before
  * a server begins; blocking. */
 int store_is_whole(struct store *s, struct err *reterr);

@@ -20,7 +20,6 @@ enum {
 	STEP_PAGES = 64,               /* copied at once, then others have the disk */
 	STEP_REST_US = 500,
 	SYNC_STEPS = 16,               /* so that no sync has much to do */
-	BUMP = 1000000000,             /* more writes than a server makes between backups */
 };
 
 static int open_existing(sqlite3 **ret, const char *path, struct err *reterr)
@@ -322,22 +321,17 @@ static int64_t rev_of(const char *path)
 	return meta.rev;
 }
 
-/* Above all that was ever given out: by the backup's writer since, by the store that goes,
- * and, when that is damaged, by one that was restored from the same backup: the clock,
- * which the revisions of a restored store stay behind by writes below 1,000/s. */
+/* Above all that was ever given out, by the backup's writer or by the store that goes. */
 static int bump(sqlite3 *db, const char *path, int64_t old_rev, int64_t *ret_rev, struct err *reterr)
 {
-	int64_t rev, now_ms = env_wall_us() / 1000;
+	int64_t rev;
 	char sql[128];
 	int r = sqlite_file_ask(db, path, "SELECT max((SELECT coalesce(max(rev), 0) FROM log), value) FROM meta WHERE "
 		"name = 'compacted'", &rev, reterr);
 
 	if (r < 0)
 		return r;
-	rev = (rev > old_rev ? rev : old_rev) + BUMP;
-	if (rev < now_ms)
-		rev = now_ms;
-	*ret_rev = rev;
+	rev = *ret_rev = store_far_above(rev > old_rev ? rev : old_rev);
 	sqlite3_snprintf(sizeof(sql), sql, "UPDATE meta SET value = %lld WHERE name = 'compacted'", (long long)rev);
 	return exec(db, path, "restore", sql, reterr);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/env.h"
 #include "store/store_priv.h"
 
 int store_open(struct store **ret, struct loop *l, const char *uri, const struct store_options *opt,
@@ -21,6 +22,14 @@ int store_open(struct store **ret, struct loop *l, const char *uri, const struct
 		return store_sqlite_open(ret, l, uri + 7, reterr);
 	return err_set(reterr, ERR_INVALID,
 		"store \"%s\" is none of sqlite:/path/to/file, etcd://host:port[,host:port][/prefix] and mem:", uri);
+}
+
+int64_t store_far_above(int64_t rev)
+{
+	const int64_t more = 1000000000;       /* writes than a server makes between backups */
+	int64_t now_ms = env_wall_us() / 1000;
+
+	return rev + more > now_ms ? rev + more : now_ms;
 }
 
 int store_raise(const char *uri, const struct store_options *opt, int64_t rev, struct err *reterr)

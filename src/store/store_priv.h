@@ -67,6 +67,11 @@ int store_etcd_open(struct store **ret, struct loop *l, const char *where, const
 	struct err *reterr);
 int store_etcd_raise(const char *where, const struct store_options *opt, int64_t rev, struct err *reterr);
 
+/* Above all that was ever given out after rev was: by whoever wrote on since, and, if that is
+ * forgotten, by one that began again here before: the clock, which the revisions of a store that
+ * began again stay behind by writes below 1,000/s. */
+int64_t store_far_above(int64_t rev);
+
 /* A write of so many bytes was completed. */
 void store_history_wrote(struct store_history *h, size_t bytes);
 void store_history_close(struct store_history *h);   /* accepts NULL */

@@ -41,6 +41,6 @@ refuse "a list of a revision from before expired" "too old" kubectl get --raw "/
 check "it takes writes" "created" kubectl create configmap again --from-literal=a=2
 refuse "no backup" "no backup" "$SAMPAN" restore "$WORK/none" --data-dir "$WORK/fresh"
 refuse "which file" "which file" "$SAMPAN" backup --data-dir "$DATA"
-refuse "which command" "check, stats, compact or migrate" "$SAMPAN" store
+refuse "which command" "check, stats, compact, migrate or raise" "$SAMPAN" store
 halt
 finish

@@ -68,6 +68,23 @@ kill $watcher 2>/dev/null; wait $watcher 2>/dev/null
 refuse "what went in the gap is gone" "not found" kubectl get --raw "/api/v1/namespaces/default/configmaps/kept?resourceVersion=0"
 check "what stayed is there" "configmap/c" kubectl get configmap c -o name
 check "and both go on" "^[1-9][0-9]* checks passed, 0 failed" two watches
+
+# etcd is put back to an earlier state: its own revisions begin again, the cloud's never do.
+check "a snapshot" "Snapshot saved" ctl snapshot save "$WORK/snapshot"
+check "what it does not have" "created" kubectl create configmap later --from-literal=a=1
+seen=$(kubectl get configmap later -o 'jsonpath={.metadata.resourceVersion}')
+refuse "beside the servers" "a server runs on it" "$SAMPAN" store raise --store "etcd://$ETCD_AT"
 halt "$first"; halt "$second"
 first= second=
+etcd_stop
+etcd_restore "$WORK/snapshot"
+etcd_start
+check "raised" "goes on above revision" "$SAMPAN" store raise --store "etcd://$ETCD_AT"
+serve "$A" "$PORT"; first=$CLOUD
+check "what was in it, is" "configmap/c" kubectl get configmap c -o name
+refuse "what came later is not" "not found" kubectl get configmap later
+check "a watch from then expired" '"code": ?410' kubectl get --raw "/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=$seen&timeoutSeconds=5"
+check "revisions are above" "^1$" bash -c "echo \$(($(kubectl get configmap c -o 'jsonpath={.metadata.resourceVersion}') > seen))"
+halt "$first"
+first=
 finish

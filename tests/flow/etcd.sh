@@ -23,5 +23,12 @@ etcd_start() {
 	echo "etcd did not start:"; tail -5 "$WORK/etcd.log"; exit 1
 }
 
+# etcd_restore SNAPSHOT: while it is stopped
+etcd_restore() {
+	local peer=http://127.0.0.1:$((ETCD_PORT + 1))
+	rm -rf "$ETCD_DATA"
+	ctl snapshot restore "$1" --name m --data-dir "$ETCD_DATA" --initial-cluster "m=$peer" --initial-advertise-peer-urls "$peer" >/dev/null 2>&1
+}
+
 etcd_stop() { [ -z "${ETCD-}" ] || { kill -9 "$ETCD"; wait "$ETCD" 2>/dev/null; ETCD=; }; }
 etcd_cleanup() { etcd_stop; rm -rf "$ETCD_DATA"; }
