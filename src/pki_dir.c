@@ -189,12 +189,12 @@ static int authority(struct place *p, struct pki_dir *d, const struct pki_dir_co
 
 /* Written only when it would change: people copy these files. */
 static int kubeconfig(struct place *p, const char *name, const struct pki_dir *d, const char *server,
-	const char *user, const struct buf *crt, const struct buf *k, struct err *reterr)
+	const char *const *others, const char *user, const struct buf *crt, const struct buf *k, struct err *reterr)
 {
 	BUF_AUTO struct buf b = { 0 };
 	BUF_AUTO struct buf old = { 0 };
 
-	client_kubeconfig_text(&b, &(struct client_config){ .server = server, .ca_pem = d->ca_cert.p, .cert_pem = crt->p,
+	client_kubeconfig_text(&b, &(struct client_config){ .server = server, .more = others, .ca_pem = d->ca_cert.p, .cert_pem = crt->p,
 		.key_pem = k->p }, user);
 	if (b.failed)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
@@ -248,9 +248,9 @@ static int certificates(struct place *p, struct place *top, struct pki_dir *d, c
 	    (rc = cert(p, d, cfg, &row_serving, node_dns, node_ips, &serving, &serving_key, reterr)))
 		return rc;
 	snprintf(url, sizeof(url), strchr(host, ':') ? "https://[%s]:%u" : "https://%s:%u", host, cfg->port);
-	if ((rc = kubeconfig(top, "admin.kubeconfig", d, url, "admin", &admin, &admin_key, reterr)))
+	if ((rc = kubeconfig(top, "admin.kubeconfig", d, url, cfg->others, "admin", &admin, &admin_key, reterr)))
 		return rc;
-	return kubeconfig(p, "agent.kubeconfig", d, url, "agent", &agent, &agent_key, reterr);
+	return kubeconfig(p, "agent.kubeconfig", d, url, NULL, "agent", &agent, &agent_key, reterr);
 }
 
 int pki_dir_open(struct pki_dir *d, const struct pki_dir_config *config, struct err *reterr)

@@ -21,6 +21,7 @@ struct pki_dir_config {
 	unsigned port;
 	const char *service_ip, *node_name;
 	int64_t valid_s;               /* of certificates; 0: a year */
+	const char *const *others;     /* URLs of the cloud's other servers, for people; NULL-terminated, or NULL */
 	const char *ca_pem;            /* the authority that it must be; NULL: any, made when missing */
 };
 struct pki_dir {

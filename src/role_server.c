@@ -27,6 +27,7 @@
 #include "cache/cache.h"
 #include "client/client.h"
 #include "http/http.h"
+#include "other_servers.h"
 #include "pki_dir.h"
 #include "roles.h"
 #include "roles_priv.h"
@@ -39,6 +40,7 @@
 #define CERT_VALID_MIN_S 8
 #define NODE_CIDR_PREFIX 24        /* of each node's block of pod addresses */
 #define SHUTDOWN_DELAY_MAX_S 600
+#define SHUTDOWN_DELAY_MS 3000     /* of one among several: clients and balancers look once in a while */
 #define HISTORY_MIN_S 5            /* a list in pages takes this long */
 #define BURST_EVENTS 2000          /* so many events leave free memory behind, */
 #define BURST_OVER_MS 3000         /* given back when nothing came for this long */
@@ -53,6 +55,7 @@ struct server {
 	struct server_control *control;
 	struct pki_dir pki;
 	struct server_certs *certs;
+	struct other_servers *others;
 	struct loop_timer retire_timer, drain_timer, burst_timer;
 	int64_t shutdown_delay_ms;
 	unsigned burst_events;
@@ -269,6 +272,13 @@ static void renewed(void *arg)
 		log_error("a renewed certificate cannot be used: %s", e.msg);
 }
 
+static void others(void *arg, char *lines)
+{
+	struct server *s = arg;
+
+	server_certs_others(s->certs, lines);
+}
+
 static int cert_validity(const char *s, int64_t *ret_s, struct err *reterr)
 {
 	int64_t ns;
@@ -287,10 +297,12 @@ static int shutdown_delay(const char *s, int64_t *ret_ms, struct err *reterr)
 {
 	int64_t ns;
 
-	if (text_parse_duration(s, &ns) || ns < 0 || ns > SHUTDOWN_DELAY_MAX_S * 1000000000LL)
+	*ret_ms = 0;
+	if (s && (text_parse_duration(s, &ns) || ns < 0 || ns > SHUTDOWN_DELAY_MAX_S * 1000000000LL))
 		return err_set(reterr, ERR_BAD_REQUEST, "--shutdown-delay %s is not a duration of at most %ds, like 3s", s,
 			SHUTDOWN_DELAY_MAX_S);
-	*ret_ms = ns / 1000000;
+	if (s)
+		*ret_ms = ns / 1000000;
 	return 0;
 }
 
@@ -330,7 +342,7 @@ static int keep_settings(bool shared, const struct server_flags *f, struct err *
 
 static int open_all(struct server *s, const struct server_flags *f, struct err *reterr)
 {
-	char host[256], reach[256], service_ip[46], uri[4200];
+	char host[256], reach[256], service_ip[46], uri[4200], url[320];
 	struct store_history_limits limits;
 	unsigned port;
 	int rc;
@@ -357,6 +369,8 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 	if (!(rc = store_open(&s->store, s->loop, f->store ? f->store : uri, &f->store_opt, reterr)) &&
 	    !(rc = store_is_whole(s->store, reterr)) && !(rc = store_keep_history(s->store, &limits)))
 		rc = cache_open(&s->cache, s->store, reterr);
+	if (!rc && !f->shutdown_delay && store_is_shared(s->store))
+		s->shutdown_delay_ms = SHUTDOWN_DELAY_MS;
 	pthread_join(keys.thread, NULL);
 	if (!rc && keys.rc)
 		rc = err_set(reterr, -keys.rc, "%s", keys.err.msg);
@@ -383,13 +397,19 @@ static int open_all(struct server *s, const struct server_flags *f, struct err *
 		.handler = api_handle_http, .arg = s->api };
 	if ((rc = http_server_open(&s->http, s->loop, &hcfg, reterr)))
 		return rc;
-	return server_certs_open(&s->certs, s->loop, &s->pki, &keys.cfg, renewed, s, reterr);
+	if ((rc = server_certs_open(&s->certs, s->loop, &s->pki, &keys.cfg, renewed, s, reterr)))
+		return rc;
+	snprintf(url, sizeof(url), "https://%s", s->advertise);
+	if (s->shared && other_servers_open(&s->others, s->loop, s->cache, url, others, s))
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	return 0;
 }
 
 static void close_all(struct server *s)
 {
 	agree_close(s->agree);
 	server_control_close(s->control);
+	other_servers_close(s->others);
 	server_certs_close(s->certs);
 	http_server_close(s->http);
 	store_close(s->store);         /* runs every pending done, which the API waits for */
@@ -407,7 +427,7 @@ static int run(int argc, char **argv)
 {
 	struct server s = { .started_ms = env_now_ms() };
 	struct server_flags f = { .data_dir = DEFAULT_DATA_DIR, .listen = DEFAULT_LISTEN, .service_cidr = "10.96.0.0/16",
-		.cluster_cidr = "10.244.0.0/16", .history = "5m", .shutdown_delay = "0s", .death = NODE_DEATH_FLAGS };
+		.cluster_cidr = "10.244.0.0/16", .history = "5m", .death = NODE_DEATH_FLAGS };
 	struct err e = { 0 };
 	const struct cli_option opts[] = {
 		{ "data-dir", "DIR", "where state, keys and admin.kubeconfig are kept", &f.data_dir, NULL },
@@ -436,7 +456,7 @@ static int run(int argc, char **argv)
 		{ "unhealthy-zone-threshold", "SHARE", "a zone is partly silent when this share of its nodes is, three at least",
 			&f.death.unhealthy, NULL },
 		{ "shutdown-delay", "DURATION", "before it stops: readyz fails for so long, all else is served, so that clients turn "
-			"to other servers (default 0s)", &f.shutdown_delay, NULL },
+			"to other servers (default 3s with a store that others share, else 0s)", &f.shutdown_delay, NULL },
 		{ "store", "URI", "sqlite:FILE, etcd://HOST:PORT,...[/PREFIX], or mem: (nothing is kept)", &f.store, NULL },
 		{ "store-ca", "FILE", "the authority of a store that is reached over TLS, as PEM", &f.store_opt.ca_file, NULL },
 		{ "store-cert", "FILE", "the certificate that is shown to it", &f.store_opt.cert_file, NULL },

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/wall.h"
 #include "base/workers.h"
+#include "client/client.h"
 #include "http/pki.h"
 
 #define AGAIN_S      60                /* after a failure, and when the authority has ended */
@@ -20,6 +21,8 @@ struct server_certs {
 	struct pki_dir *pki, fresh;
 	struct pki_dir_config cfg;     /* its texts are ours */
 	char *texts[4];
+	char *others, *others_next;    /* as cfg.others has them; to be taken up */
+	const char *other_list[CLIENT_SERVERS_MAX + 1];
 	struct workers *workers;
 	struct wall_timer *timer;
 	struct control_certs control;
@@ -96,6 +99,8 @@ static void open_again(void *arg)
 	s->rc = pki_dir_open(&s->fresh, &s->cfg, &s->err);
 }
 
+static void due(void *arg);
+
 static void opened(void *arg)
 {
 	struct server_certs *s = arg;
@@ -117,7 +122,10 @@ static void opened(void *arg)
 		s->renewed(s->arg);
 	}
 	memset(&s->fresh, 0, sizeof(s->fresh));
-	wait(s);
+	if (s->others_next)
+		due(s);
+	else
+		wait(s);
 }
 
 static void due(void *arg)
@@ -126,9 +134,22 @@ static void due(void *arg)
 
 	if (s->opening)
 		return;
+	if (s->others_next) {
+		free(s->others);
+		s->others = s->others_next;
+		s->others_next = NULL;
+		client_server_list(s->others, s->other_list);
+	}
 	s->opening = !workers_submit(s->workers, open_again, opened, s);
 	if (!s->opening)
 		wait(s);
+}
+
+void server_certs_others(struct server_certs *s, char *lines)
+{
+	free(s->others_next);
+	s->others_next = lines;
+	due(s);
 }
 
 /* ---- life ---- */
@@ -147,6 +168,7 @@ int server_certs_open(struct server_certs **ret, struct loop *l, struct pki_dir 
 	s->arg = arg;
 	s->control = (struct control_certs){ .read = read_request, .sign = sign, .not_after = pki_not_after,
 		.serves = serves, .valid_max_s = cfg->valid_s, .arg = s };
+	s->cfg.others = s->other_list;
 	s->cfg.dir = s->texts[0] = strdup(cfg->dir);
 	s->cfg.host = s->texts[1] = strdup(cfg->host);
 	s->cfg.service_ip = s->texts[2] = strdup(cfg->service_ip);
@@ -170,6 +192,8 @@ void server_certs_close(struct server_certs *s)
 	wall_timer_close(s->timer);
 	for (size_t i = 0; i < sizeof(s->texts) / sizeof(s->texts[0]); i++)
 		free(s->texts[i]);
+	free(s->others);
+	free(s->others_next);
 	free(s);
 }
 

@@ -26,6 +26,8 @@ int server_certs_open(struct server_certs **ret, struct loop *l, struct pki_dir 
 	const struct pki_dir_config *cfg, void (*renewed)(void *arg), void *arg, struct err *reterr);
 void server_certs_close(struct server_certs *s);       /* accepts NULL */
 const struct control_certs *server_certs_control(struct server_certs *s);
+/* The cloud's other servers (lines of URLs, taken over) get a context each in admin.kubeconfig. */
+void server_certs_others(struct server_certs *s, char *lines);
 void server_certs_metrics(const struct server_certs *s, struct buf *out);
 
 #endif

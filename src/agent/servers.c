@@ -12,7 +12,6 @@
 #include "agent/agent_priv.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "doc/doc.h"
 
 #define FILE_MAX (64u << 10)
 
@@ -26,18 +25,6 @@ struct api_servers {
 	bool busy;
 };
 
-/* Lines of text cut into urls, NULL-terminated. */
-static void split(char *text, const char *urls[CLIENT_SERVERS_MAX + 1])
-{
-	unsigned n = 0;
-	char *save = NULL;
-
-	for (char *line = strtok_r(text, "\n", &save); line && n < CLIENT_SERVERS_MAX; line = strtok_r(NULL, "\n", &save))
-		if (!strncmp(line, "https://", 8))
-			urls[n++] = line;
-	urls[n] = NULL;
-}
-
 static int learn(struct api_servers *s)
 {
 	const char *urls[CLIENT_SERVERS_MAX + 1];
@@ -46,7 +33,7 @@ static int learn(struct api_servers *s)
 
 	if (!copy)
 		return s->text.failed ? -ERR_NOMEM : 0;
-	split(copy, urls);
+	client_server_list(copy, urls);
 	rc = client_learn(s->a->client, urls);
 	free(copy);
 	return rc;
@@ -83,48 +70,12 @@ static void save(struct api_servers *s)
 		log_error("the servers of the cloud are not kept in %s: too much is being written", s->path);
 }
 
-static const char *https_port(yyjson_val *slice, char out[8])
-{
-	yyjson_val *port;
-	size_t i, n;
-
-	yyjson_arr_foreach(yyjson_obj_get(slice, "ports"), i, n, port) {
-		const char *name = doc_str(port, "name");
-		int64_t number = doc_int(port, "port", 0);
-
-		if (name && !strcmp(name, "https") && number > 0 && number <= 65535) {
-			snprintf(out, 8, "%d", (int)number);
-			return out;
-		}
-	}
-	return NULL;
-}
-
-static void add_urls(struct buf *out, yyjson_val *slice)
-{
-	char number[8];
-	const char *port = https_port(slice, number);
-	yyjson_val *ep, *addr;
-	size_t i, n, j, m;
-
-	yyjson_arr_foreach(yyjson_obj_get(slice, "endpoints"), i, n, ep) {
-		if (!port || !doc_bool(ep, "conditions.ready", true))
-			continue;
-		yyjson_arr_foreach(yyjson_obj_get(ep, "addresses"), j, m, addr) {
-			const char *ip = yyjson_get_str(addr);
-
-			if (ip)
-				buf_printf(out, strchr(ip, ':') ? "https://[%s]:%s\n" : "https://%s:%s\n", ip, port);
-		}
-	}
-}
-
 void api_servers_seen(struct api_servers *s, yyjson_val *const *slices, size_t n)
 {
 	struct buf now = { 0 };
 
 	for (size_t i = 0; i < n; i++)
-		add_urls(&now, slices[i]);
+		client_server_lines(&now, slices[i]);
 	/* None at all is no news to act on: somebody told this. */
 	if (now.failed || !now.len || (now.len == s->text.len && !memcmp(now.p, s->text.p, now.len))) {
 		buf_finish(&now);

@@ -13,7 +13,7 @@
 #include "http/http.h"
 #include "kinds/kinds_custom.h"
 
-#define DRAIN_WRITES_MS 1000
+#define DRAIN_WRITES_MS 2000
 
 static void find_kinds(struct api_kinds *k)
 {
@@ -106,7 +106,7 @@ static void end_watches(void *arg)
 
 static bool writes(const struct call *c)
 {
-	return c->is_resource && c->verb >= VERB_CREATE && c->stage > STAGE_FLOW && c->stage < STAGE_REPLY && !serve_connects(c);
+	return c->is_resource && c->verb >= VERB_CREATE && c->stage >= STAGE_FLOW && c->stage < STAGE_REPLY && !serve_connects(c);
 }
 
 int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,

@@ -58,7 +58,7 @@ bool api_ready(const struct api *a);
 /* About to shut down: readyz fails, everything else goes on. */
 void api_retire(struct api *a);
 /* Shutting down: new writes and watches get 503 with Retry-After. Once those writes are answered that are under way
- * (or a second later) watches end cleanly, with a last bookmark. */
+ * (or two seconds later) watches end cleanly, with a last bookmark. */
 void api_drain(struct api *a);
 /* http_handler_fn; arg is the struct api. */
 void api_handle_http(void *api, struct http_req *r);

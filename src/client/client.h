@@ -55,6 +55,10 @@ const char *client_server(const struct client *c);
 #define CLIENT_SERVERS_MAX 32u
 #define CLIENT_SERVER_MAX  320u        /* bytes of a URL */
 int client_learn(struct client *c, const char *const *urls);
+/* Those of an EndpointSlice of the Service default/kubernetes that are ready: a line each. And such lines cut into a
+ * list, NULL-terminated, in place. */
+void client_server_lines(struct buf *out, yyjson_val *slice);
+void client_server_list(char *lines, const char *urls[CLIENT_SERVERS_MAX + 1]);
 const char *client_ca(const struct client *c);
 /* A kubeconfig of one user with cfg's certificate and key: a cluster and a context for each server, "sampan" (the
  * current one), "sampan-2" ... */

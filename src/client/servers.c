@@ -9,12 +9,14 @@
  * client's own, so that not all of them turn to one when a server dies.
  */
 #define LOG_MODULE "client"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/env.h"
 #include "base/log.h"
 #include "client/client_priv.h"
+#include "doc/doc.h"
 
 static void list_free(char **v, unsigned n)
 {
@@ -128,4 +130,53 @@ void servers_failed(struct client *c, const char *url, const char *why)
 	c->server_at = (c->server_at + 1) % c->server_count;
 	log_info("%s: %s; going on with %s", url, why, client_server(c));
 	loop_defer(c->loop, &c->moved, moved, c);
+}
+
+/* ---- as the cloud tells them ---- */
+
+static const char *https_port(yyjson_val *slice, char out[8])
+{
+	yyjson_val *port;
+	size_t i, n;
+
+	yyjson_arr_foreach(yyjson_obj_get(slice, "ports"), i, n, port) {
+		const char *name = doc_str(port, "name");
+		int64_t number = doc_int(port, "port", 0);
+
+		if (name && !strcmp(name, "https") && number > 0 && number <= 65535) {
+			snprintf(out, 8, "%d", (int)number);
+			return out;
+		}
+	}
+	return NULL;
+}
+
+void client_server_lines(struct buf *out, yyjson_val *slice)
+{
+	char number[8];
+	const char *port = https_port(slice, number);
+	yyjson_val *ep, *addr;
+	size_t i, n, j, m;
+
+	yyjson_arr_foreach(yyjson_obj_get(slice, "endpoints"), i, n, ep) {
+		if (!port || !doc_bool(ep, "conditions.ready", true))
+			continue;
+		yyjson_arr_foreach(yyjson_obj_get(ep, "addresses"), j, m, addr) {
+			const char *ip = yyjson_get_str(addr);
+
+			if (ip)
+				buf_printf(out, strchr(ip, ':') ? "https://[%s]:%s\n" : "https://%s:%s\n", ip, port);
+		}
+	}
+}
+
+void client_server_list(char *text, const char *urls[CLIENT_SERVERS_MAX + 1])
+{
+	unsigned n = 0;
+	char *save = NULL;
+
+	for (char *line = strtok_r(text, "\n", &save); line && n < CLIENT_SERVERS_MAX; line = strtok_r(NULL, "\n", &save))
+		if (!strncmp(line, "https://", 8))
+			urls[n++] = line;
+	urls[n] = NULL;
 }
