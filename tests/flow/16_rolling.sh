@@ -22,7 +22,7 @@ says() { curl -sk --max-time 5 -o "$WORK/said" -w '%{http_code}' "$(url "$1")/$2
 retiring() { [ "$(says "$1" readyz)" = 500 ] && cat "$WORK/said"; }
 k() { kubectl --kubeconfig "$WORK/s$1/admin.kubeconfig" "${@:2}"; }
 server_up() { # NUMBER OPTION...
-	"$SAMPAN" server --data-dir "$WORK/s$1" --listen "${HOST[$1]}:$PORT" --shutdown-delay 1s "${@:2}" >>"$WORK/log$1" 2>&1 &
+	"$SAMPAN" server --data-dir "$WORK/s$1" --listen "${HOST[$1]}:$PORT" --shutdown-delay 2s "${@:2}" >>"$WORK/log$1" 2>&1 &
 	PID[$1]=$!
 	for _ in $(seq 400); do
 		[ -f "$WORK/s$1/admin.kubeconfig" ] && [ "$(says "$1" readyz)" = 200 ] && return 0
@@ -34,8 +34,7 @@ server_up() { # NUMBER OPTION...
 # Between the signal and the end of the delay it serves, but is not ready.
 restart() { # NUMBER OPTION...
 	kill "${PID[$1]}"
-	until_ok "server $1 says that it stops" '\[-\]shutdown failed' retiring "$1"
-	check "while it serves" "^200$" says "$1" livez
+	until_ok "server $1 says that it stops, and serves" '\[-\]shutdown failed' retiring "$1"
 	wait "${PID[$1]}"; rc=$?
 	check "it ended in good order" "^0$" echo $rc
 	server_up "$@"
@@ -110,6 +109,11 @@ pod_runs() { # NAME
 	k 2 get pod "$1" -o 'jsonpath={.status.hostIP}'
 }
 until_ok "what it is given it takes up" "$NET.9" pod_runs before
+if [ -n "${SAMPAN_LONG-}" ]; then
+	kill -STOP "${PID[1]}"
+	until_ok "also when its server is held up" "$NET.9" pod_runs held
+	kill -CONT "${PID[1]}"
+fi
 end "${PID[1]}" -9; unset 'PID[1]'
 until_ok "also when its server was killed" "$NET.9" pod_runs after
 end "$AGENT"
