@@ -30,6 +30,7 @@ struct ledger {
 	int64_t expect_rev;            /* of the newest write */
 	bool busy;                     /* that is under way */
 	bool left;                     /* the store may say more than is held */
+	bool leaving;                  /* the write under way is to mend that */
 	char scope[];
 };
 
@@ -176,7 +177,8 @@ static void written(void *arg, int rc, int64_t rev)
 		else
 			end(seat, not_agreed(seat->call));
 	}
-	l->left |= rc && rc != -ERR_CONFLICT;  /* it may have been written */
+	/* It may have been written; or what it was to take out is there yet. */
+	l->left |= rc && (rc != -ERR_CONFLICT || l->leaving);
 	begin_again(l);
 	if (!list_empty(&l->waiting))
 		schedule(l);
@@ -303,6 +305,7 @@ static void run(void *arg)
 		decide(l, holds, d, out);
 	if (!rc && (l->left || !list_empty(&l->writing))) {
 		l->expect_rev = o ? o->rev : 0;
+		l->leaving = l->left;
 		l->left = false;
 		holds_tell(&l->others);
 		loop_timer_stop(&l->leave_timer);

@@ -335,6 +335,23 @@ static void a_hold_whose_object_is_there_counts_no_more(void **state)
 	assert_int_equal(ask(&t.b, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"m1\"}}"), 201);
 }
 
+static void who_was_too_late_to_leave_leaves_again(void **state)
+{
+	struct blob *value;
+	int rc = 1;
+
+	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"3\"")), 201);
+	assert_int_equal(ask(&t.a, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"m0\"}}"), 201);
+	assert_true(ledger_says(LEDGER("quotas.default"), "\"name\":\"m0\""));
+	/* The other server writes the ledger before this one has left it. */
+	value = blob_ref(ledger(LEDGER("quotas.default"))->value);
+	assert_int_equal(store_put(t.b.store, LEDGER("quotas.default"), value, ledger(LEDGER("quotas.default"))->rev, put_done, &rc), 0);
+	blob_unref(value);
+	rest();
+	assert_int_equal(rc, 0);
+	assert_true(ledger_says(LEDGER("quotas.default"), EMPTY));
+}
+
 static void ledgers_are_empty_when_all_is_written(void **state)
 {
 	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"30\"")), 201);
@@ -393,6 +410,7 @@ int main(void)
 		TEST(the_holds_of_a_dead_server_end),
 		TEST(what_may_have_been_written_holds_its_room),
 		TEST(a_hold_whose_object_is_there_counts_no_more),
+		TEST(who_was_too_late_to_leave_leaves_again),
 		TEST(ledgers_are_empty_when_all_is_written),
 		TEST(a_namespace_takes_its_ledger_along),
 		cmocka_unit_test(a_store_of_one_server_has_no_ledger),
