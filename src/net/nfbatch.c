@@ -162,13 +162,29 @@ void nfbatch_table(struct nfbatch *n, bool add)
 	message_end(n, at);
 }
 
+/* About one part of the table, of which no more than the name is told. */
+static void part(struct nfbatch *n, int type, uint16_t flags, uint16_t name_attr, const char *name)
+{
+	size_t at = begin(n, type, flags);
+
+	text(n, NFTA_CHAIN_TABLE, n->table);   /* 1, as in messages about sets and rules */
+	text(n, name_attr, name);
+	message_end(n, at);
+}
+
 void nfbatch_chain(struct nfbatch *n, const char *name, bool add)
 {
-	size_t at = begin(n, add ? NFT_MSG_NEWCHAIN : NFT_MSG_DELCHAIN, add ? NLM_F_CREATE : 0);
+	part(n, add ? NFT_MSG_NEWCHAIN : NFT_MSG_DELCHAIN, add ? NLM_F_CREATE : 0, NFTA_CHAIN_NAME, name);
+}
 
-	text(n, NFTA_CHAIN_TABLE, n->table);
-	text(n, NFTA_CHAIN_NAME, name);
-	message_end(n, at);
+void nfbatch_flush(struct nfbatch *n, const char *chain)
+{
+	part(n, NFT_MSG_DELRULE, 0, NFTA_RULE_CHAIN, chain);
+}
+
+void nfbatch_set_del(struct nfbatch *n, const char *name)
+{
+	part(n, NFT_MSG_DELSET, 0, NFTA_SET_NAME, name);
 }
 
 void nfbatch_hook(struct nfbatch *n, const char *name, uint32_t hook, int32_t priority)
@@ -186,15 +202,6 @@ void nfbatch_hook(struct nfbatch *n, const char *name, uint32_t hook, int32_t pr
 	message_end(n, at);
 }
 
-void nfbatch_flush(struct nfbatch *n, const char *chain)
-{
-	size_t at = begin(n, NFT_MSG_DELRULE, 0);
-
-	text(n, NFTA_RULE_TABLE, n->table);
-	text(n, NFTA_RULE_CHAIN, chain);
-	message_end(n, at);
-}
-
 void nfbatch_set(struct nfbatch *n, const struct nfbatch_set *s)
 {
 	size_t at = begin(n, NFT_MSG_NEWSET, NLM_F_CREATE);
@@ -207,15 +214,6 @@ void nfbatch_set(struct nfbatch *n, const struct nfbatch_set *s)
 	if (s->verdicts)
 		u32(n, NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
 	u32(n, NFTA_SET_ID, ++n->set_id);
-	message_end(n, at);
-}
-
-void nfbatch_set_del(struct nfbatch *n, const char *name)
-{
-	size_t at = begin(n, NFT_MSG_DELSET, 0);
-
-	text(n, NFTA_SET_TABLE, n->table);
-	text(n, NFTA_SET_NAME, name);
 	message_end(n, at);
 }
 

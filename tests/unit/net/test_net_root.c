@@ -843,6 +843,11 @@ static void test_down_leaves_nothing(void **state)
 {
 	struct err e;
 
+	open_policies();
+	policy_hold(policy, false);
+	into_b(NULL, 0, NULL, 0);
+	policy_close(policy);
+	assert_int_equal(system("nft list table inet sampan >/dev/null && nft list table bridge sampan >/dev/null"), 0);
 	close_net();
 	if (net_down("sampan", dir, &e))
 		fail_msg("%s", e.msg);
