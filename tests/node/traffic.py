@@ -25,7 +25,6 @@ PAUSE_S = 0.15          # of a steady client between two questions
 APPLETS = "sh mkdir printf chmod head cat sleep httpd echo ["
 NS, OUTSIDE, DNS = "traffic", "192.0.2.254", "10.96.0.10"
 MISSING = {
-    "policy": "NetworkPolicy is kept, nothing enforces it",
     "ipv6": "pods have IPv4 only",
 }
 
