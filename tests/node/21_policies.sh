@@ -16,6 +16,7 @@ nodes_up
 cat >"$WORK/nets.py" <<'PY'
 import ctypes, os, socket
 own = os.open("/proc/self/ns/net", os.O_RDONLY)
+ctypes.CDLL(None).prctl(1, 15)         # PR_SET_PDEATHSIG: the test's end is ours
 def enter(fd):
     if ctypes.CDLL(None, use_errno=True).setns(fd, 0):
         raise OSError(ctypes.get_errno(), "setns")
@@ -84,7 +85,7 @@ while True:
 PY
 # Says "up" again and again over one connection; ends when no answer comes for a second.
 cat >"$WORK/hold.py" <<'PY'
-import socket, sys, time
+import socket, sys, time, nets
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)
 s.settimeout(1)
 try:
