@@ -57,11 +57,13 @@ check "a pod on two of three nodes" "successfully rolled out" kubectl rollout st
 declare -A UID_OF
 for n in n1 n2; do UID_OF[$n]=$(kubectl get pods -l app=web --field-selector "spec.nodeName=$n" -o 'jsonpath={.items[0].metadata.uid}'); done
 of() { kubectl get service "$1" -o "jsonpath={.spec.clusterIP}"; }
-me() { curl -s --max-time "${T-2}" "http://$1/cgi-bin/me" | sed 's/\[\|\]\|::ffff://g'; }
+me='curl -s --max-time 2'
+plain() { sed 's/\[\|\]\|::ffff://g'; }
+nodes_of() { plain | cut -d' ' -f1 | sort -u | xargs; }
 # asked WHERE ADDRESS: which nodes' pods answer of 16 requests.
-asked() { for _ in $(seq 16); do in_net "$1" bash -c "$(declare -f me); me $2"; done | cut -d' ' -f1 | sort -u | xargs; }
-from_pod() { for _ in $(seq 16); do in_pod "${UID_OF[$1]}" "$1" bash -c "$(declare -f me); me $2"; done | cut -d' ' -f1 | sort -u | xargs; }
-seen() { in_net "$1" bash -c "$(declare -f me); me $2"; }
+asked() { in_net "$1" bash -c "for _ in {1..16}; do $me http://$2/cgi-bin/me; done" | nodes_of; }
+from_pod() { in_pod "${UID_OF[$1]}" "$1" bash -c "for _ in {1..16}; do $me http://$2/cgi-bin/me; done" | nodes_of; }
+seen() { in_net "$1" bash -c "$me http://$2/cgi-bin/me" | plain; }
 silent() { local out; out=$(in_net "$1" curl -s --max-time 1 "http://$2/"); [ $? = 28 ] && echo "no answer $out"; }
 settled() { [ "$(asked out 192.168.77.13:30081)" = "n1 n2" ] && asked n3 "$(of plain)"; }
 until_ok "the rules of all nodes are there" "^n1 n2$" settled
