@@ -420,12 +420,21 @@ int etcd_write(struct store *base, struct store_write *sw)
 static void fence_failed(struct etcd *s, int rc, const char *message)
 {
 	bool away = rc == -ERR_UNAVAILABLE || rc == -ERR_DEADLINE;
+	struct list told;
 
 	s->w.fencing = false;
 	s->w.lease = 0;
 	complain(s, rc, message);
+	/* Only those: who is told may write again at once. */
+	list_init(&told);
 	while (!list_empty(&s->w.queued)) {
-		struct write *w = first(&s->w.queued);
+		struct list *n = s->w.queued.next;
+
+		list_del(n);
+		list_add_tail(&told, n);
+	}
+	while (!list_empty(&told)) {
+		struct write *w = first(&told);
 
 		tell(w, w->blind ? -ERR_DEADLINE : away ? -ERR_UNAVAILABLE : -ERR_IO, 0);
 	}

@@ -645,18 +645,44 @@ static void test_a_session_that_ended_begins_anew(void **state)
 
 /* ---- it is not there, or not the same any more ---- */
 
+/* Whoever is told that a write failed, and writes again at once. */
+struct stubborn {
+	struct server *s;
+	bool came;
+	unsigned failed;
+};
+
+static void write_stubbornly(void *arg, int rc, int64_t rev)
+{
+	struct stubborn *t = arg;
+	BLOB_AUTO struct blob *b = blob_new("x", 1);
+
+	t->came = rc != 0;
+	t->failed += rc != 0;
+	if (writing)
+		assert_int_equal(store_put(t->s->store, "c", b, 0, write_stubbornly, t), 0);
+}
+
 static void test_an_emptied_etcd_is_not_believed(void **state)
 {
 	BLOB_AUTO struct blob *b = blob_new("x", 1);
 	struct answer write = { 0 }, sync = { 0 };
 	struct store_stats st;
-	struct server *s;
-	char data[96];
+	struct server *s, *new;
+	struct stubborn t = { 0 };
+	char data[96], aside[96];
 
 	etcd_host_open(&host, 1);
 	s = serve(NULL);
+	new = serve(NULL);             /* it has not written yet */
 	must_put(s, "a", "x", 0);
+	assert_int_equal(sync_with(new), 0);
 	etcd_host_signal(&host, 0, SIGKILL);
+	t.s = new;
+	assert_int_equal(store_put(new->store, "d", b, 0, take_answer, &(struct answer){ 0 }), 0);
+	write_for(100);
+	writing = true;
+	write_stubbornly(&t, 0, 0);
 	assert_int_equal(store_sync(s->store, take_sync, &sync), 1);
 	assert_int_equal(store_put(s->store, "b", b, 0, take_answer, &write), 0);
 	turn_until(&sync.came, 5000);
@@ -664,15 +690,30 @@ static void test_an_emptied_etcd_is_not_believed(void **state)
 	assert_false(write.came);
 	/* It comes back with nothing: its revisions would mean two things. */
 	snprintf(data, sizeof(data), "%s/m0", host.dir);
-	assert_int_equal(file_remove_tree(data, NULL), 0);
+	snprintf(aside, sizeof(aside), "%s/aside", host.dir);
+	assert_int_equal(rename(data, aside), 0);
 	etcd_host_start(&host, 0);
 	turn_until(&write.came, 20000);
+	turn_until(&t.came, 20000);
+	writing = false;
+	assert_int_equal(t.failed, 1);
 	assert_int_equal(write.rc, -ERR_UNAVAILABLE);
 	store_stats(s->store, &st);
 	assert_true(st.failing);
 	assert_int_equal(s->lost, 0);
 	assert_string_equal(s->text, "a");
 	assert_int_equal(etcd_host_ctl(&host, "get --prefix /sampan/ | { ! grep -q .; }"), 0);
+	/* The right one comes back. */
+	etcd_host_signal(&host, 0, SIGKILL);
+	assert_int_equal(file_remove_tree(data, NULL), 0);
+	assert_int_equal(rename(aside, data), 0);
+	etcd_host_start(&host, 0);
+	for (int i = 0; i < 100 && t.came; i++)        /* the last stubborn write */
+		loop_turn(loop, 100);
+	assert_false(t.came);
+	assert_int_equal(sync_with(s), 0);
+	assert_string_equal(s->text, "a c");
+	stop(new);
 	stop(s);
 }
 
