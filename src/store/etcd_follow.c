@@ -178,6 +178,8 @@ int etcd_sync(struct store *base, store_sync_fn *done, void *arg)
 
 	if (!s->f.on)
 		return 0;
+	if (s->closing)
+		return -ERR_UNAVAILABLE;
 	y = malloc(sizeof(*y));
 	if (!y)
 		return -ERR_NOMEM;

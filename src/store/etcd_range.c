@@ -188,6 +188,8 @@ int etcd_range(struct store *base, const char *prefix, const char *start, unsign
 	char *end;
 	int r = 0;
 
+	if (s->closing)
+		return -ERR_UNAVAILABLE;
 	if (s->range_count >= RANGES_MAX)
 		return -ERR_FULL;
 	j = calloc(1, sizeof(*j));

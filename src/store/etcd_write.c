@@ -387,6 +387,8 @@ int etcd_write(struct store *base, struct store_write *sw)
 	size_t bytes = sw->value ? sw->value->len : 0;
 	struct write *w;
 
+	if (s->closing)
+		return -ERR_UNAVAILABLE;
 	if (s->w.pending >= STORE_QUEUE_MAX || s->w.bytes + bytes > QUEUE_BYTES_MAX)
 		return -ERR_FULL;
 	if (etcd_is_internal(sw->key))
