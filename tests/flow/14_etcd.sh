@@ -3,7 +3,7 @@
 # A cloud over etcd: one server, then two, that show the same at once; etcd that goes and comes.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/flow/lib.sh
-. tests/flow/etcd.sh
+. tests/flow/lib_etcd.sh
 command -v kubectl >/dev/null || skip "kubectl is missing"
 export PYTHONPATH=tests/flow PYTHONDONTWRITEBYTECODE=1
 first= second=

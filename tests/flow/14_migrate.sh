@@ -4,7 +4,7 @@
 # was, and no revision means two things.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/flow/lib.sh
-. tests/flow/etcd.sh
+. tests/flow/lib_etcd.sh
 command -v kubectl >/dev/null || skip "kubectl is missing"
 trap 'halt; etcd_cleanup; cleanup' EXIT
 

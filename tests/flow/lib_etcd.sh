@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# etcd - one real member on loopback for a flow test, with its data in memory.
+# lib_etcd - one real member on loopback for a flow test, with its data in memory.
 # shellcheck shell=bash
 #
 #   etcd_start [ARG...]   for the first time or again; sets ETCD (its process) and ETCD_AT (host:port)
