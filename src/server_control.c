@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/entry.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/text.h"
@@ -28,11 +29,12 @@ struct server_control {
 	void *done_arg;
 };
 
-/* For writes of the leader's controllers, at the last moment. */
-static bool may_write(void *arg)
+/* For writes of the leader's controllers, at the last moment; and what is under way then ends with the Lease's life. */
+static bool may_write(void *arg, struct api_life *ret)
 {
 	const struct server_control *s = arg;
 
+	*ret = (struct api_life){ LEAD_KEY, lead_life(s->lead) };
 	return lead_leads(s->lead);
 }
 

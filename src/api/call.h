@@ -78,7 +78,7 @@ struct call {
 	struct http_req *http;         /* NULL: from inside, or the client went away */
 	api_done_fn *done;             /* from inside */
 	void *done_arg;
-	bool (*may_write)(void *may_arg);  /* NULL: it may */
+	api_may_fn *may_write;         /* NULL: it may */
 	void *may_arg;
 	struct loop_task task;
 	unsigned holds;

@@ -192,20 +192,26 @@ static bool same_as_current(struct call *c)
 /* Whoever asked may have lost the right to write while the call went its way. */
 static const struct err not_now = { .msg = "this server does not lead any more: its controllers write nothing" };
 
-static bool may_write(const struct call *c)
+/* *ret: what to hold the store to, NULL key: nothing. */
+static bool may_write(const struct call *c, struct store_while *ret)
 {
-	return !c->may_write || c->may_write(c->may_arg);
+	struct api_life life = { 0 };
+	bool may = !c->may_write || c->may_write(c->may_arg, &life);
+
+	*ret = (struct store_while){ life.key, life.create_rev };
+	return may;
 }
 
 static enum step remove_key(struct call *c)
 {
+	struct store_while life;
 	int rc;
 
 	if (c->dry_run)
 		return answer_removed(c, c->cur->rev);
-	if (!may_write(c))
+	if (!may_write(c, &life))
 		return fail_err(c, -ERR_UNAVAILABLE, &not_now);
-	rc = store_del(c->api->store, c->store_key, c->cur->rev, written, c);
+	rc = store_del_while(c->api->store, c->store_key, c->cur->rev, life.key ? &life : NULL, written, c);
 	if (rc)
 		return fail_err(c, rc, NULL);
 	call_hold(c);
@@ -214,6 +220,7 @@ static enum step remove_key(struct call *c)
 
 static enum step commit(struct call *c)
 {
+	struct store_while life;
 	enum step step;
 	int rc = make_key(c);
 
@@ -244,11 +251,11 @@ static enum step commit(struct call *c)
 	}
 	if (c->dry_run)
 		return answer(c, c->creating ? 201 : 200, c->cur ? c->cur->rev : 0);
-	if (!may_write(c))
+	if (!may_write(c, &life))
 		return fail_err(c, -ERR_UNAVAILABLE, &not_now);
 	if (!ledger_in_time(c))
 		return fail_busy(c, 503, 1, "this took too long, so that what it needs may be free for others again; try again");
-	rc = store_put(c->api->store, c->store_key, c->value, c->cur ? c->cur->rev : 0, written, c);
+	rc = store_put_while(c->api->store, c->store_key, c->value, c->cur ? c->cur->rev : 0, life.key ? &life : NULL, written, c);
 	if (rc)
 		return fail_err(c, rc, NULL);
 	call_hold(c);

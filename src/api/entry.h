@@ -63,6 +63,11 @@ void api_drain(struct api *a);
 /* http_handler_fn; arg is the struct api. */
 void api_handle_http(void *api, struct http_req *r);
 
+/* May this be written now? *ret, if it is set: and only while that key of the store lives the life that began at
+ * create_rev; the store looks at it when it writes (store_put_while). The key is borrowed for ever. */
+struct api_life { const char *key; int64_t create_rev; };
+typedef bool api_may_fn(void *arg, struct api_life *ret);
+
 struct api_call {
 	const char *method;            /* "POST" */
 	const char *path;              /* "/api/v1/namespaces/default/pods" */
@@ -73,7 +78,7 @@ struct api_call {
 	const struct user *user;       /* copied */
 	/* Asked at the last moment, before the store is given a write; false: nothing is written, the answer
 	 * is 503. NULL: always. may_arg outlives every call. */
-	bool (*may_write)(void *may_arg);
+	api_may_fn *may_write;
 	void *may_arg;
 };
 /* done runs once, on the loop, never before this returns; body is the answer's JSON,

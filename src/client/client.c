@@ -133,7 +133,7 @@ int client_open_local(struct client **ret, struct loop *l, struct api *a, const 
 	return 0;
 }
 
-void client_guard(struct client *c, bool (*may)(void *arg), void *arg)
+void client_guard(struct client *c, bool (*may)(void *arg, struct api_life *ret), void *arg)
 {
 	c->may_write = may;
 	c->may_arg = arg;

@@ -28,8 +28,9 @@ struct client;
 /* Inside the server, as this user (groups NULL-terminated). */
 int client_open_local(struct client **ret, struct loop *l, struct api *a, const char *user,
 	const char *const *groups);
-/* Local: its calls write only while may(arg), asked before each write; arg outlives the API. */
-void client_guard(struct client *c, bool (*may)(void *arg), void *arg);
+/* Local: its calls write only while may(arg) (api/entry.h), asked before each write; arg outlives the API. */
+struct api_life;
+void client_guard(struct client *c, bool (*may)(void *arg, struct api_life *ret), void *arg);
 struct client_config {
 	const char *server;            /* "https://127.0.0.1:6443" */
 	const char *const *more;       /* others of the same cloud, NULL-terminated; or NULL */

@@ -27,7 +27,7 @@ struct client {
 	struct api *api;
 	char *user;
 	char **groups;
-	bool (*may_write)(void *arg);
+	bool (*may_write)(void *arg, struct api_life *ret);
 	void *may_arg;
 	/* remote */
 	CURLM *multi;

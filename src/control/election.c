@@ -22,6 +22,8 @@ void election_observe(struct election *e, const struct election_lease *l, int64_
 		return;
 	e->seen = *l;
 	e->seen_ms = now_ms;
+	if (l->rev)
+		e->transitions = l->transitions + 1;
 }
 
 /* When the holder that was seen counts as gone. */
@@ -48,8 +50,10 @@ enum election_step election_next(const struct election *e, int64_t now_ms, int64
 		return ELECTION_WAIT;
 	}
 	at = e->until_ms || free_at(e) < e->next_ms ? e->next_ms : free_at(e);
+	if (now_ms >= at && e->until_ms)
+		return ELECTION_RENEW;
 	if (now_ms >= at)
-		return e->until_ms ? ELECTION_RENEW : ELECTION_ACQUIRE;
+		return e->seen.rev && !is_ours(e) ? ELECTION_REMOVE : ELECTION_ACQUIRE;
 	*ret_wait_ms = (e->until_ms && e->until_ms < at ? e->until_ms : at) - now_ms;
 	return ELECTION_WAIT;
 }
@@ -63,7 +67,7 @@ void election_sent(struct election *e, int64_t now_ms)
 void election_answered(struct election *e, int rc, int64_t now_ms)
 {
 	e->writing = false;
-	e->next_ms = rc ? now_ms + ELECTION_RETRY_MS : e->sent_ms + ELECTION_RENEW_MS;
+	e->next_ms = rc ? now_ms + ELECTION_RETRY_MS : is_ours(e) ? e->sent_ms + ELECTION_RENEW_MS : now_ms;
 	/* One that was answered too late gives nothing: it is renewed at once. Who led before it
 	 * still has to stop. */
 	if (!rc && is_ours(e) && now_ms < e->sent_ms + ELECTION_LEAD_MS)

@@ -4,13 +4,14 @@
  * seen to be and of this machine's monotonic clock alone. What the Lease says about times
  * is for people; clocks may be set, and differ.
  *
- *   FOLLOWS --free, or not renewed for its duration: write--> LEADS
+ *   FOLLOWS --free, or not renewed for its duration: remove it, make it anew--> LEADS
  *   LEADS   --another holder, or no renewal begun in the last ELECTION_LEAD_MS was
  *             answered--> FOLLOWS
  *
  * A renewal counts from when it was sent, and is seen by others later than that. So, with
  * ELECTION_LEAD_MS below the duration, who leads stops before another may begin, were it
- * cut off or held.
+ * cut off or held. And what it had on the way then is lost: each leader's Lease is a life of
+ * its own, and writes can be made to depend on that (lead.h).
  * Thread: none; no I/O, no clock: now_ms is given.
  * Source: client-go tools/leaderelection (LeaderElector), with shorter times.
  * Tests:  tests/unit/control/test_election.c
@@ -37,14 +38,15 @@ struct election {
 	char id[ELECTION_ID_MAX];      /* of this life of this server */
 	struct election_lease seen;
 	int64_t seen_ms;               /* when it was seen to change */
+	int64_t transitions;           /* what a new one is to tell */
 	int64_t until_ms;              /* leads until then; 0: follows */
 	int64_t sent_ms;               /* the write under way */
 	int64_t next_ms;               /* no write before */
 	bool writing;
 };
 /* What to do now: nothing for *ret_wait_ms (-1: until something is seen or answered), to
- * write the Lease as its holder at the revision seen, or to stop leading. */
-enum election_step { ELECTION_WAIT, ELECTION_ACQUIRE, ELECTION_RENEW, ELECTION_STOP };
+ * remove the Lease at the revision seen, to write it as its holder (anew, or at that revision), or to stop leading. */
+enum election_step { ELECTION_WAIT, ELECTION_REMOVE, ELECTION_ACQUIRE, ELECTION_RENEW, ELECTION_STOP };
 
 void election_init(struct election *e, const char *id);
 /* The Lease as it is now. */

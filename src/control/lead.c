@@ -25,6 +25,7 @@ struct lead {
 	struct cache_observer *obs;
 	struct client *client;
 	struct election election;
+	int64_t life_rev;              /* of the Lease that was seen last */
 	struct loop_timer timer;       /* when the election has something to do */
 	struct loop_timer given_up;    /* a release that takes too long */
 	struct loop_task task, released_task;
@@ -56,6 +57,7 @@ static void look(struct lead *l, struct cache_obj *o)
 		seen.duration_s = doc_int(t, "spec.leaseDurationSeconds", 0);
 		seen.transitions = doc_int(t, "spec.leaseTransitions", 0);
 	}
+	l->life_rev = o ? o->create_rev : 0;
 	election_observe(&l->election, &seen, env_now_ms());
 }
 
@@ -85,7 +87,20 @@ static void answered(void *arg, const struct client_reply *r)
 	loop_defer(l->loop, &l->task, step, l);
 }
 
-/* The Lease at the revision seen, made ours, or with an empty holder free. False: out of memory, or of calls. */
+/* The Lease that is of somebody who is gone, taken away as it was seen. */
+static bool remove_lease(struct lead *l)
+{
+	BUF_AUTO struct buf b = { 0 };
+	struct client_req q = { .method = "DELETE", .path = PATHS "/" LEAD_LEASE };
+
+	buf_printf(&b, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"preconditions\":{\"resourceVersion\":\"%lld\"}}",
+		(long long)l->election.seen.rev);
+	q.body = b.p;
+	q.body_len = b.len;
+	return !b.failed && !client_call(l->client, &q, answered, l);
+}
+
+/* Made, or at the revision seen renewed, or with an empty holder free. False: out of memory, or of calls. */
 static bool write_lease(struct lead *l, const char *holder, int duration_s, client_done_fn *done)
 {
 	const struct election_lease *seen = &l->election.seen;
@@ -104,7 +119,7 @@ static bool write_lease(struct lead *l, const char *holder, int duration_s, clie
 	buf_add_json(&b, holder, strlen(holder));
 	buf_printf(&b, ",\"leaseDurationSeconds\":%d,\"acquireTime\":\"%s\",\"renewTime\":\"%s\",\"leaseTransitions\":%lld}}",
 		duration_s, l->acquired, now,
-		(long long)(seen->transitions + (*holder && seen->rev && strcmp(seen->holder, holder) != 0)));
+		(long long)(seen->rev ? seen->transitions : l->election.transitions));
 	if (b.failed)
 		return false;
 	q.body = b.p;
@@ -160,21 +175,24 @@ static void step(void *arg)
 {
 	struct lead *l = arg;
 	int64_t wait_ms, now = env_now_ms();
+	enum election_step what;
 
 	if (l->releasing) {
 		release_step(l);
 		return;
 	}
-	switch (election_next(&l->election, now, &wait_ms)) {
+	what = election_next(&l->election, now, &wait_ms);
+	switch (what) {
 	case ELECTION_STOP:
 		set_running(l, false, "leads no more: the controllers stop here");
 		election_stopped(&l->election);
 		loop_defer(l->loop, &l->task, step, l);
 		return;
+	case ELECTION_REMOVE:
 	case ELECTION_ACQUIRE:
 	case ELECTION_RENEW:
 		election_sent(&l->election, now);
-		if (!write_lease(l, l->election.id, ELECTION_DURATION_S, answered))
+		if (what == ELECTION_REMOVE ? !remove_lease(l) : !write_lease(l, l->election.id, ELECTION_DURATION_S, answered))
 			election_answered(&l->election, -ERR_NOMEM, now);
 		loop_defer(l->loop, &l->task, step, l);
 		return;
@@ -228,6 +246,11 @@ void lead_close(struct lead *l)
 	loop_defer_cancel(l->loop, &l->task);
 	loop_defer_cancel(l->loop, &l->released_task);
 	free(l);
+}
+
+int64_t lead_life(const struct lead *l)
+{
+	return l->life_rev;
 }
 
 bool lead_leads(const struct lead *l)

@@ -33,6 +33,10 @@ struct lead_config {
 int lead_open(struct lead **ret, struct loop *l, struct cache *c, const struct lead_config *cfg, struct err *reterr);
 /* Without a word to others: they wait for the Lease to run out. changed does not run any more. Accepts NULL. */
 void lead_close(struct lead *l);
+/* The revision with which the Lease began that was seen last. Each leader begins a new one, so what depends on
+ * LEAD_KEY's life ends with its leadership, wherever it is by then. */
+#define LEAD_KEY "coordination.k8s.io/leases/kube-system/" LEAD_LEASE
+int64_t lead_life(const struct lead *l);
 /* At this very instant, by the clock itself: ask before each write. Accepts NULL: no. */
 bool lead_leads(const struct lead *l);
 /* Some server does. */

@@ -52,6 +52,7 @@ static MSG(etcd_op_done, op_done_fields);
 static const struct pb_field compare_fields[] = {
 	F(etcd_compare, result, 1, PB_INT), F(etcd_compare, target, 2, PB_INT),
 	F(etcd_compare, key, 3, PB_BYTES), F(etcd_compare, mod_revision, 6, PB_CHOSEN),
+	F(etcd_compare, create_revision, 5, PB_INT),
 };
 static MSG(etcd_compare, compare_fields);
 static const struct pb_field txn_fields[] = {

@@ -59,8 +59,9 @@ struct etcd_put { struct pb_bytes key, value; int64_t lease; };
 struct etcd_delete { struct pb_bytes key; };
 struct etcd_op { const struct etcd_range *range; const struct etcd_put *put; const struct etcd_delete *del; };
 struct etcd_op_done { const struct etcd_ranged *range; };
-enum { ETCD_EQUAL = 0, ETCD_COMPARE_MOD = 2 };
-struct etcd_compare { int64_t result, target, mod_revision; struct pb_bytes key; };
+enum { ETCD_EQUAL = 0, ETCD_COMPARE_CREATE = 1, ETCD_COMPARE_MOD = 2 };
+/* mod_revision and create_revision are a oneof, of which the last one sent counts: create_revision, unless it is 0. */
+struct etcd_compare { int64_t result, target, mod_revision; struct pb_bytes key; int64_t create_revision; };
 struct etcd_txn { struct pb_list compare, success, failure; };
 struct etcd_txn_done { const struct etcd_header *header; int64_t succeeded; struct pb_list responses; };
 struct etcd_compact { int64_t revision; };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * etcd_write - writes, each a transaction of its own: if the key is as expected, and our
- * session's key too, then put or delete, else tell what there is.
+ * session's key too, and the key that it depends on (store_while) lives the same life, then put or delete, else tell what there is.
  *
  *   queued --sent--> running --applied, refused--> unseen --came by--> told
  *      ^                |
@@ -233,13 +233,14 @@ static void applied(struct write *w, const struct etcd_txn_done *t)
 static void refused(struct write *w, const struct etcd_txn_done *t)
 {
 	struct etcd *s = w->s;
-	const struct etcd_ranged *r[2] = { NULL, NULL };
-	const struct etcd_kv *kv, *session;
+	const struct etcd_ranged *r[3] = { NULL, NULL, NULL };
+	const struct etcd_kv *kv, *session, *alive;
 
-	for (size_t i = 0; i < 2 && i < t->responses.n; i++)
+	for (size_t i = 0; i < 3 && i < t->responses.n; i++)
 		r[i] = ((const struct etcd_op_done *)t->responses.v[i])->range;
 	kv = r[0] && r[0]->kvs.n ? r[0]->kvs.v[0] : NULL;
 	session = r[1] && r[1]->kvs.n ? r[1]->kvs.v[0] : NULL;
+	alive = r[2] && r[2]->kvs.n ? r[2]->kvs.v[0] : NULL;
 	if (w->blind && took_effect(w, kv)) {
 		wait_until_shown(w, 0, kv->mod_revision, kv->mod_revision);
 	} else if (!session || session->mod_revision != w->fence_rev) {
@@ -251,6 +252,8 @@ static void refused(struct write *w, const struct etcd_txn_done *t)
 	} else if (w->blind) {
 		complain(s, 0, "whether a write was done before its key changed again cannot be told");
 		tell(w, -ERR_DEADLINE, 0);
+	} else if (w->w->while_key && (!alive || alive->create_revision != w->w->while_rev)) {
+		tell(w, -ERR_UNAVAILABLE, 0);
 	} else {
 		wait_until_shown(w, -ERR_CONFLICT, kv ? kv->mod_revision : 0,
 			kv ? kv->mod_revision : t->header->revision);
@@ -298,11 +301,13 @@ static int ask(struct write *w)
 {
 	struct etcd *s = w->s;
 	const struct store_write *sw = w->w;
-	char key[ETCD_KEY_MAX], tag[ETCD_TAG_LEN + 1];
+	char key[ETCD_KEY_MAX], while_key[ETCD_KEY_MAX] = "", tag[ETCD_TAG_LEN + 1];
 	size_t n = sw->value ? sw->value->len : 0;
 	BUF_AUTO struct buf value = { 0 };
 
 	etcd_key(s, key, sw->key);
+	if (sw->while_key)
+		etcd_key(s, while_key, sw->while_key);
 	etcd_tag_text(tag, w->tag);
 	buf_reserve(&value, n + ETCD_TAG_LEN);
 	if (sw->value)
@@ -314,17 +319,22 @@ static int ask(struct write *w)
 	const struct pb_bytes k = pb_str(key, strlen(key)), sk = pb_str(s->w.session_key, strlen(s->w.session_key));
 	const struct etcd_compare as_expected = { ETCD_EQUAL, ETCD_COMPARE_MOD, sw->expect_rev, k };
 	const struct etcd_compare in_session = { ETCD_EQUAL, ETCD_COMPARE_MOD, s->w.fence_rev, sk };
+	const struct pb_bytes wk = pb_str(while_key, strlen(while_key));
+	const struct etcd_compare alive = { .result = ETCD_EQUAL, .target = ETCD_COMPARE_CREATE, .key = wk, .create_revision = sw->while_rev };
+	const size_t asked = sw->while_key ? 3 : 2;
 	const struct etcd_put put = { sw->del ? pb_str(s->w.deleted_key, strlen(s->w.deleted_key)) : k,
 		pb_str(value.p, value.len), sw->del ? s->w.lease : 0 };
 	const struct etcd_delete del = { k };
 	const struct etcd_range now = { .key = k, .keys_only = !w->blind }, session = { .key = sk, .keys_only = 1 };
+	const struct etcd_range alive_now = { .key = wk, .keys_only = 1 };
 	const struct etcd_op put_op = { .put = &put }, del_op = { .del = &del };
 	const struct etcd_op now_op = { .range = &now }, session_op = { .range = &session };
+	const struct etcd_op alive_op = { .range = &alive_now };
 	const struct etcd_txn txn = {
-		.compare = { 2, 2, (const void *[]){ &as_expected, &in_session } },
+		.compare = { asked, asked, (const void *[]){ &as_expected, &in_session, &alive } },
 		.success = { sw->del && !w->plain ? 2 : 1, 2, sw->del ? (const void *[]){ &del_op, &put_op } :
 			(const void *[]){ &put_op, NULL } },
-		.failure = { 2, 2, (const void *[]){ &now_op, &session_op } },
+		.failure = { asked, asked, (const void *[]){ &now_op, &session_op, &alive_op } },
 	};
 	w->fence_rev = s->w.fence_rev;
 	w->gaps = s->f.gaps;

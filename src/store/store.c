@@ -158,15 +158,15 @@ bool store_is_shared(const struct store *s) { return s->ops->sync != NULL; }
 /* ---- writing ---- */
 
 static int submit(struct store *s, const char *key, struct blob *value, bool del,
-	int64_t expect_rev, store_done_fn *done, void *arg)
+	int64_t expect_rev, const struct store_while *wh, store_done_fn *done, void *arg)
 {
-	size_t n = strlen(key);
+	size_t n = strlen(key), m = wh ? strlen(wh->key) + 1 : 0;
 	struct store_write *w;
 	int r;
 
-	if (!n || n > STORE_KEY_MAX || (value && value->len > STORE_VALUE_MAX))
+	if (!n || n > STORE_KEY_MAX || m > STORE_KEY_MAX + 1 || (value && value->len > STORE_VALUE_MAX))
 		return -ERR_SIZE;
-	w = malloc(sizeof(*w) + n + 1);
+	w = malloc(sizeof(*w) + n + 1 + m);
 	if (!w)
 		return -ERR_NOMEM;
 	*w = (struct store_write){
@@ -174,6 +174,10 @@ static int submit(struct store *s, const char *key, struct blob *value, bool del
 		.done = done, .arg = arg, .key_len = (uint16_t)n,
 	};
 	memcpy(w->key, key, n + 1);
+	if (wh) {
+		w->while_key = memcpy(w->key + n + 1, wh->key, m);
+		w->while_rev = in(s, wh->create_rev);
+	}
 	r = s->ops->write(s, w);
 	if (r < 0) {
 		blob_unref(w->value);
@@ -185,13 +189,25 @@ static int submit(struct store *s, const char *key, struct blob *value, bool del
 int store_put(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
 	store_done_fn *done, void *arg)
 {
-	return submit(s, key, value, false, expect_rev, done, arg);
+	return submit(s, key, value, false, expect_rev, NULL, done, arg);
+}
+
+int store_put_while(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
+	const struct store_while *w, store_done_fn *done, void *arg)
+{
+	return submit(s, key, value, false, expect_rev, w, done, arg);
 }
 
 int store_del(struct store *s, const char *key, int64_t expect_rev,
 	store_done_fn *done, void *arg)
 {
-	return submit(s, key, NULL, true, expect_rev, done, arg);
+	return submit(s, key, NULL, true, expect_rev, NULL, done, arg);
+}
+
+int store_del_while(struct store *s, const char *key, int64_t expect_rev, const struct store_while *w,
+	store_done_fn *done, void *arg)
+{
+	return submit(s, key, NULL, true, expect_rev, w, done, arg);
 }
 
 struct loading { struct store *s; const struct store_follower *f; void *arg; };

@@ -109,6 +109,17 @@ int store_put(struct store *s, const char *key, struct blob *value, int64_t expe
 int store_del(struct store *s, const char *key, int64_t expect_rev,
 	store_done_fn *done, void *arg);
 
+/* The same for a write that is right only while another key lives the life that began at create_rev: a
+ * leader's, whose Lease ends when another begins. Where several programs write, that is looked at with the write
+ * itself, whatever held it up on its way; where one does, that program knows. Over: done gets -ERR_UNAVAILABLE.
+ * w NULL: as above.
+ * Tests: tests/contract/test_store_while.c. Source: etcd rpc.proto, Compare on create_revision. */
+struct store_while { const char *key; int64_t create_rev; };
+int store_put_while(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
+	const struct store_while *w, store_done_fn *done, void *arg);
+int store_del_while(struct store *s, const char *key, int64_t expect_rev, const struct store_while *w,
+	store_done_fn *done, void *arg);
+
 struct store_item { const char *key; int64_t rev, create_rev; struct blob *value; };
 /* items are valid during the call; remaining: how many keys lie after the last one. */
 typedef void store_range_fn(void *arg, int rc, const struct store_item *items, size_t n, int64_t remaining);

@@ -17,14 +17,14 @@ static const struct {
 	int64_t wait_ms;
 } follow_cases[] = {
 	{ "nobody ever led", NULL, 0, 0, ELECTION_ACQUIRE, 0 },
-	{ "given away", "", 1, 0, ELECTION_ACQUIRE, 0 },
+	{ "given away", "", 1, 0, ELECTION_REMOVE, 0 },
 	{ "ours from a write whose answer was lost", "a", 4, 0, ELECTION_ACQUIRE, 0 },
 	{ "another's", "b", 4, 0, ELECTION_WAIT, 4000 },
 	{ "another's, nearly over", "b", 4, 3999, ELECTION_WAIT, 1 },
-	{ "another's, over", "b", 4, 4000, ELECTION_ACQUIRE, 0 },
+	{ "another's, over", "b", 4, 4000, ELECTION_REMOVE, 0 },
 	{ "another's of client-go's length", "b", 15, 14999, ELECTION_WAIT, 1 },
 	{ "another's of no length", "b", 0, 3999, ELECTION_WAIT, 1 },
-	{ "another's for ever", "b", 1 << 30, 60000, ELECTION_ACQUIRE, 0 },
+	{ "another's for ever", "b", 1 << 30, 60000, ELECTION_REMOVE, 0 },
 };
 
 static void a_follower_waits_as_long_as_the_lease_says(void **state)
@@ -139,8 +139,9 @@ static void the_answer_of_a_write_that_was_overwritten_gives_nothing(void **stat
 static void two_never_lead_at_once(void **state)
 {
 	for (unsigned seed = 1; seed <= 300; seed++) {
-		struct { struct election e; int64_t offset, held_until, answer_at, begin_at; int64_t base, rev; bool runs; } s[2];
+		struct { struct election e; int64_t offset, held_until, answer_at, begin_at; int64_t base, rev; bool removes; } s[2];
 		struct election_lease now = { 0 };
+		int64_t newest = 0;
 		unsigned begun = 0;
 
 		srand(seed);
@@ -166,9 +167,9 @@ static void two_never_lead_at_once(void **state)
 			if (s[i].e.writing && s[i].begin_at && t >= s[i].begin_at) {
 				s[i].begin_at = 0;
 				if (now.rev == s[i].base) {
-					now = (struct election_lease){ .rev = now.rev + 1, .duration_s = ELECTION_DURATION_S };
+					s[i].rev = ++newest;
+					now = (struct election_lease){ .rev = s[i].removes ? 0 : newest, .duration_s = ELECTION_DURATION_S };
 					memcpy(now.holder, s[i].e.id, 2);
-					s[i].rev = now.rev;
 				}
 			}
 			if (s[i].e.writing && !s[i].begin_at && t >= s[i].answer_at) {
@@ -183,6 +184,7 @@ static void two_never_lead_at_once(void **state)
 			} else if (step != ELECTION_WAIT) {
 				election_sent(&s[i].e, own);
 				s[i].base = s[i].e.seen.rev;
+				s[i].removes = step == ELECTION_REMOVE;
 				s[i].rev = 0;
 				s[i].begin_at = t + 1 + rand() % (rand() % 10 ? 50 : 5000);
 				s[i].answer_at = s[i].begin_at + rand() % (rand() % 10 ? 50 : 5000);
@@ -354,7 +356,7 @@ static void an_annotation_by_others_does_not_disturb(void **state)
 
 /* ---- what a guarded client may write ---- */
 
-static bool allowed(void *arg) { return *(bool *)arg; }
+static bool allowed(void *arg, struct api_life *ret) { return *(bool *)arg; }
 
 struct told { int rc; bool done; };
 
