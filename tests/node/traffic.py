@@ -21,7 +21,7 @@ import threading
 import time
 
 IMAGE = "localhost/traffic:1"
-PAUSE_S = 0.15          # of a steady client between two questions
+PAUSE_S = 0.3          # of a steady client between two questions
 APPLETS = "sh mkdir printf chmod head cat sleep httpd echo ["
 NS, OUTSIDE, DNS = "traffic", "192.0.2.254", "10.96.0.10"
 MISSING = {
