@@ -398,11 +398,12 @@ def steady(lab):
                 stop.wait(PAUSE_S)
 
     threads = [threading.Thread(target=client, args=(c,)) for c in lab.of("client")]
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])      # a handler could meet the event's own lock
     for t in threads:
         t.start()
     print("asking", flush=True)
-    stop.wait()
+    signal.sigwait([signal.SIGTERM])
+    stop.set()
     for t in threads:
         t.join()
     for u in unanswered[:10]:

@@ -255,7 +255,7 @@ class Load:
         for t in writers:
             t.start()
         print("running", flush=True)
-        self.stop.wait(a.seconds)
+        signal.sigtimedwait([signal.SIGTERM], a.seconds)
         self.stop.set()
         for t in writers:
             t.join()
@@ -322,7 +322,7 @@ def main():
     a = p.parse_args()
     print(f"seed {a.seed} (SEED={a.seed} repeats the choices)", flush=True)
     load = Load(a)
-    signal.signal(signal.SIGTERM, lambda *_: load.stop.set())
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])      # a handler could meet the event's own lock
     load.run(a)
     if a.save:
         with open(a.save, "w") as f:
