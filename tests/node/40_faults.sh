@@ -16,7 +16,9 @@ lab() { tools/lab --dir "$LAB" "$@"; }
 lab_down() {
 	[ -f "$LAB/lab.json" ] || return
 	check "nothing of the lab is left" "down: 0 processes, 0 namespaces, 0 links, 0 mounts left" lab down --keep
-	cat "$LAB"/log/[ns]* >>"$WORK/log"; rm "$LAB"/log/*
+	cat "$LAB"/log/[ns]* >>"$WORK/log"
+	refuse "what is kept is not written over" "has data and logs" lab up --etcd 0 --servers 1 --nodes 0
+	rm -rf "$LAB"
 }
 cleanup() { lab down >/dev/null 2>&1; [ -n "${KEEP-}" ] || rm -rf "$WORK"; }
 traffic() { python3 tests/node/traffic.py "$LAB" "$@"; }
