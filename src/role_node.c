@@ -58,4 +58,7 @@ const struct cli_command cmd_node_drain = { .name = "node drain", .args = "NAME"
 	.more = "Budgets are honoured; pods of DaemonSets stay. What pods keep in emptyDir volumes is lost.\n"
 		"`kubectl uncordon NAME` opens the node again.", .run = node_drain };
 const struct cli_command cmd_node_remove = { .name = "node remove", .args = "NAME",
-	.help = "drain a node and take it out of the cloud", .run = node_remove };
+	.help = "drain a node and take it out of the cloud",
+	.more = "The certificates it has are refused from then on; its machine joins again with a new token. A server's own\n"
+		"agent is refused, too, until DIR/pki/agent.crt is removed there and the server starts again.",
+	.run = node_remove };
