@@ -493,20 +493,26 @@ static void schemas_are_made_beside_the_loop(void **state)
 	struct heard heard[3] = { 0 };
 	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 	size_t jobs = 0, told = 0;
+	int rc;
 
+	/* Nothing is asserted while the worker stands there: it would stand for ever. */
 	pthread_mutex_lock(&gate);
-	assert_int_equal(workers_submit(f.api->openapi.workers, stand_before, NULL, &gate), 0);
-	for (size_t i = 0; i < 3; i++) {
+	rc = workers_submit(f.api->openapi.workers, stand_before, NULL, &gate);
+	for (size_t i = 0; i < 3 && !rc; i++) {
 		struct api_call q = { .method = "GET", .path = paths[i], .user = &admin };
 
-		assert_int_equal(api_call(f.api, &q, hear, &heard[i]), 0);
+		rc = api_call(f.api, &q, hear, &heard[i]);
 	}
-	loop_turn(f.loop, 0);
-	assert_int_equal(heard[0].status, 0);
+	for (int n = 0; n < 100; n++)
+		loop_turn(f.loop, 1);
 	list_each(&f.api->openapi.jobs, it)
 		jobs++;
-	assert_int_equal(jobs, 2);
+	for (size_t i = 0; i < 3; i++)
+		told += heard[i].status != 0;
 	pthread_mutex_unlock(&gate);
+	assert_int_equal(rc, 0);
+	assert_int_equal(jobs, 2);
+	assert_int_equal(told, 0);
 	for (int n = 0; n < 2000 && told < 3; n++) {
 		loop_turn(f.loop, 10);
 		told = 0;
