@@ -14,7 +14,7 @@
 #include "agent/agent_priv.h"
 
 enum { POLICIES, NAMESPACES, PODS };
-static struct { client_event_fn *fn; void *arg; bool open; char query[100]; } watches[3];
+static struct { client_event_fn *fn; void *arg; bool open; char query[400]; } watches[3];
 static char told[4000];
 static bool held;
 

@@ -189,7 +189,7 @@ static void where_addresses_are_kept_a_node_with_endpoints_speaks(void **state)
 
 static void the_second_stands_in_for_a_silent_first(void **state)
 {
-	char address[16];
+	char address[24];
 	int first, second;
 
 	(void)state;
