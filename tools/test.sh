@@ -74,7 +74,7 @@ say "unit, contract and crash tests (address and undefined-behaviour sanitizers)
 meson_suite "$TEST" unit contract crash
 say "workers and store under the thread sanitizer"
 for t in "${tsan_tests[@]}"; do step "tsan $t" env TSAN_OPTIONS=halt_on_error=1 "$TSAN/$t"; done
-aside tests/flow/12_certificates.sh tests/flow/40_kill.sh
+aside tests/flow/12_certificates.sh tests/flow/14_etcd.sh tests/flow/15_servers.sh tests/flow/40_kill.sh tests/node/22_node_death.sh tests/node/40_faults.sh
 for t in tests/flow/*.sh tests/node/*.sh; do
 	case $(basename "$t") in lib*) continue;; esac
 	[[ " ${asides[*]} " = *" $t "* ]] || step "$t" flow "$t"
