@@ -144,3 +144,13 @@ void role_raise_files(void)
 		setrlimit(RLIMIT_NOFILE, &r);
 	}
 }
+
+int role_give(const char **argv, int n, const struct role_option *give)
+{
+	for (; give->option; give++)
+		if (give->value && *give->value) {
+			argv[n++] = give->option;
+			argv[n++] = give->value;
+		}
+	return n;
+}

@@ -19,16 +19,16 @@ static int become_agent(const char *data_dir, const char *node_name, const char 
 	struct err *reterr)
 {
 	char kubeconfig[4300], agent_data[4300];
-	const char *argv[REST_ARGS_MAX + 12] = { "sampan", "agent", "--kubeconfig", kubeconfig, "--data-dir", agent_data,
-		"--node-name", node_name };
-	int at = 8;
+	const struct role_option give[] = {
+		{ "--kubeconfig", kubeconfig }, { "--data-dir", agent_data }, { "--node-name", node_name }, { "--address", address },
+		{ NULL, NULL },
+	};
+	const char *argv[REST_ARGS_MAX + 12] = { "sampan", "agent" };
+	int at;
 
 	snprintf(kubeconfig, sizeof(kubeconfig), "%s/pki/agent.kubeconfig", data_dir);
 	snprintf(agent_data, sizeof(agent_data), "%s/agent", data_dir);
-	if (address) {
-		argv[at++] = "--address";
-		argv[at++] = address;
-	}
+	at = role_give(argv, 2, give);
 	for (int i = 0; i < n; i++)
 		argv[at++] = rest[i];
 	fflush(stdout);
@@ -41,22 +41,18 @@ static int become_server(const char *data_dir, const char *advertise, bool no_ru
 {
 	struct bundle_settings s;
 	int rc = bundle_settings_read(data_dir, &s, reterr);
-	const struct { const char *option, *value; } give[] = {
+	const struct role_option give[] = {
 		{ "--data-dir", data_dir }, { "--store", s.store }, { "--service-cidr", s.service_cidr },
 		{ "--cluster-cidr", s.cluster_cidr }, { "--store-ca", s.path[BUNDLE_STORE_CA] },
 		{ "--store-cert", s.path[BUNDLE_STORE_CERT] }, { "--store-key", s.path[BUNDLE_STORE_KEY] },
-		{ "--store-auth", s.path[BUNDLE_STORE_AUTH] }, { "--advertise", advertise ? advertise : "" },
+		{ "--store-auth", s.path[BUNDLE_STORE_AUTH] }, { "--advertise", advertise }, { NULL, NULL },
 	};
 	const char *argv[REST_ARGS_MAX + 24] = { "sampan", "server" };
-	int at = 2;
+	int at;
 
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < sizeof(give) / sizeof(give[0]); i++)
-		if (*give[i].value) {
-			argv[at++] = give[i].option;
-			argv[at++] = give[i].value;
-		}
+	at = role_give(argv, 2, give);
 	for (int i = 0; i < n; i++)
 		argv[at++] = rest[i];
 	if (no_run) {

@@ -134,10 +134,7 @@ static int restore(int argc, char **argv)
 static struct store_options etcd_opt;
 static const struct cli_option etcd_opts[] = {
 	{ "store", "URI", "etcd://HOST:PORT,...[/PREFIX]", &store, NULL },   /* the first: not of migrate */
-	{ "store-ca", "FILE", "the authority of an etcd that is reached over TLS, as PEM", &etcd_opt.ca_file, NULL },
-	{ "store-cert", "FILE", "the certificate that is shown to it", &etcd_opt.cert_file, NULL },
-	{ "store-key", "FILE", "the key of that", &etcd_opt.key_file, NULL },
-	{ "store-auth", "FILE", "user:password for it", &etcd_opt.auth_file, NULL },
+	ROLE_STORE_OPTIONS(&etcd_opt),
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -26,11 +26,18 @@ int role_fail(const struct cli_command *c, const struct err *e);
 void role_raise_files(void);
 
 
-/* What `sampan server` was told about silent nodes, and what it means (role_node_death.c). */
-struct control_node_death;
-struct node_death_flags { const char *grace, *startup_grace, *rate, *secondary_rate, *large, *unhealthy; };
-#define NODE_DEATH_FLAGS { "40s", "1m", "0.1", "0.01", "50", "0.55" }
-/* 0, or -ERR_BAD_REQUEST with the flag's name. */
-int role_node_death(const struct node_death_flags *f, struct control_node_death *ret, struct err *reterr);
+/* Options with values for another role's command line, from argv[n] on; those without a value (NULL, "") are left out.
+ * Ends with an option NULL. The new n; the rest of argv is the caller's and zero. */
+struct role_option { const char *option, *value; };
+int role_give(const char **argv, int n, const struct role_option *give);
+
+/* Rows of a table of options: which store, and what opens it (a struct store_options). */
+#define ROLE_STORE_URI(uri) \
+	{ "store", "URI", "sqlite:FILE, etcd://HOST:PORT,...[/PREFIX], or mem: (nothing is kept)", (uri), NULL }
+#define ROLE_STORE_OPTIONS(o) \
+	{ "store-ca", "FILE", "the authority of an etcd that is reached over TLS, as PEM", &(o)->ca_file, NULL }, \
+	{ "store-cert", "FILE", "the certificate that is shown to it", &(o)->cert_file, NULL }, \
+	{ "store-key", "FILE", "the key of that", &(o)->key_file, NULL }, \
+	{ "store-auth", "FILE", "user:password for it", &(o)->auth_file, NULL }
 
 #endif

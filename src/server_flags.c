@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server_flags - see server_flags.h. */
+#include "server_flags.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "bundle.h"
+#include "roles.h"
+#include "roles_priv.h"
+
+#define SECOND_NS            1000000000LL
+#define CERT_VALID_MIN_S     8
+#define HISTORY_MIN_S        5         /* a list in pages takes this long */
+#define SHUTDOWN_DELAY_MAX_S 600
+#define GRACE_MIN_S          1         /* agents' Leases move every ten seconds; tests lower that */
+
+void server_flags_parse(struct server_flags *f, const struct cli_command *c, int argc, char **argv)
+{
+	const struct cli_option opts[] = {
+		{ "data-dir", "DIR", "where state, keys and admin.kubeconfig are kept", &f->data_dir, NULL },
+		{ "listen", "ADDR:PORT", "where the API is served", &f->listen, NULL },
+		{ "advertise", "ADDR", "the address others reach this server at", &f->advertise, NULL },
+		{ "service-cidr", "CIDR", "addresses of Services", &f->service_cidr, NULL },
+		{ "cluster-cidr", "CIDR", "addresses of pods; each node gets a /24 of it", &f->cluster_cidr, NULL },
+		{ "pod-network", "NAME", "vxlan, or host-routes: no tunnel between nodes on one link", &f->pod_network, NULL },
+		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50,198.51.100.0/28",
+			&f->balancer_pool, NULL },
+		{ "token-file", "FILE", "static tokens, lines of token,user,uid,\"group1,group2\"", &f->tokens, NULL },
+		{ "node-name", "NAME", "the agent's node that certificates are made for", &f->node_name, NULL },
+		{ "enable-admission-plugins", "NAMES", "admission plug-ins that run besides the usual ones, with commas between",
+			&f->plugins_on, NULL },
+		{ "disable-admission-plugins", "NAMES", "admission plug-ins that do not run", &f->plugins_off, NULL },
+		{ "cert-validity", "DURATION", "how long certificates live; they are renewed before (default 8760h)",
+			&f->cert_validity, NULL },
+		{ "history", "DURATION", "how long superseded values are kept for lists in pages, while there are not very many", &f->history, NULL },
+		{ "node-monitor-grace-period", "DURATION", "how long a node may be silent", &f->death.grace, NULL },
+		{ "node-startup-grace-period", "DURATION", "the same for one that never told its status", &f->death.startup_grace, NULL },
+		{ "node-eviction-rate", "NUMBER", "silent nodes a second whose pods are evicted, in a zone that is well",
+			&f->death.rate, NULL },
+		{ "secondary-node-eviction-rate", "NUMBER", "the same in a large zone that is partly silent; a small one loses none",
+			&f->death.secondary_rate, NULL },
+		{ "large-cluster-size-threshold", "NUMBER", "a zone of more nodes is large", &f->death.large, NULL },
+		{ "unhealthy-zone-threshold", "SHARE", "a zone is partly silent when this share of its nodes is, three at least",
+			&f->death.unhealthy, NULL },
+		{ "shutdown-delay", "DURATION", "before it stops: readyz fails for so long, all else is served, so that clients turn "
+			"to other servers (default 3s with a store that others share, else 0s)", &f->shutdown_delay, NULL },
+		ROLE_STORE_URI(&f->store),
+		ROLE_STORE_OPTIONS(&f->store_opt),
+		{ NULL, NULL, NULL, NULL, NULL },
+	};
+
+	*f = (struct server_flags){ .data_dir = DEFAULT_DATA_DIR, .listen = DEFAULT_LISTEN, .service_cidr = "10.96.0.0/16",
+		.cluster_cidr = "10.244.0.0/16", .history = "5m", .death = { "40s", "1m", "0.1", "0.01", "50", "0.55" } };
+	cli_parse(c, opts, argc, argv);
+}
+
+static int service_first_ip(const char *cidr, char ret[46], struct err *reterr)
+{
+	uint8_t addr[16];
+	int family, prefix;
+
+	if (text_parse_cidr(cidr, &family, addr, &prefix) || prefix > (family == 4 ? 24 : 120))
+		return err_set(reterr, ERR_BAD_REQUEST, "--service-cidr %s is not a network of at least 256 addresses, like 10.96.0.0/16", cidr);
+	addr[family == 4 ? 3 : 15] |= 1;
+	text_ip(ret, family, addr);
+	return 0;
+}
+
+static int duration(const char *flag, const char *s, int64_t min_s, const char *like, int64_t *ret_ns, struct err *reterr)
+{
+	if (text_parse_duration(s, ret_ns) || *ret_ns < min_s * SECOND_NS)
+		return err_set(reterr, ERR_BAD_REQUEST, "--%s %s is not a duration of at least %llds, like %s", flag, s, (long long)min_s, like);
+	return 0;
+}
+
+static int shutdown_delay(const char *s, int64_t *ret_ms, struct err *reterr)
+{
+	int64_t ns;
+
+	*ret_ms = -1;
+	if (!s)
+		return 0;
+	if (text_parse_duration(s, &ns) || ns < 0 || ns > SHUTDOWN_DELAY_MAX_S * SECOND_NS)
+		return err_set(reterr, ERR_BAD_REQUEST, "--shutdown-delay %s is not a duration of at most %ds, like 3s", s,
+			SHUTDOWN_DELAY_MAX_S);
+	*ret_ms = ns / 1000000;
+	return 0;
+}
+
+static int number(const char *flag, const char *s, double max, double *ret, struct err *reterr)
+{
+	char *end;
+
+	*ret = strtod(s, &end);
+	if (!*s || *end || !(*ret >= 0 && *ret <= max))
+		return err_set(reterr, ERR_BAD_REQUEST, "--%s %s is not a number from 0 to %g", flag, s, max);
+	return 0;
+}
+
+static int node_death(const struct server_flags *f, struct control_node_death *ret, struct err *reterr)
+{
+	int64_t grace, startup_grace;
+	double large = 0;
+	int rc;
+
+	if ((rc = duration("node-monitor-grace-period", f->death.grace, GRACE_MIN_S, "40s", &grace, reterr)) ||
+	    (rc = duration("node-startup-grace-period", f->death.startup_grace, GRACE_MIN_S, "40s", &startup_grace, reterr)) ||
+	    (rc = number("node-eviction-rate", f->death.rate, 1000, &ret->evictions_s, reterr)) ||
+	    (rc = number("secondary-node-eviction-rate", f->death.secondary_rate, 1000, &ret->secondary_evictions_s, reterr)) ||
+	    (rc = number("large-cluster-size-threshold", f->death.large, 1e9, &large, reterr)) ||
+	    (rc = number("unhealthy-zone-threshold", f->death.unhealthy, 1, &ret->unhealthy_share, reterr)))
+		return rc;
+	ret->grace_ms = grace / 1000000;
+	ret->startup_grace_ms = startup_grace / 1000000;
+	ret->large_zone = (unsigned)large;
+	return 0;
+}
+
+int server_flags_settings(const struct server_flags *f, const struct cli_command *c, struct server_settings *ret, struct err *reterr)
+{
+	char host[256];
+	int64_t valid = 0, history = 0;
+	int rc;
+
+	memset(ret, 0, sizeof(*ret));
+	role_split_listen(c, f->listen, host, &ret->port);
+	role_advertise(f->advertise ? f->advertise : host, ret->host);
+	snprintf(ret->advertise, sizeof(ret->advertise), strchr(ret->host, ':') ? "[%s]:%u" : "%s:%u", ret->host, ret->port);
+	role_node_name(ret->node_name);
+	if (f->node_name)
+		snprintf(ret->node_name, sizeof(ret->node_name), "%s", f->node_name);
+	if (f->store)
+		rc = snprintf(ret->store, sizeof(ret->store), "%s", f->store);
+	else
+		rc = snprintf(ret->store, sizeof(ret->store), "sqlite:%s/server/state.db", f->data_dir);
+	if (rc >= (int)sizeof(ret->store))
+		return err_set(reterr, ERR_BAD_REQUEST, "%s is too long", f->store ? "--store" : "--data-dir");
+	if ((rc = service_first_ip(f->service_cidr, ret->service_ip, reterr)) ||
+	    (f->cert_validity && (rc = duration("cert-validity", f->cert_validity, CERT_VALID_MIN_S, "8760h", &valid, reterr))) ||
+	    (rc = duration("history", f->history, HISTORY_MIN_S, "5m", &history, reterr)) ||
+	    (rc = shutdown_delay(f->shutdown_delay, &ret->shutdown_delay_ms, reterr)))
+		return rc;
+	ret->cert_valid_s = valid / SECOND_NS;
+	ret->history = (struct store_history_limits)STORE_HISTORY_LIMITS;
+	ret->history.ms = history / 1000000;
+	return node_death(f, &ret->death, reterr);
+}
+
+int server_flags_keep(const struct server_flags *f, bool shared, struct err *reterr)
+{
+	struct bundle_settings b = { 0 };
+	const struct { enum bundle_file at; const char *path; } files[] = {
+		{ BUNDLE_STORE_CA, f->store_opt.ca_file }, { BUNDLE_STORE_CERT, f->store_opt.cert_file },
+		{ BUNDLE_STORE_KEY, f->store_opt.key_file }, { BUNDLE_STORE_AUTH, f->store_opt.auth_file },
+	};
+	bool fits = snprintf(b.store, sizeof(b.store), "%s", f->store ? f->store : "") < (int)sizeof(b.store);
+
+	if (!shared)
+		return bundle_settings_write(f->data_dir, NULL, reterr);
+	snprintf(b.service_cidr, sizeof(b.service_cidr), "%s", f->service_cidr);
+	snprintf(b.cluster_cidr, sizeof(b.cluster_cidr), "%s", f->cluster_cidr);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char *whole = files[i].path ? realpath(files[i].path, NULL) : NULL;
+
+		fits = fits && snprintf(b.path[files[i].at], sizeof(b.path[0]), "%s", whole ? whole : "") < (int)sizeof(b.path[0]);
+		free(whole);
+	}
+	if (!fits)
+		return err_set(reterr, ERR_SIZE, "the store's address, or the path of one of its files, is too long");
+	return bundle_settings_write(f->data_dir, &b, reterr);
+}
