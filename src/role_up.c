@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,17 +27,19 @@
 #include "base/loop.h"
 #include "roles.h"
 #include "roles_priv.h"
+#include "store/store.h"
 
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 1000
 #define HEALTHY_MS 10000
 #define STOP_MAX_MS 20000
+#define CHILD_ARGS_MAX 24
 
 struct up;
 struct child {
 	struct up *up;
 	const char *name;
-	char **argv;
+	const char **argv;
 	pid_t pid;
 	struct loop_child *watch;
 	struct loop_timer timer;
@@ -130,7 +133,7 @@ static void child_start(void *arg)
 		if (getppid() != parent)
 			_exit(0);
 		putenv(c->notify);
-		execv("/proc/self/exe", c->argv);
+		execv("/proc/self/exe", (char **)(uintptr_t)c->argv);
 		fprintf(stderr, "sampan up: cannot start sampan %s: %s\n", c->name, strerror(errno));
 		_exit(127);
 	}
@@ -165,7 +168,7 @@ static void child_speaks(void *arg, uint32_t events)
 }
 
 /* The socket a child finds in $NOTIFY_SOCKET, with a name the kernel chose. */
-static int child_open(struct child *c, struct up *u, const char *name, char **argv, struct err *reterr)
+static int child_open(struct child *c, struct up *u, const char *name, const char **argv, struct err *reterr)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	socklen_t n = sizeof(a);
@@ -202,7 +205,8 @@ static int run(int argc, char **argv)
 {
 	struct up u = { 0 };
 	struct err e = { 0 };
-	const char *data_dir = DEFAULT_DATA_DIR, *listen = DEFAULT_LISTEN, *node_name = NULL, *pool = NULL;
+	const char *data_dir = DEFAULT_DATA_DIR, *listen = DEFAULT_LISTEN, *node_name = NULL, *pool = NULL, *store = NULL;
+	struct store_options etcd = { 0 };
 	char node[256], host[256], agent_data[4200], kubeconfig[4200];
 	unsigned port;
 	const struct cli_option opts[] = {
@@ -210,6 +214,8 @@ static int run(int argc, char **argv)
 		{ "listen", "ADDR:PORT", "where the API is served", &listen, NULL },
 		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50", &pool, NULL },
 		{ "node-name", "NAME", "the node's name, else the machine's host name", &node_name, NULL },
+		ROLE_STORE_URI(&store),
+		ROLE_STORE_OPTIONS(&etcd),
 		{ NULL, NULL, NULL, NULL, NULL },
 	};
 
@@ -221,10 +227,18 @@ static int run(int argc, char **argv)
 		node_name = node;
 	snprintf(agent_data, sizeof(agent_data), "%s/agent", data_dir);
 	snprintf(kubeconfig, sizeof(kubeconfig), "%s/pki/agent.kubeconfig", data_dir);
-	char *server_argv[] = { "sampan", "server", "--data-dir", (char *)data_dir, "--listen", (char *)listen,
-		"--node-name", (char *)node_name, pool ? "--load-balancer-pool" : NULL, (char *)pool, NULL };
-	char *agent_argv[] = { "sampan", "agent", "--kubeconfig", kubeconfig, "--data-dir", agent_data,
-		"--node-name", (char *)node_name, NULL };
+	const struct role_option to_server[] = {
+		{ "--data-dir", data_dir }, { "--listen", listen }, { "--node-name", node_name }, { "--load-balancer-pool", pool },
+		{ "--store", store }, { "--store-ca", etcd.ca_file }, { "--store-cert", etcd.cert_file },
+		{ "--store-key", etcd.key_file }, { "--store-auth", etcd.auth_file }, { NULL, NULL },
+	};
+	const struct role_option to_agent[] = {
+		{ "--kubeconfig", kubeconfig }, { "--data-dir", agent_data }, { "--node-name", node_name }, { NULL, NULL },
+	};
+	const char *server_argv[CHILD_ARGS_MAX] = { "sampan", "server" }, *agent_argv[CHILD_ARGS_MAX] = { "sampan", "agent" };
+
+	role_give(server_argv, 2, to_server);
+	role_give(agent_argv, 2, to_agent);
 
 	if (geteuid() != 0) {
 		err_set(&e, ERR_FORBIDDEN, "pods need root: run it as root, or run `sampan server` alone");

@@ -87,4 +87,14 @@ check "a watch from then expired" '"code": ?410' kubectl get --raw "/api/v1/name
 check "revisions are above" "^1$" bash -c "echo \$(($(kubectl get configmap c -o 'jsonpath={.metadata.resourceVersion}') > seen))"
 halt "$first"
 first=
+
+# The same cloud with a node on this machine, by one command.
+if [ "$(id -u)" = 0 ]; then
+	tools/ci-cgroups.sh || skip "cgroups cannot be prepared"
+	DATA=$A
+	cloud_start --store "etcd://$ETCD_AT" || exit 1
+	check "up serves what is in etcd" "configmap/c" kubectl get configmap c -o name
+	until_ok "and has a node" "^node/" kubectl get nodes -o name
+	cloud_down
+fi
 finish

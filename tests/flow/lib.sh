@@ -51,9 +51,9 @@ server_ready() {
 
 node_ready() { kubectl wait --for=condition=Ready node --all --timeout=30s >/dev/null; }
 
-cloud_start() {
+cloud_start() { # OPTION...
 	export KUBECONFIG=$DATA/admin.kubeconfig
-	"$SAMPAN" up --data-dir "$DATA" --listen "127.0.0.1:$PORT" >>"$WORK/log" 2>&1 &
+	"$SAMPAN" up --data-dir "$DATA" --listen "127.0.0.1:$PORT" "$@" >>"$WORK/log" 2>&1 &
 	CLOUD=$!
 	server_ready
 }
