@@ -431,6 +431,8 @@ int client_open_remote(struct client **ret, struct loop *l, const struct client_
 
 	if (cfg->unverified && (cfg->token || cfg->key_pem))
 		return err_set(reterr, ERR_BAD_REQUEST, "no secret is sent to a server that is not verified");
+	if (strlen(cfg->server) >= CLIENT_SERVER_MAX)
+		return err_set(reterr, ERR_BAD_REQUEST, "the server's URL is longer than %u bytes", CLIENT_SERVER_MAX - 1);
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return err_set(reterr, ERR_NOMEM, "out of memory");

@@ -137,7 +137,8 @@ static void call(struct client *c, const char *method, int64_t timeout_ms)
 	assert_int_equal(answers, 1);
 }
 
-#define SHORT 900
+#define SHORT 900                      /* of which a server that others stand in for gets a third, */
+#define LONG  3000                     /* the next one of three a third of the rest */
 static const struct {
 	const char *name, *method;
 	enum how how[SERVERS];
@@ -156,7 +157,7 @@ static const struct {
 	{ "a busy one is left to the caller", "GET", { BUSY, GOOD, GOOD }, 0, -ERR_FULL, { 1, 0, 0 } },
 	{ "cut off: what may be done twice is asked again", "PUT", { CUTS, GOOD, GOOD }, 0, 0, { 1, 1, 0 } },
 	{ "cut off: a POST is not", "POST", { CUTS, GOOD, GOOD }, 0, -ERR_UNAVAILABLE, { 1, 0, 0 } },
-	{ "a silent one gets a part of the time", "GET", { SILENT, GOOD, GOOD }, SHORT, 0, { 1, 1, 0 } },
+	{ "a silent one gets a part of the time", "GET", { SILENT, GOOD, GOOD }, LONG, 0, { 1, 1, 0 } },
 	{ "a POST to a silent one is not repeated", "POST", { SILENT, GOOD, GOOD }, SHORT, -ERR_UNAVAILABLE, { 1, 0, 0 } },
 };
 
@@ -176,6 +177,24 @@ static void calls_find_a_server(void **state)
 				fail_msg("%s: server %u was asked %u times", calls[i].name, s, servers[s].asked);
 		leave(c);
 	}
+}
+
+static void a_url_that_is_too_long_is_refused(void **state)
+{
+	char url[CLIENT_SERVER_MAX + 1];
+	struct client_config cfg = { .server = url };
+	struct client *c = NULL;
+	struct err e = { 0 };
+
+	memset(url, 'a', sizeof(url));
+	memcpy(url, "https://", 8);
+	url[CLIENT_SERVER_MAX] = 0;
+	assert_int_equal(client_open_remote(&c, loop, &cfg, &e), -ERR_BAD_REQUEST);
+	assert_non_null(strstr(e.msg, "longer than 319 bytes"));
+	url[CLIENT_SERVER_MAX - 1] = 0;
+	assert_int_equal(client_open_remote(&c, loop, &cfg, &e), 0);
+	assert_string_equal(client_server(c), url);
+	client_close(c);
 }
 
 static void a_good_one_is_kept(void **state)
@@ -341,6 +360,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calls_find_a_server),
+		cmocka_unit_test(a_url_that_is_too_long_is_refused),
 		cmocka_unit_test(a_good_one_is_kept),
 		cmocka_unit_test(a_post_over_a_kept_connection_is_sent_once),
 		cmocka_unit_test(a_watch_goes_on_elsewhere),
