@@ -83,12 +83,11 @@ static yyjson_mut_val *add_port(yyjson_mut_doc *d, yyjson_mut_val *o, unsigned p
 static void apply(struct ctl *c, const struct kinds_kind *k, const char *name, yyjson_mut_val *o, const char *member)
 {
 	struct cache_obj *have = cache_get(ctl_cache(c), k->store, "default", name);
-	yyjson_val *was = have ? doc_get(cache_tree(have), member) : NULL;
-	yyjson_val *now = doc_get(doc_freeze(ctl_arena(c), o), member);
+	yyjson_val *was = have ? cache_tree(have) : NULL, *now = doc_freeze(ctl_arena(c), o);
 	BUF_AUTO struct buf path = { 0 };
 	char rev[24];
 
-	if (have && doc_equal(was, now) && doc_equal(doc_get(cache_tree(have), "ports"), doc_get(doc_freeze(ctl_arena(c), o), "ports")))
+	if (have && doc_equal(doc_get(was, member), doc_get(now, member)) && doc_equal(doc_get(was, "ports"), doc_get(now, "ports")))
 		return;
 	if (have) {
 		snprintf(rev, sizeof(rev), "%lld", (long long)have->rev);
