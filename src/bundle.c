@@ -3,7 +3,9 @@
 #include "bundle.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <openssl/evp.h>
@@ -158,12 +160,16 @@ int bundle_read(const char *data_dir, struct bundle *b, struct err *reterr)
 static int write_dir(const char *data_dir, const char *dir, const struct bundle *b, struct bundle_settings *s, struct err *reterr)
 {
 	struct file_content list[BUNDLE_FILES];
-	char path[4300];
+	char given[4300], path[PATH_MAX];
 	size_t n = 0;
 	int rc;
 
-	snprintf(path, sizeof(path), "%s/%s", data_dir, dir);
-	rc = file_mkdirs(path, 0700, reterr);
+	snprintf(given, sizeof(given), "%s/%s", data_dir, dir);
+	rc = file_mkdirs(given, 0700, reterr);
+	if (rc)
+		return rc;
+	if (!realpath(given, path))
+		return err_errno(reterr, "%s", given);
 	for (int i = 0; i < BUNDLE_FILES; i++) {
 		if (!b->file[i].p || strcmp(files[i].dir, dir) != 0)
 			continue;
@@ -171,7 +177,7 @@ static int write_dir(const char *data_dir, const char *dir, const struct bundle 
 		if (!files[i].needed && (size_t)snprintf(s->path[i], sizeof(s->path[i]), "%s/%s", path, files[i].name) >= sizeof(s->path[i]))
 			return err_set(reterr, ERR_SIZE, "%s is too long a path", path);
 	}
-	return rc || !n ? rc : file_replace_all(path, list, n, reterr);
+	return n ? file_replace_all(path, list, n, reterr) : 0;
 }
 
 int bundle_write(const char *data_dir, const struct bundle *b, struct err *reterr)

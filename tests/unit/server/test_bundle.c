@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "bundle.h"
@@ -105,7 +106,15 @@ static void what_is_written_is_read_again(void **state)
 	struct stat st;
 	char path[200];
 
-	assert_int_equal(bundle_write(dir, &b, NULL), 0);
+	struct bundle_settings s;
+	char whole[200];
+
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(bundle_write(".", &b, NULL), 0);      /* what is kept is absolute all the same */
+	assert_int_equal(bundle_settings_read(dir, &s, NULL), 0);
+	snprintf(whole, sizeof(whole), "%s/server/store.key", dir);
+	assert_string_equal(s.path[BUNDLE_STORE_KEY], whole);
+	assert_int_equal(chdir("/"), 0);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, modes[i].path);
 		assert_int_equal(stat(path, &st), 0);
