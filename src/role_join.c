@@ -37,12 +37,12 @@ static int become_agent(const char *data_dir, const char *node_name, const char 
 }
 
 /* What comes after `--` is the server's. */
-static int become_server(const char *data_dir, const char *advertise, bool no_run, char **rest, int n, struct err *reterr)
+static int become_server(const char *data_dir, const char *store, const char *advertise, bool no_run, char **rest, int n, struct err *reterr)
 {
 	struct bundle_settings s;
 	int rc = bundle_settings_read(data_dir, &s, reterr);
 	const struct role_option give[] = {
-		{ "--data-dir", data_dir }, { "--store", s.store }, { "--service-cidr", s.service_cidr },
+		{ "--data-dir", data_dir }, { "--store", store ? store : s.store }, { "--service-cidr", s.service_cidr },
 		{ "--cluster-cidr", s.cluster_cidr }, { "--store-ca", s.path[BUNDLE_STORE_CA] },
 		{ "--store-cert", s.path[BUNDLE_STORE_CERT] }, { "--store-key", s.path[BUNDLE_STORE_KEY] },
 		{ "--store-auth", s.path[BUNDLE_STORE_AUTH] }, { "--advertise", advertise }, { NULL, NULL },
@@ -75,7 +75,7 @@ static int join_as_server(const struct join_config *cfg, const char *data_dir, c
 	if (join_server(cfg, data_dir, key, store, &e))
 		return role_fail(&cmd_join, &e);
 	printf("this machine is a server of the cloud at %s\n", cfg->url);
-	return become_server(data_dir, advertise, no_run, rest, n, &e) ? role_fail(&cmd_join, &e) : 0;
+	return become_server(data_dir, store, advertise, no_run, rest, n, &e) ? role_fail(&cmd_join, &e) : 0;
 }
 
 static int run(int argc, char **argv)

@@ -112,6 +112,8 @@ node_line=$("$SAMPAN" token create --data-dir "$WORK/s1" 2>/dev/null)
 refuse "a node's token is not a server's" "not of a server" "$SAMPAN" join ${node_line#sampan join } --server --key "${line##* }" --data-dir "$WORK/s2"
 check "only become a server" "run it with: sampan server .*--store etcd://127.0.0.1:2392 .*--store-key $WORK/s2/server/store.key" \
 	"$SAMPAN" join ${line#sampan join } --store etcd://127.0.0.1:2392 --data-dir "$WORK/s2" --no-run
+check "again, by another address of the store" "run it with: sampan server .*--store etcd://127.0.0.1:2399 " \
+	"$SAMPAN" join ${line#sampan join } --store etcd://127.0.0.1:2399 --data-dir "$WORK/s2" --no-run
 check "the keys are its owner's alone" "^600 600 600$" bash -c "stat -c %a '$WORK/s2/pki/ca.key' '$WORK/s2/pki/sa.key' '$WORK/s2/server/shared.json' | xargs"
 refuse "one that disagrees does not start" "service-cidr is 10.97.0.0/16, and that of the cloud's servers is 10.96.0.0/16" \
 	"$SAMPAN" server --data-dir "$WORK/s2" --listen "$NET.2:6443" --store etcd://127.0.0.1:2379 "${STORE[@]}" --service-cidr 10.97.0.0/16
