@@ -288,7 +288,8 @@ static void agreed(void *arg, int rc, const struct err *why)
 		.failed = control_failed, .arg = s,
 		.control = { .address = s->set.advertise, .shared = s->shared, .cluster_cidr = s->flags.cluster_cidr,
 			.node_cidr_prefix = NODE_CIDR_PREFIX, .balancer_pool = s->flags.balancer_pool,
-			.pod_network = s->flags.pod_network, .node_death = &s->set.death, .ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs) } };
+			.pod_network = s->flags.pod_network, .node_death = &s->set.death,
+			.ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs) } };
 
 	if (s->stopping)
 		return;
