@@ -107,7 +107,7 @@ static int node_death(const struct server_flags *f, struct control_node_death *r
 	int rc;
 
 	if ((rc = duration("node-monitor-grace-period", f->death.grace, GRACE_MIN_S, "40s", &grace, reterr)) ||
-	    (rc = duration("node-startup-grace-period", f->death.startup_grace, GRACE_MIN_S, "40s", &startup_grace, reterr)) ||
+	    (rc = duration("node-startup-grace-period", f->death.startup_grace, GRACE_MIN_S, "1m", &startup_grace, reterr)) ||
 	    (rc = number("node-eviction-rate", f->death.rate, 1000, &ret->evictions_s, reterr)) ||
 	    (rc = number("secondary-node-eviction-rate", f->death.secondary_rate, 1000, &ret->secondary_evictions_s, reterr)) ||
 	    (rc = number("large-cluster-size-threshold", f->death.large, 1e9, &large, reterr)) ||

@@ -3,7 +3,7 @@
  * server_flags - what `sampan server` is told on its command line, and what that comes to.
  *
  * Thread: any; once, at the start.
- * Tests:  tests/flow/10_api.sh, 15_servers.sh, 16_rolling.sh
+ * Tests:  tests/unit/server/test_flags.c
  */
 #ifndef SERVER_FLAGS_H
 #define SERVER_FLAGS_H

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server_flags - what a server is told, and what is said of what it cannot be. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server_flags.h"
+
+static const struct cli_command cmd = { .name = "server", .help = "" };
+
+static int settings(const char *option, const char *value, struct server_settings *ret, struct err *e)
+{
+	char *argv[] = { "server", (char *)option, (char *)value, NULL };
+	struct server_flags f;
+
+	memset(e, 0, sizeof(*e));
+	server_flags_parse(&f, &cmd, option ? 3 : 1, argv);
+	return server_flags_settings(&f, &cmd, ret, e);
+}
+
+static const struct { const char *option, *value, *why; } wrong[] = {
+	{ "--service-cidr", "10.96.0.0", "is not a network of at least 256 addresses" },
+	{ "--service-cidr", "10.96.0.0/25", "is not a network of at least 256 addresses" },
+	{ "--cert-validity", "7s", "at least 8s, like 8760h" },
+	{ "--cert-validity", "", "at least 8s, like 8760h" },
+	{ "--history", "4s", "at least 5s, like 5m" },
+	{ "--history", "soon", "at least 5s, like 5m" },
+	{ "--shutdown-delay", "601s", "at most 600s, like 3s" },
+	{ "--shutdown-delay", "-1s", "at most 600s, like 3s" },
+	{ "--node-monitor-grace-period", "999ms", "at least 1s, like 40s" },
+	{ "--node-startup-grace-period", "x", "at least 1s, like 1m" },
+	{ "--node-eviction-rate", "-1", "is not a number from 0 to 1000" },
+	{ "--secondary-node-eviction-rate", "nan", "is not a number from 0 to 1000" },
+	{ "--large-cluster-size-threshold", "1e10", "is not a number from 0 to 1e+09" },
+	{ "--unhealthy-zone-threshold", "1.1", "is not a number from 0 to 1" },
+	{ "--unhealthy-zone-threshold", "", "is not a number from 0 to 1" },
+};
+
+static void what_cannot_be_is_told_by_its_flag(void **state)
+{
+	struct server_settings s;
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		if (settings(wrong[i].option, wrong[i].value, &s, &e) != -ERR_BAD_REQUEST || !strstr(e.msg, wrong[i].why) ||
+		    strncmp(e.msg, wrong[i].option, strlen(wrong[i].option)) != 0)
+			fail_msg("%s %s: %s", wrong[i].option, wrong[i].value, e.msg);
+}
+
+static void without_flags_it_is_as_the_help_says(void **state)
+{
+	struct server_settings s;
+	struct err e;
+
+	assert_int_equal(settings(NULL, NULL, &s, &e), 0);
+	assert_string_equal(s.store, "sqlite:/var/lib/sampan/server/state.db");
+	assert_string_equal(s.service_ip, "10.96.0.1");
+	assert_int_equal(s.port, 6443);
+	assert_int_equal(s.cert_valid_s, 0);
+	assert_int_equal(s.shutdown_delay_ms, -1);
+	assert_int_equal(s.history.ms, 300000);
+	assert_int_equal(s.death.grace_ms, 40000);
+	assert_int_equal(s.death.startup_grace_ms, 60000);
+	assert_int_equal(s.death.large_zone, 50);
+}
+
+static void what_is_told_counts(void **state)
+{
+	struct server_settings s;
+	struct err e;
+
+	assert_int_equal(settings("--listen", "[fd00::1]:7443", &s, &e), 0);
+	assert_string_equal(s.advertise, "[fd00::1]:7443");
+	assert_int_equal(settings("--service-cidr", "fd00:1::/112", &s, &e), 0);
+	assert_string_equal(s.service_ip, "fd00:1::1");
+	assert_int_equal(settings("--shutdown-delay", "0s", &s, &e), 0);
+	assert_int_equal(s.shutdown_delay_ms, 0);
+	assert_int_equal(settings("--shutdown-delay", "1500ms", &s, &e), 0);
+	assert_int_equal(s.shutdown_delay_ms, 1500);
+	assert_int_equal(settings("--store", "etcd://h:2379/x", &s, &e), 0);
+	assert_string_equal(s.store, "etcd://h:2379/x");
+	assert_int_equal(settings("--data-dir", "/d", &s, &e), 0);
+	assert_string_equal(s.store, "sqlite:/d/server/state.db");
+	assert_int_equal(settings("--node-name", "n", &s, &e), 0);
+	assert_string_equal(s.node_name, "n");
+	assert_int_equal(settings("--node-startup-grace-period", "90s", &s, &e), 0);
+	assert_int_equal(s.death.startup_grace_ms, 90000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_cannot_be_is_told_by_its_flag),
+		cmocka_unit_test(without_flags_it_is_as_the_help_says),
+		cmocka_unit_test(what_is_told_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
