@@ -119,6 +119,21 @@ static int node_death(const struct server_flags *f, struct control_node_death *r
 	return 0;
 }
 
+/* A server of a shared store does not begin with a file of its own because its options were forgotten. */
+static int store_told(const struct server_flags *f, const char *file, struct err *reterr)
+{
+	struct bundle_settings b;
+	struct err e = { 0 };
+	int rc = f->store ? -ERR_NOT_FOUND : bundle_settings_read(f->data_dir, &b, &e);
+
+	if (rc == -ERR_NOT_FOUND)
+		return 0;
+	if (rc)
+		return err_set(reterr, -rc, "%s", e.msg);
+	return err_set(reterr, ERR_CONFLICT, "the store of this server has been %s: give it --store that, with the --store-... options "
+		"it had; or --store %s for a file of its own", b.store, file);
+}
+
 int server_flags_settings(const struct server_flags *f, const struct cli_command *c, struct server_settings *ret, struct err *reterr)
 {
 	char host[256];
@@ -146,7 +161,8 @@ int server_flags_settings(const struct server_flags *f, const struct cli_command
 	ret->cert_valid_s = valid / SECOND_NS;
 	ret->history = (struct store_history_limits)STORE_HISTORY_LIMITS;
 	ret->history.ms = history / 1000000;
-	return node_death(f, &ret->death, reterr);
+	rc = node_death(f, &ret->death, reterr);
+	return rc ? rc : store_told(f, ret->store, reterr);
 }
 
 int server_flags_keep(const struct server_flags *f, bool shared, struct err *reterr)

@@ -35,7 +35,8 @@ struct server_settings {
 };
 /* Exits as cli_parse does when an option is unknown. */
 void server_flags_parse(struct server_flags *ret, const struct cli_command *c, int argc, char **argv);
-/* 0, or -ERR_BAD_REQUEST with the flag and what it should be like. Exits 2 when --listen is no address. */
+/* 0, or -ERR_BAD_REQUEST with the flag and what it should be like, or -ERR_CONFLICT: no --store, where the last one was
+ * shared. Exits 2 when --listen is no address. */
 int server_flags_settings(const struct server_flags *f, const struct cli_command *c, struct server_settings *ret, struct err *reterr);
 /* Put by for `sampan token create --server` (bundle.h); taken away where the store is not shared. */
 int server_flags_keep(const struct server_flags *f, bool shared, struct err *reterr);

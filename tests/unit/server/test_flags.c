@@ -7,8 +7,12 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
+#include "bundle.h"
 #include "server_flags.h"
 
 static const struct cli_command cmd = { .name = "server", .help = "" };
@@ -92,12 +96,36 @@ static void what_is_told_counts(void **state)
 	assert_int_equal(s.death.startup_grace_ms, 90000);
 }
 
+/* Else it would begin with an empty file, and agents find no pods there. */
+static void a_shared_store_is_not_forgotten(void **state)
+{
+	struct bundle_settings b = { .store = "etcd://h:2379", .service_cidr = "10.96.0.0/16", .cluster_cidr = "10.244.0.0/16" };
+	char dir[] = "/tmp/sampan-flags.XXXXXX", server[60], file[100];
+	struct server_flags f = { 0 };
+	struct server_settings s;
+	struct err e = { 0 };
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(server, sizeof(server), "%s/server", dir);
+	snprintf(file, sizeof(file), "sqlite:%s/state.db", server);
+	assert_int_equal(mkdir(server, 0700), 0);
+	assert_int_equal(settings("--data-dir", dir, &s, &e), 0);
+	assert_int_equal(bundle_settings_write(dir, &b, NULL), 0);
+	assert_int_equal(settings("--data-dir", dir, &s, &e), -ERR_CONFLICT);
+	assert_non_null(strstr(e.msg, "has been etcd://h:2379"));
+	assert_non_null(strstr(e.msg, file));
+	server_flags_parse(&f, &cmd, 5, (char *[]){ "server", "--data-dir", dir, "--store", file, NULL });
+	assert_int_equal(server_flags_settings(&f, &cmd, &s, &e), 0);
+	assert_int_equal(file_remove_tree(dir, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_cannot_be_is_told_by_its_flag),
 		cmocka_unit_test(without_flags_it_is_as_the_help_says),
 		cmocka_unit_test(what_is_told_counts),
+		cmocka_unit_test(a_shared_store_is_not_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
