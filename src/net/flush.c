@@ -8,6 +8,7 @@
  * also mends what a stranger did to it.
  */
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,9 @@ static void flush_run(void *arg)
 
 	net_run_rules(f->net->rules_ctx, f->text.p, &f->rc, f->message, sizeof(f->message));
 	f->us = env_now_us() - t;
+	/* A whole table leaves the heap in crumbs, which the next change would have to sweep up. */
+	if (f->full)
+		malloc_trim(0);
 	if (!f->rc && f->udp_count && conntrack_forget(f->udp, f->udp_count, &e))
 		log_warn("%s", e.msg);
 }
