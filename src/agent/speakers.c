@@ -27,7 +27,6 @@ struct balanced {
 
 struct place { char address[46]; bool mute; };         /* mute: it does not answer, whatever the API says */
 
-
 struct speakers {
 	struct agent *a;
 	struct map nodes;              /* those that may speak: name -> struct place */
@@ -207,7 +206,6 @@ void speakers_service(struct speakers *s, const char *key, const char *const *ip
 	for (size_t i = 0; was && was->ips[i]; i++) {
 		bool kept = false;
 
-		watch(s, &was->watched[i], NULL);
 		for (size_t k = 0; was->mine[i] && b && b->ips[k] && !kept; k++)
 			if (!strcmp(b->ips[k], was->ips[i]))
 				kept = b->mine[k] = true;
@@ -216,6 +214,9 @@ void speakers_service(struct speakers *s, const char *key, const char *const *ip
 	}
 	if (b)
 		decide(s, b);
+	/* After: who is watched on is not asked from the beginning. */
+	for (size_t i = 0; was && was->ips[i]; i++)
+		watch(s, &was->watched[i], NULL);
 	if (was)
 		free_balanced(was);
 }
@@ -244,13 +245,20 @@ void speakers_node(struct speakers *s, const char *name, const char *address)
 static void on_pulse(void *arg, const char *ip, bool alive)
 {
 	struct speakers *s = arg;
+	bool changed = false;
 	size_t it = 0;
 	void *v;
 
-	while (map_next(&s->nodes, &it, NULL, &v))
-		if (!strcmp(((struct place *)v)->address, ip))
-			((struct place *)v)->mute = !alive;
-	decide_all(s);
+	while (map_next(&s->nodes, &it, NULL, &v)) {
+		struct place *p = v;
+
+		if (p->mute != alive || strcmp(p->address, ip) != 0)
+			continue;
+		p->mute = !alive;
+		changed = true;
+	}
+	if (changed)
+		decide_all(s);
 }
 
 static void known(struct speakers *s)

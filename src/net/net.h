@@ -85,8 +85,8 @@ void net_peers_told(struct net *n);    /* all are told: ways to any other, of an
 void net_announce(struct net *n, const char *ip, bool on);
 void net_announce_told(struct net *n); /* all are told: what an earlier life spoke for is given up */
 
-/* Is the machine at ip, on this node's link, watched? fn hears when it no longer answers (not
- * alive) and when it does again. Counted: on as often as off. */
+/* Is the machine at ip, on this node's link, watched? fn hears when it first answers, when it no
+ * longer does (not alive) and when it does again. Counted: on as often as off. */
 typedef void net_pulse_fn(void *arg, const char *ip, bool alive);
 void net_pulses(struct net *n, net_pulse_fn *fn, void *arg);
 void net_watch(struct net *n, const char *ip, bool on);

@@ -4,7 +4,10 @@
  * kernel answers however busy the machine is; MISSED in a row without an answer and it is taken
  * for dead. Only who would take over from a machine asks, and only as long as it would.
  *
- *   ALIVE --MISSED pulses unanswered--> DEAD --an answer--> ALIVE
+ *   ASKED --an answer--> ALIVE --MISSED pulses unanswered--> DEAD --an answer--> ALIVE
+ *   ASKED --MISSED pulses unanswered--> DEAD
+ *
+ * Each change is told: whoever asks again may still hold what it heard when it asked before.
  */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -33,7 +36,7 @@ struct watched {
 	char *key;
 	uint8_t ip[4];
 	unsigned users, missed;
-	bool dead, tell;               /* tell: whoever asked does not know yet */
+	bool known, dead, tell;        /* known: no longer ASKED; tell: whoever asked does not know yet */
 };
 
 struct pulse {
@@ -85,10 +88,12 @@ static void judge(struct pulse *p, struct watched *w, bool dead)
 {
 	if (!dead)
 		w->missed = 0;
-	if (w->dead == dead)
+	if (w->known && w->dead == dead)
 		return;
+	if (w->dead != dead)
+		log_info("%s %s", w->key, dead ? "does not answer" : "answers again");
+	w->known = true;
 	w->dead = dead;
-	log_info("%s %s", w->key, dead ? "does not answer any more" : "answers again");
 	w->tell = true;
 	loop_defer(p->net->loop, &p->tell, tell, p);
 }

@@ -20,6 +20,7 @@ static struct {
 	struct speakers *s;
 	char name[8];
 	int speaks[2], watches[NODES];         /* for the addresses below, of the nodes */
+	int unwatched;                         /* how often it has stopped to look after one */
 	net_pulse_fn *pulse;
 	bool told;
 } machines[NODES];
@@ -38,7 +39,10 @@ static void announce_fake(struct net *n, const char *ip, bool on)
 
 static void watch_fake(struct net *n, const char *ip, bool on)
 {
-	machines[of(n)].watches[ip[strlen(ip) - 1] - '1'] += on ? 1 : -1;
+	int *count = &machines[of(n)].watches[ip[strlen(ip) - 1] - '1'];
+
+	*count += on ? 1 : -1;
+	machines[of(n)].unwatched += !*count;
 }
 
 static void pulses_fake(struct net *n, net_pulse_fn *fn, void *arg)
@@ -202,6 +206,9 @@ static void the_second_stands_in_for_a_silent_first(void **state)
 	machines[second].pulse(machines[second].s, address, false);
 	assert_int_equal(machines[second].speaks[0], 1);
 	assert_int_equal(watcher((unsigned)first), second);    /* it goes on looking */
+	service_says("d/a", vips[0], NULL);                    /* also when something else changes */
+	assert_int_equal(machines[second].unwatched, 0);
+	assert_int_equal(machines[second].speaks[0], 1);
 	machines[second].pulse(machines[second].s, address, true);
 	assert_int_equal(who(0), first);
 	/* The API says so, too: the second is the first now, and the third looks after it. */

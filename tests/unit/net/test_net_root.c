@@ -597,6 +597,18 @@ static void test_dns(void **state)
 	assert_true(strstr(says(ns_a, "dig +tries=1 @10.96.0.10 example.net"), "SERVFAIL"));
 }
 
+static void run(const char *format, ...)
+{
+	char command[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(command, sizeof(command), format, ap);
+	va_end(ap);
+	if (system(command))
+		fail_msg("%s", command);
+}
+
 static void turn_until(const char *command)
 {
 	for (int i = 0; i < 200; i++) {
@@ -639,6 +651,36 @@ static void test_other_nodes_are_reached_through_the_tunnel(void **state)
 	net_peer_set(net, &heir, true);
 	turn_until("test $(ip route show dev sampanx | wc -l) = 0");
 	assert_int_equal(system("ip link del up0"), 0);
+}
+
+static unsigned alive;
+
+static void on_pulse(void *arg, const char *ip, bool lives)
+{
+	(void)arg;
+	assert_string_equal(ip, "192.168.50.2");
+	alive += lives;
+}
+
+static void test_who_asks_again_whether_a_machine_lives_is_told(void **state)
+{
+	char far[128];
+
+	(void)state;
+	make_ns("far", far);
+	run("ip link add up0 type veth peer name far0 netns %s && ip addr add 192.168.50.1/24 dev up0 && ip link set up0 up", far);
+	run("nsenter --net=%s sh -c 'ip addr add 192.168.50.2/24 dev far0 && ip link set far0 up'", far);
+	net_pulses(net, on_pulse, NULL);
+	for (unsigned time = 1; time <= 2; time++) {
+		net_watch(net, "192.168.50.2", true);
+		for (int i = 0; i < 1000 && alive < time; i++)
+			loop_turn(loop, 10);
+		assert_int_equal(alive, time);
+		net_watch(net, "192.168.50.2", false);
+	}
+	net_pulses(net, NULL, NULL);
+	run("ip link del up0");
+	assert_int_equal(umount2(far, MNT_DETACH), 0);
 }
 
 /* ---- policies ---- */
@@ -901,6 +943,7 @@ int main(void)
 		cmocka_unit_test(test_somebody_else_deletes_our_table),
 		cmocka_unit_test(test_dns),
 		cmocka_unit_test(test_other_nodes_are_reached_through_the_tunnel),
+		cmocka_unit_test(test_who_asks_again_whether_a_machine_lives_is_told),
 		cmocka_unit_test(test_bad_namespace_is_an_error),
 		cmocka_unit_test(test_down_leaves_nothing),
 	};
