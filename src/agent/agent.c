@@ -357,7 +357,7 @@ static int take_up(struct agent *a, struct err *reterr)
 	snprintf(query, sizeof(query), "fieldSelector=spec.nodeName%%3D%s", a->node_name);
 	if (!a->fake && policies_open(&a->policies, a, reterr))
 		return -ERR_IO;
-	if (speakers_open(&a->speakers, a) || services_open(&a->services, a) ||
+	if ((!a->fake && service_ranges_open(&a->service_ranges, a)) || speakers_open(&a->speakers, a) || services_open(&a->services, a) ||
 	    client_watch(&a->pods_watch, a->client, kinds_by_resource("", "v1", "pods"), NULL, query, pod_event, a))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	return 0;
@@ -452,6 +452,8 @@ void agent_close(struct agent *a)
 	a->kubelet = NULL;
 	if (a->pods_watch)
 		client_watch_close(a->pods_watch);
+	service_ranges_close(a->service_ranges);
+	a->service_ranges = NULL;
 	services_close(a->services);
 	a->services = NULL;
 	policies_close(a->policies);

@@ -31,6 +31,7 @@ struct probe;
 struct fetcher;
 struct handler;
 struct recorder;
+struct service_ranges;
 struct services;
 struct api_servers;
 struct policies;
@@ -140,6 +141,7 @@ struct agent {
 	struct fetcher *fetcher;
 	struct recorder *recorder;
 	struct services *services;
+	struct service_ranges *service_ranges;
 	struct api_servers *servers;
 	struct policies *policies;     /* NULL: no network */
 	struct speakers *speakers;
@@ -353,7 +355,7 @@ void policies_pods_known(struct policies *ps);    /* all of this node's are told
 /* Must a pod that was told just now wait for its rules? Then done runs once. */
 bool policies_wait(struct policies *ps, policy_done_fn *done, void *arg);
 
-/* ---- node.c, services.c, kubelet.c ---- */
+/* ---- node.c, services.c, service_ranges.c, kubelet.c ---- */
 /* What the operator calls the node, as agent.labels; the caller frees *ret. -ERR_BAD_REQUEST says which word is wrong. */
 int node_labels(char **ret, const struct agent_config *cfg, struct err *reterr);
 int node_open(struct node **ret, struct agent *a);
@@ -368,6 +370,8 @@ void services_close(struct services *s);
 void services_zone(struct services *s, const char *zone);      /* of this node; NULL: none */
 /* SVCNAME_SERVICE_HOST and so on, of the Services of ns, and always the API's own. */
 int services_env(struct services *s, const char *ns, bool all, struct strv *out);
+int service_ranges_open(struct service_ranges **ret, struct agent *a);
+void service_ranges_close(struct service_ranges *s);
 int kubelet_open(struct kubelet **ret, struct agent *a, const struct agent_config *cfg, struct err *reterr);
 void kubelet_close(struct kubelet *k);
 /* For connections from now on. */

@@ -160,7 +160,7 @@ static void flush_done(void *arg)
 		n->failures = 0;
 		n->finished = n->started;
 		net_wake(n);
-		if (!list_empty(&n->dirty))
+		if (!list_empty(&n->dirty) || n->need_full)
 			loop_timer_set(&n->flush_timer, GATHER_MS);
 	}
 	for (unsigned i = 0; i < f->udp_count; i++)
@@ -321,12 +321,23 @@ void net_flush(void *arg)
 	}
 }
 
+static void soon(struct net *n)
+{
+	if (!n->in_flight && !loop_timer_is_set(&n->flush_timer))
+		loop_timer_set(&n->flush_timer, n->synced ? GATHER_MS : NET_SETTLE_MS);
+}
+
 void net_dirty(struct net *n, struct unit *u)
 {
 	if (list_empty(&u->dirty))
 		list_add_tail(&n->dirty, &u->dirty);
-	if (!n->in_flight && !loop_timer_is_set(&n->flush_timer))
-		loop_timer_set(&n->flush_timer, n->synced ? GATHER_MS : NET_SETTLE_MS);
+	soon(n);
+}
+
+void net_all_dirty(struct net *n)
+{
+	n->need_full = true;
+	soon(n);
 }
 
 void net_sync(struct net *n, void (*done)(void *arg, int rc, const char *message), void *arg)

@@ -206,7 +206,7 @@ static int parse_config(struct net *n, const struct net_config *cfg, struct err 
 	if (!n->name || !n->pod_cidr || !n->cluster_cidr || !n->service_cidr || !n->dns_ip || !n->state_dir ||
 	    (cfg->address && !n->address))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
-	n->base = (struct plan_base){ n->name, n->pod_cidr, n->cluster_cidr, n->service_cidr, n->dns_ip, n->address };
+	n->base = (struct plan_base){ n->name, n->pod_cidr, n->cluster_cidr, n->service_cidr, n->dns_ip, n->address, NULL };
 	return 0;
 }
 
@@ -238,7 +238,7 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 	if (!rc)
 		rc = link_bridge_up(&n->bridge, reterr);
 	if (!rc && (peers_open(n, cfg->address) || announce_open(n, cfg->address) || pulse_open(n, cfg->address) ||
-		    linkwatch_open(n, cfg->address)))
+		    linkwatch_open(n, cfg->address) || ranges_open(n)))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = pods_open(n, reterr);
@@ -263,6 +263,7 @@ void net_close(struct net *n)
 	linkwatch_close(n);
 	peers_stop(n);
 	announce_stop(n);
+	ranges_stop(n);
 	workers_close(n->links);
 	workers_close(n->removals);
 	workers_close(n->rules);
@@ -276,6 +277,7 @@ void net_close(struct net *n)
 	peers_close(n);
 	announce_close(n);
 	pulse_close(n);
+	ranges_close(n);
 	map_finish(&n->services);
 	map_finish(&n->pods);
 	map_finish(&n->by_ip);

@@ -73,6 +73,11 @@ void net_service_set(struct net *n, const struct net_service *s, bool gone);
 /* Pod names for DNS are answered from endpoints' hostnames and by address. */
 void net_sync(struct net *n, void (*done)(void *arg, int rc, const char *message), void *arg);   /* everything told is applied */
 
+/* Further ranges of Services' addresses, all of them, each time: this machine has a way there and refuses
+ * what no Service has. NULL-terminated; those that are not IPv4 are passed over. */
+#define NET_RANGES_MAX 64u
+void net_service_ranges(struct net *n, const char *const *cidrs);
+
 /* Another node: its pods are reached through a tunnel to its address. Told again: changed; gone:
  * only the name counts. One whose address or range is not IPv4 is as good as gone. */
 struct net_peer { const char *name, *address, *pod_cidr; };

@@ -25,6 +25,7 @@ struct linkwatch;
 struct nft_ctx;
 struct peers;
 struct pulse;
+struct ranges;
 
 struct unit {
 	struct plan applied, wanted;
@@ -64,6 +65,7 @@ struct net {
 	struct peers *peers;
 	struct announce *announce;
 	struct pulse *pulse;
+	struct ranges *ranges;
 	struct linkwatch *linkwatch;
 
 	struct map services, pods;     /* by "ns/name", by pod id */
@@ -90,6 +92,7 @@ struct net {
 
 /* flush.c */
 void net_dirty(struct net *n, struct unit *u);
+void net_all_dirty(struct net *n);     /* the table is made anew, soon */
 void net_flush(void *net);
 void net_wake(void *net);              /* waiters whose flush has finished */
 void net_fail_waiters(struct net *n, int rc, const char *message);
@@ -127,6 +130,11 @@ void announce_stop(struct net *n);
 void announce_close(struct net *n);
 
 void peers_mtu(struct net *n);         /* of the link below: it changed */
+
+/* ranges.c: as peers.c */
+int ranges_open(struct net *n);
+void ranges_stop(struct net *n);
+void ranges_close(struct net *n);
 
 /* linkwatch.c */
 int linkwatch_open(struct net *n, const char *address);

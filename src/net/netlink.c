@@ -129,6 +129,56 @@ int netlink_ask(struct nl_sock *sk, struct nl_msg *m, nl_recvmsg_msg_cb_t fn, vo
 	return rc < 0 ? err_set(reterr, ERR_IO, "%s: %s", what, nl_geterror(rc)) : 0;
 }
 
+#define STALE_MAX 64u
+struct stale {
+	uint8_t proto;
+	const struct netlink_range *keep;
+	unsigned n, count;
+	struct netlink_range routes[STALE_MAX];
+};
+
+static int on_route(struct nl_msg *m, void *arg)
+{
+	struct stale *s = arg;
+	struct rtmsg *rt = nlmsg_data(nlmsg_hdr(m));
+	struct nlattr *at[RTA_MAX + 1];
+
+	if (rt->rtm_protocol != s->proto || rt->rtm_table != RT_TABLE_MAIN ||
+	    nlmsg_parse(nlmsg_hdr(m), sizeof(*rt), at, RTA_MAX, NULL) || !at[RTA_DST] || nla_len(at[RTA_DST]) != 4 || s->count == STALE_MAX)
+		return NL_OK;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->keep[i].prefix == rt->rtm_dst_len && !memcmp(s->keep[i].dst, nla_data(at[RTA_DST]), 4))
+			return NL_OK;
+	memcpy(s->routes[s->count].dst, nla_data(at[RTA_DST]), 4);
+	s->routes[s->count++].prefix = rt->rtm_dst_len;
+	return NL_OK;
+}
+
+int netlink_routes_keep(uint8_t proto, const struct netlink_range *keep, unsigned n, struct err *reterr)
+{
+	struct stale s = { .proto = proto, .keep = keep, .n = n };
+	struct rtmsg all = { .rtm_family = AF_INET };
+	int rc;
+
+	do {
+		NETLINK_AUTO struct nl_sock *query = NULL, *sk = NULL;
+		struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
+
+		if ((rc = netlink_open(&query, reterr)) || (rc = netlink_open(&sk, reterr))) {
+			nlmsg_free(m);
+			return rc;
+		}
+		if (m)
+			nlmsg_append(m, &all, sizeof(all), NLMSG_ALIGNTO);
+		s.count = 0;
+		rc = netlink_ask(query, m, on_route, &s, "listing the routes", reterr);
+		for (unsigned i = 0; !rc && i < s.count; i++)
+			rc = netlink_route_del(sk, &(struct netlink_route){ .dst = s.routes[i].dst, .prefix = s.routes[i].prefix, .proto = proto },
+				reterr);
+	} while (!rc && s.count == STALE_MAX);
+	return rc;
+}
+
 void netlink_mac(const uint8_t ip[4], uint8_t ret[6])
 {
 	memcpy(ret, (uint8_t[]){ 0x02, 0x73, ip[0], ip[1], ip[2], ip[3] }, 6);

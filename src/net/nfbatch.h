@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * nfbatch - a transaction of nf_tables, written as netlink messages: what libnftables would
- * send, without its reading all tables before each change.
+ * send, without its listing all chains and sets of the machine before each change.
  *
  * Thread:  writing: the owner's; nfbatch_send blocks: workers.
  * Errors:  a batch that had no memory says so when it is sent.

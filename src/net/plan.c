@@ -320,11 +320,11 @@ void plan_base_text(struct buf *out, const struct plan_base *b)
 		"iifname != \"lo\" ip daddr 127.0.0.0/8 drop\n}\n");
 	/* A reset where there is one: the kernel bounds how many ICMP messages it sends. */
 	buf_adds(out, "chain turn-away {\nmeta l4proto tcp reject with tcp reset\nreject with icmp port-unreachable\n}\n");
-	buf_printf(out, "chain refuse {\n"
-		"ct state new ip daddr %s ip daddr != %s goto turn-away\n"
-		"ct state new ip daddr . meta l4proto . th dport @refused goto turn-away\n"
-		"ct state new ip daddr @balancers goto turn-away\n}\n",
-		b->service_cidr, b->dns_ip);
+	buf_printf(out, "chain refuse {\nct state new ip daddr %s ip daddr != %s goto turn-away\n", b->service_cidr, b->dns_ip);
+	for (const char *const *c = b->more_cidrs; c && *c; c++)
+		buf_printf(out, "ct state new ip daddr %s ip daddr != %s goto turn-away\n", *c, b->dns_ip);
+	buf_adds(out, "ct state new ip daddr . meta l4proto . th dport @refused goto turn-away\n"
+		"ct state new ip daddr @balancers goto turn-away\n}\n");
 	/* Redirects would teach pods ways around translation. */
 	buf_printf(out, "chain filter-input { type filter hook input priority filter ; ct state new ip daddr @balancers goto turn-away ; }\n"
 		"chain filter-forward { type filter hook forward priority filter ; jump refuse ; }\n"

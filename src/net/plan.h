@@ -25,6 +25,7 @@ struct plan_base {
 	const char *table;                          /* also the bridge's name: "sampan" -> "sampan0" */
 	const char *pod_cidr, *cluster_cidr, *service_cidr, *dns_ip;
 	const char *address;                        /* the node's own, or NULL */
+	const char *const *more_cidrs;              /* of Services, besides service_cidr; NULL-terminated, or NULL */
 };
 /* The table with everything that no Service and no pod has a part in, replacing what is there. */
 void plan_base_text(struct buf *out, const struct plan_base *b);

@@ -88,6 +88,20 @@ check "hints: the node's own" "^n2$" from_pod n2 "$(of same)"
 check "else the zone's" "^n2$" asked n3 "$(of same)"
 check "affinity: always the same" "^n[12]$" from_pod n2 "$(of bound)"
 
+kubectl apply -f - >/dev/null <<YAML
+apiVersion: networking.k8s.io/v1
+kind: ServiceCIDR
+metadata: {name: more}
+spec: {cidrs: [10.98.0.0/24]}
+YAML
+until_ok "a further range of addresses" "True" kubectl get servicecidr more -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+service further "clusterIP: 10.98.0.7"
+in_net n3 ip route del default
+until_ok "is reached from nodes, without a default route, too" "^n1 n2$" asked n3 10.98.0.7
+check "and from pods" "^n1 n2$" from_pod n1 10.98.0.7
+refuse "what no Service has is refused there" "Couldn't connect" in_net n3 curl -sS --max-time 2 http://10.98.0.8/
+in_net n3 ip route add default via "$HOST"
+
 # ---- other protocols ----
 for n in n1 n2; do
 	for p in UDP4-RECVFROM SCTP4-LISTEN; do

@@ -290,7 +290,8 @@ def nodes():
              (403, "/apis/resource.k8s.io/v1/resourceslices"), (200, "/apis/resource.k8s.io/v1/resourceslices?fieldSelector=spec.nodeName=n1"),
              (404, "/apis/storage.k8s.io/v1/csinodes/n1"), (403, "/apis/storage.k8s.io/v1/csinodes/n2")]
     # sampan:agent: the way to the pods of others, and who may talk to whom
-    read += [(200, "/api/v1/nodes"), (200, "/api/v1/namespaces"), (200, "/apis/networking.k8s.io/v1/networkpolicies"), (403, "/api/v1/namespaces/authz")]
+    read += [(200, "/api/v1/nodes"), (200, "/api/v1/namespaces"), (200, "/apis/networking.k8s.io/v1/networkpolicies"), (200, "/apis/networking.k8s.io/v1/servicecidrs"),
+             (403, "/api/v1/namespaces/authz")]
     for want, path in read:
         status, o = api.obj("GET", path, **me)
         api.check(f"a node reads {path}", status == want, f"{status} {o}")

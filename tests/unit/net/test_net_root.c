@@ -653,6 +653,33 @@ static void test_other_nodes_are_reached_through_the_tunnel(void **state)
 	assert_int_equal(system("ip link del up0"), 0);
 }
 
+static void test_further_ranges_of_services_are_reached_from_the_machine(void **state)
+{
+	const char *const more[] = { "10.98.0.0/24", "fd00::/112", "10.97.0.0/16", "10.96.0.0/16", NULL }, *const other[] = { "10.99.0.0/24", NULL };
+	const char *const none[] = { NULL }, *const ips[] = { "10.97.0.7", NULL };
+	struct net_port port = { .name = "http", .proto = "TCP", .port = 80 };
+	struct net_endpoint ep = { .ip = ip_a, .port_name = "http", .port = 8080, .ready = true, .local = true };
+	struct net_service s = { .ns = "d", .name = "far", .ips = ips, .ports = &port, .port_count = 1, .eps = &ep, .ep_count = 1 };
+
+	(void)state;
+	net_service_set(net, &s, false);
+	net_service_ranges(net, more);
+	turn_until("test \"$(ip route show proto 84 | sort | cut -d' ' -f1-3 | xargs)\" = '10.97.0.0/16 dev lo 10.98.0.0/24 dev lo'");
+	sync_rules();
+	starts_with(ask(NULL, "10.97.0.7", 80), "a");
+	assert_string_equal(ask(NULL, "10.97.0.8", 80), "refused");
+	assert_string_equal(ask(ns_a, "10.98.0.1", 80), "refused");
+	/* What an earlier life knew, and this one is not told. */
+	close_net();
+	open_net();
+	net_service_ranges(net, other);
+	turn_until("test \"$(ip route show proto 84 | cut -d' ' -f1-3)\" = '10.99.0.0/24 dev lo'");
+	net_service_ranges(net, none);
+	turn_until("test -z \"$(ip route show proto 84)\"");
+	sync_rules();
+	assert_int_not_equal(system("nft list chain ip sampan refuse | grep -q 10.99"), 0);
+}
+
 static unsigned alive;
 
 static void on_pulse(void *arg, const char *ip, bool lives)
@@ -943,6 +970,7 @@ int main(void)
 		cmocka_unit_test(test_somebody_else_deletes_our_table),
 		cmocka_unit_test(test_dns),
 		cmocka_unit_test(test_other_nodes_are_reached_through_the_tunnel),
+		cmocka_unit_test(test_further_ranges_of_services_are_reached_from_the_machine),
 		cmocka_unit_test(test_who_asks_again_whether_a_machine_lives_is_told),
 		cmocka_unit_test(test_bad_namespace_is_an_error),
 		cmocka_unit_test(test_down_leaves_nothing),

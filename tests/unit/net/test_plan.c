@@ -10,7 +10,7 @@
 
 #include "net/plan.h"
 
-static const struct plan_base base = { "t", "10.244.0.0/24", "10.244.0.0/16", "10.96.0.0/16", "10.96.0.10", "172.16.3.4" };
+static const struct plan_base base = { "t", "10.244.0.0/24", "10.244.0.0/16", "10.96.0.0/16", "10.96.0.10", "172.16.3.4", NULL };
 
 #define EP(a, p, r, l) { .ip = a, .port_name = "", .port = p, .ready = r, .local = l }
 
