@@ -24,6 +24,7 @@ struct change {
 	struct policy *policy;
 	struct policy_nft nft;
 	bool again;                    /* the table is made anew */
+	bool wanted;                   /* there is to be one */
 	int rc;
 	int64_t us;
 	struct err err;
@@ -68,12 +69,20 @@ static void answer_ready(void *arg)
 	answer(arg, false, 0, "");
 }
 
+/* wanted: there are to be tables after that. Where the kernel knows no such tables, there are none. */
+static int send_batch(struct nfbatch *b, bool wanted, struct err *reterr)
+{
+	int rc = nfbatch_send(b, reterr);
+
+	return rc == -ERR_UNAVAILABLE && !wanted ? 0 : rc;
+}
+
 static void run(void *arg)
 {
 	struct change *c = arg;
 	int64_t t = env_now_us();
 
-	c->rc = nfbatch_send(&c->nft.batch, &c->err);
+	c->rc = send_batch(&c->nft.batch, c->wanted, &c->err);
 	c->us = env_now_us() - t;
 }
 
@@ -126,6 +135,7 @@ static void flush(void *arg)
 	sink = policy_nft_sink(&c->nft);
 	policy_plan_emit(&p->plan, &sink, p->again);
 	policy_nft_end(&c->nft);
+	c->wanted = p->plan.table;
 	p->changed = p->again = false;
 	p->begun++;
 	p->flying = true;
@@ -265,8 +275,7 @@ int policy_down(const char *table, struct err *reterr)
 
 	nfbatch_begin(&n, table, 0);
 	policy_nft_tables(&n, false);
-	rc = nfbatch_send(&n, reterr);
+	rc = send_batch(&n, false, reterr);
 	nfbatch_finish(&n);
-	/* Where they cannot be, there are none. */
-	return rc == -ERR_UNAVAILABLE ? 0 : rc;
+	return rc;
 }
