@@ -46,6 +46,7 @@ struct job {
 	uint8_t address[4];
 	struct op *ops;
 	unsigned n;
+	uint8_t (*claims)[4]; unsigned claim_count;    /* room for as many as ops */
 	uint8_t (*keep)[4]; unsigned keep_count;       /* NULL: not this time */
 	int rc;
 	struct err err;
@@ -54,7 +55,7 @@ struct job {
 static void run(void *arg)
 {
 	struct job *j = arg;
-	int index = uplink_of(j->address), rc = 0;
+	int index = uplink_of(j->address), rc = 0, r;
 
 	if (!index && j->n)
 		rc = err_set(&j->err, ERR_NOT_FOUND, "no link has the node's address");
@@ -63,13 +64,26 @@ static void run(void *arg)
 
 		if (!o->on || !o->had)
 			rc = uplink_address(index, o->ip, o->on, &j->err);
-		if (!rc && o->on)
-			rc = uplink_claim(index, o->ip, &j->err);
 		o->done = !rc;
+		if (!rc && o->on)
+			memcpy(j->claims[j->claim_count++], o->ip, 4);
+	}
+	if (j->claim_count && (r = uplink_claim(index, (const uint8_t (*)[4])j->claims, j->claim_count, &j->err))) {
+		rc = r;
+		for (unsigned i = 0; i < j->n; i++)
+			j->ops[i].done &= !j->ops[i].on;
 	}
 	if (!rc && j->keep)
 		rc = uplink_keep((const uint8_t (*)[4])j->keep, j->keep_count, &j->err);
 	j->rc = rc;
+}
+
+static void free_job(struct job *j)
+{
+	free(j->ops);
+	free(j->claims);
+	free(j->keep);
+	free(j);
 }
 
 static void free_vip(struct announce *an, struct vip *v)
@@ -112,9 +126,7 @@ static void done(void *arg)
 	an->failing = j->rc;
 	if (!an->net->closing && (!list_empty(&an->dirty) || (an->told && !an->kept)))
 		loop_timer_set(&an->timer, j->rc ? RETRY_MS : again || (an->told && !an->kept) ? 0 : CLAIM_MS);
-	free(j->ops);
-	free(j->keep);
-	free(j);
+	free_job(j);
 }
 
 static void flush(void *arg)
@@ -127,8 +139,9 @@ static void flush(void *arg)
 	if (an->flying || an->net->closing)
 		return;
 	j = calloc(1, sizeof(*j));
-	if (!j || !(j->ops = calloc(an->by_ip.len + 1, sizeof(*j->ops)))) {
-		free(j);
+	if (!j || !(j->ops = calloc(an->by_ip.len + 1, sizeof(*j->ops))) || !(j->claims = calloc(an->by_ip.len + 1, sizeof(*j->claims)))) {
+		if (j)
+			free_job(j);
 		loop_timer_set(&an->timer, RETRY_MS);
 		return;
 	}

@@ -7,7 +7,7 @@
  * A node's end of the tunnel has the first address of its pod range, which no pod gets, and
  * a hardware address made of it: both are known to everybody without being told.
  * Thread:  blocking; workers.
- * Tests:   tests/unit/net/test_net_root.c, tests/node/20_nodes.sh
+ * Tests:   tests/unit/net/test_net_links.c, tests/node/20_nodes.sh
  * Source:  RFC 7348.
  */
 #ifndef NET_TUNNEL_H

@@ -86,37 +86,53 @@ static int on_address(struct nl_msg *m, void *arg)
 
 int uplink_keep(const uint8_t (*ips)[4], unsigned n, struct err *reterr)
 {
-	NETLINK_AUTO struct nl_sock *sk = NULL, *dump = NULL;
-	struct ifaddrmsg ifa = { .ifa_family = AF_INET };
 	struct left left = { .keep = ips, .keep_count = n };
-	struct nl_msg *m;
+	struct ifaddrmsg ifa = { .ifa_family = AF_INET };
 	int rc, r;
 
-	if ((rc = netlink_open(&sk, reterr)) || (rc = netlink_open(&dump, reterr)))
-		return rc;
-	m = nlmsg_alloc_simple(RTM_GETADDR, NLM_F_DUMP);
-	if (!m)
-		return err_set(reterr, ERR_NOMEM, "listing addresses: out of memory");
-	nlmsg_append(m, &ifa, sizeof(ifa), NLMSG_ALIGNTO);
-	nl_socket_modify_cb(dump, NL_CB_VALID, NL_CB_CUSTOM, on_address, &left);
-	rc = nl_send_auto(dump, m);
-	nlmsg_free(m);
-	if (rc < 0 || (rc = nl_recvmsgs_default(dump)) < 0)
-		return err_set(reterr, ERR_IO, "listing addresses: %s", nl_geterror(rc));
-	rc = 0;
-	for (unsigned i = 0; i < left.n; i++)
-		if ((r = change(sk, left.v[i].index, left.v[i].ip, false, reterr)))
-			rc = r;
+	do {
+		NETLINK_AUTO struct nl_sock *sk = NULL, *dump = NULL;
+		struct nl_msg *m = nlmsg_alloc_simple(RTM_GETADDR, NLM_F_DUMP);
+
+		if ((rc = netlink_open(&sk, reterr)) || (rc = netlink_open(&dump, reterr))) {
+			nlmsg_free(m);
+			return rc;
+		}
+		if (m)
+			nlmsg_append(m, &ifa, sizeof(ifa), NLMSG_ALIGNTO);
+		left.n = 0;
+		rc = netlink_ask(dump, m, on_address, &left, "listing addresses", reterr);
+		for (unsigned i = 0; i < left.n; i++)
+			if ((r = change(sk, left.v[i].index, left.v[i].ip, false, reterr)))
+				rc = r;
+	} while (!rc && left.n == LEFT_MAX);
 	return rc;
 }
 
 /* ---- telling the others ---- */
 
-int uplink_claim(int index, const uint8_t ip[4], struct err *reterr)
+static int claim(int fd, int index, const uint8_t mac[6], const uint8_t ip[4])
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_ifindex = index, .sll_halen = 6,
 		.sll_addr = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 	struct ether_arp arp = { .ea_hdr = { htons(ARPHRD_ETHER), htons(ETHERTYPE_IP), 6, 4, 0 } };
+	int rc = 0;
+
+	memcpy(arp.arp_sha, mac, 6);
+	memcpy(arp.arp_spa, ip, 4);
+	memcpy(arp.arp_tpa, ip, 4);
+	for (int op = ARPOP_REQUEST; op <= ARPOP_REPLY; op++) {
+		arp.ea_hdr.ar_op = htons((uint16_t)op);
+		if (op == ARPOP_REPLY)
+			memcpy(arp.arp_tha, arp.arp_sha, 6);
+		if (sendto(fd, &arp, sizeof(arp), 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+int uplink_claim(int index, const uint8_t (*ips)[4], unsigned n, struct err *reterr)
+{
 	struct ifreq r = { 0 };
 	int fd, rc = 0;
 
@@ -125,20 +141,12 @@ int uplink_claim(int index, const uint8_t ip[4], struct err *reterr)
 	fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_errno(reterr, "a socket for ARP");
-	if (ioctl(fd, SIOCGIFHWADDR, &r)) {
+	if (ioctl(fd, SIOCGIFHWADDR, &r))
 		rc = err_errno(reterr, "%s", r.ifr_name);
-	} else if (r.ifr_hwaddr.sa_family == ARPHRD_ETHER) {      /* others know no ARP */
-		memcpy(arp.arp_sha, r.ifr_hwaddr.sa_data, 6);
-		memcpy(arp.arp_spa, ip, 4);
-		memcpy(arp.arp_tpa, ip, 4);
-		for (int op = ARPOP_REQUEST; op <= ARPOP_REPLY; op++) {
-			arp.ea_hdr.ar_op = htons((uint16_t)op);
-			if (op == ARPOP_REPLY)
-				memcpy(arp.arp_tha, arp.arp_sha, 6);
-			if (sendto(fd, &arp, sizeof(arp), 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+	else if (r.ifr_hwaddr.sa_family == ARPHRD_ETHER)       /* others know no ARP */
+		for (unsigned i = 0; i < n; i++)
+			if (claim(fd, index, (const uint8_t *)r.ifr_hwaddr.sa_data, ips[i]))
 				rc = err_errno(reterr, "gratuitous ARP on %s", r.ifr_name);
-		}
-	}
 	close(fd);
 	return rc;
 }

@@ -29,12 +29,7 @@
 #include "base/loop.h"
 #include "net/net.h"
 #include "net/policy.h"
-
-static char dir[] = "/tmp/sampan-net-XXXXXX";
-static struct loop *loop;
-static struct net *net;
-static const struct net_config config = { .name = "sampan", .pod_cidr = "10.244.0.0/24", .cluster_cidr = "10.244.0.0/16",
-	.service_cidr = "10.96.0.0/16", .dns_ip = "10.96.0.10", .cluster_domain = "cluster.local" };
+#include "root_help.h"
 
 static void write_file(const char *path, const char *s)
 {
@@ -44,21 +39,6 @@ static void write_file(const char *path, const char *s)
 		(void)!write(fd, s, strlen(s));
 		close(fd);
 	}
-}
-
-/* A namespace held by a file, as the runtime's are. */
-static void make_ns(const char *name, char path[128])
-{
-	pid_t pid;
-	int st;
-
-	snprintf(path, 128, "%s/ns-%s", dir, name);
-	close(open(path, O_CREAT | O_WRONLY, 0600));
-	pid = fork();
-	if (!pid)
-		_exit(unshare(CLONE_NEWNET) || mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL));
-	waitpid(pid, &st, 0);
-	assert_int_equal(st, 0);
 }
 
 /* A child of ours: without our sockets, in ns (NULL: here). keep: one descriptor it needs. */
@@ -196,28 +176,6 @@ static void add_pod(const char *id, const char *ns)
 	wait_got();
 	assert_int_equal(got_rc, 0);
 	print_message("pod %s has %s after %lld us\n", id, got_ip, (long long)(env_now_us() - t));
-}
-
-static void open_net(void)
-{
-	char resolv[128];
-	struct net_config c = config;
-	struct err e;
-
-	c.state_dir = dir;
-	c.address = "192.168.50.1";
-	snprintf(resolv, sizeof(resolv), "%s/resolv.conf", dir);
-	assert_int_equal(file_replace(resolv, "search x\nnameserver 127.0.0.5\n", 30, 0600, &e), 0);
-	c.upstream_resolv = resolv;
-	assert_int_equal(loop_open(&loop), 0);
-	if (net_open(&net, loop, &c, &e))
-		fail_msg("%s", e.msg);
-}
-
-static void close_net(void)
-{
-	net_close(net);
-	loop_close(loop);
 }
 
 static char ns_a[128], ns_b[128], ip_a[64], ip_b[64];
@@ -597,62 +555,6 @@ static void test_dns(void **state)
 	assert_true(strstr(says(ns_a, "dig +tries=1 @10.96.0.10 example.net"), "SERVFAIL"));
 }
 
-static void run(const char *format, ...)
-{
-	char command[512];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(command, sizeof(command), format, ap);
-	va_end(ap);
-	if (system(command))
-		fail_msg("%s", command);
-}
-
-static void turn_until(const char *command)
-{
-	for (int i = 0; i < 200; i++) {
-		loop_turn(loop, 10);
-		if (!system(command))
-			return;
-	}
-	fail_msg("not within 2 s: %s", command);
-}
-
-static void test_other_nodes_are_reached_through_the_tunnel(void **state)
-{
-	struct net_peer far = { "far", "192.168.50.2", "10.244.7.0/24" }, other = { "other", "192.168.50.3", "10.244.8.0/24" };
-	struct net_peer strange = { "strange", "fd00::1", "10.244.9.0/24" }, heir = { "heir", "192.168.50.4", "10.244.7.0/24" };
-
-	assert_int_equal(system("ip link add up0 type bridge && ip addr add 192.168.50.1/24 dev up0 && ip link set up0 mtu 1400 up"), 0);
-	net_peer_set(net, &far, false);
-	net_peer_set(net, &other, false);
-	net_peer_set(net, &strange, false);
-	turn_until("ip route show dev sampanx | grep -q '^10.244.7.0/24 via 10.244.7.0 .*src 10.244.0.1'");
-	turn_until("test $(ip route show dev sampanx | wc -l) = 2");
-	assert_int_equal(system("bridge fdb show dev sampanx | grep -q '02:73:0a:f4:07:00 dst 192.168.50.2 self permanent'"), 0);
-	assert_int_equal(system("ip neigh show dev sampanx | grep -q '10.244.8.0 lladdr 02:73:0a:f4:08:00 PERMANENT'"), 0);
-	assert_int_equal(system("ip link show sampanx | grep -q 'mtu 1350'"), 0);
-	/* One moves; one goes and its range is another's. */
-	other.address = "192.168.50.9";
-	net_peer_set(net, &other, false);
-	net_peer_set(net, &heir, false);
-	net_peer_set(net, &far, true);
-	turn_until("bridge fdb show dev sampanx | grep -q '02:73:0a:f4:08:00 dst 192.168.50.9'");
-	turn_until("bridge fdb show dev sampanx | grep -q '02:73:0a:f4:07:00 dst 192.168.50.4'");
-	turn_until("test $(ip route show dev sampanx | wc -l) = 2");
-	/* What an earlier life knew, and this one is not told. */
-	close_net();
-	open_net();
-	net_peer_set(net, &heir, false);
-	net_peers_told(net);
-	turn_until("test $(ip route show dev sampanx | wc -l) = 1");
-	assert_int_not_equal(system("bridge fdb show dev sampanx | grep -q 02:73:0a:f4:08:00"), 0);
-	net_peer_set(net, &heir, true);
-	turn_until("test $(ip route show dev sampanx | wc -l) = 0");
-	assert_int_equal(system("ip link del up0"), 0);
-}
-
 static void test_further_ranges_of_services_are_reached_from_the_machine(void **state)
 {
 	const char *const more[] = { "10.98.0.0/24", "fd00::/112", "10.97.0.0/16", "10.96.0.0/16", NULL }, *const other[] = { "10.99.0.0/24", NULL };
@@ -678,36 +580,6 @@ static void test_further_ranges_of_services_are_reached_from_the_machine(void **
 	turn_until("test -z \"$(ip route show proto 84)\"");
 	sync_rules();
 	assert_int_not_equal(system("nft list chain ip sampan refuse | grep -q 10.99"), 0);
-}
-
-static unsigned alive;
-
-static void on_pulse(void *arg, const char *ip, bool lives)
-{
-	(void)arg;
-	assert_string_equal(ip, "192.168.50.2");
-	alive += lives;
-}
-
-static void test_who_asks_again_whether_a_machine_lives_is_told(void **state)
-{
-	char far[128];
-
-	(void)state;
-	make_ns("far", far);
-	run("ip link add up0 type veth peer name far0 netns %s && ip addr add 192.168.50.1/24 dev up0 && ip link set up0 up", far);
-	run("nsenter --net=%s sh -c 'ip addr add 192.168.50.2/24 dev far0 && ip link set far0 up'", far);
-	net_pulses(net, on_pulse, NULL);
-	for (unsigned time = 1; time <= 2; time++) {
-		net_watch(net, "192.168.50.2", true);
-		for (int i = 0; i < 1000 && alive < time; i++)
-			loop_turn(loop, 10);
-		assert_int_equal(alive, time);
-		net_watch(net, "192.168.50.2", false);
-	}
-	net_pulses(net, NULL, NULL);
-	run("ip link del up0");
-	assert_int_equal(umount2(far, MNT_DETACH), 0);
 }
 
 /* ---- policies ---- */
@@ -969,9 +841,7 @@ int main(void)
 		cmocka_unit_test(test_a_restart_finds_its_pods),
 		cmocka_unit_test(test_somebody_else_deletes_our_table),
 		cmocka_unit_test(test_dns),
-		cmocka_unit_test(test_other_nodes_are_reached_through_the_tunnel),
 		cmocka_unit_test(test_further_ranges_of_services_are_reached_from_the_machine),
-		cmocka_unit_test(test_who_asks_again_whether_a_machine_lives_is_told),
 		cmocka_unit_test(test_bad_namespace_is_an_error),
 		cmocka_unit_test(test_down_leaves_nothing),
 	};
