@@ -68,6 +68,7 @@ int spawn_start(pid_t *ret_pid, const struct spawn_req *q, struct err *reterr)
 
 struct spawn_tool {
 	int out;               /* memfd: needs no reading while the tool runs */
+	struct loop_child *child;
 	spawn_done_fn *done;
 	void *arg;
 };
@@ -84,8 +85,7 @@ static void tool_exited(void *arg, pid_t pid, int wstatus)
 		n--;
 	text[n] = 0;
 	close(t->out);
-	if (t->done)
-		t->done(t->arg, wstatus, text);
+	t->done(t->arg, wstatus, text);
 	free(t);
 }
 
@@ -110,7 +110,7 @@ int spawn_tool(struct spawn_tool **ret, struct loop *l, const char *const *argv,
 	q.fds[0] = -1;
 	q.fds[1] = q.fds[2] = t->out;
 	rc = spawn_start(&pid, &q, reterr);
-	if (!rc && !loop_child_add(l, pid, tool_exited, t))
+	if (!rc && !(t->child = loop_child_add(l, pid, tool_exited, t)))
 		rc = err_set(reterr, ERR_IO, "watch %s", argv[0]);
 	if (rc) {
 		close(t->out);
@@ -124,6 +124,9 @@ int spawn_tool(struct spawn_tool **ret, struct loop *l, const char *const *argv,
 
 void spawn_tool_forget(struct spawn_tool *t)
 {
-	if (t)
-		t->done = NULL;
+	if (!t)
+		return;
+	loop_child_del(t->child);
+	close(t->out);
+	free(t);
 }

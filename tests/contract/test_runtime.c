@@ -400,6 +400,28 @@ static void containers_outlive_the_runtime(void **state)
 	remove_one(f, "c-2");
 }
 
+/* A sanitizer sees what its tool would leave behind. */
+static void a_removal_under_way_is_done_again_by_the_next_runtime(void **state)
+{
+	FIX(f);
+
+	create(f, "c-1", "exit 0", false);
+	f->exits = 0;
+	start(f, "c-1");
+	wait_until(f, &f->exits, 1);
+	f->done_count = 0;
+	assert_int_equal(runtime_remove(f->rt, "c-1", done, f), 0);
+	loop_turn(f->loop, 0);
+	assert_int_equal(f->done_count, 0);
+	runtime_close(f->rt);
+	loop_close(f->loop);
+	assert_int_equal(loop_open(&f->loop), 0);
+	assert_int_equal(loop_adopt_orphans(f->loop), 0);
+	open_runtime(f);
+	runtime_adopt(f->rt, found_one, f);
+	remove_one(f, "c-1");
+}
+
 /* The agent may end between the start and the note of it. */
 static void a_start_that_was_not_noted_is_found(void **state)
 {
@@ -701,6 +723,7 @@ int main(void)
 		BOTH(exec_has_its_own_stdio_and_code),
 		BOTH(exec_is_cut_off_by_its_timeout),
 		CRUN(containers_outlive_the_runtime),
+		CRUN(a_removal_under_way_is_done_again_by_the_next_runtime),
 		CRUN(a_start_that_was_not_noted_is_found),
 		CRUN(output_goes_to_a_cri_log),
 		CRUN(a_container_does_not_outlive_its_conmon),
