@@ -215,7 +215,7 @@ static void lease_changed(struct ctl *c, const struct cache_event *ev)
 	struct health *h = strcmp(ev->obj->ns, LEASE_NS) || ev->type == CACHE_DELETED ? NULL : map_get(&s->nodes, ev->obj->name);
 	int64_t us = h ? renewed_us(ev->obj) : 0;
 
-	if (h && us > h->renewed_us) {
+	if (us && us != h->renewed_us) {       /* its clock may have gone back */
 		h->renewed_us = us;
 		h->at_ms = env_now_ms();
 	}
