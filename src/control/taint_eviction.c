@@ -214,7 +214,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 		free(is);
 		return rc;
 	}
-	if (was && was->due && left < 0 && pod && !pod->deleting)
+	if (was && was->due && left < 0 && pod && !pod->deleting && !strcmp(was->uid, pod->uid))
 		ctl_event(c, pod, "Normal", "TaintManagerEviction", "Cancelling deletion of Pod %s/%s", ns, name);
 	free(was);
 	if (left > 0)
