@@ -26,7 +26,7 @@ traffic() { python3 tests/node/traffic.py "$LAB" "$@"; }
 # load ARG...: begins in the background;  load_ends NAME: what it has found.
 load() {
 	local servers
-	servers=$(jq -r '[range(1; .servers + 1) | "192.0.2.\(40 + .):6443"] | join(",")' "$LAB/lab.json")
+	servers=$(jq -r '.net4 as $net | [range(1; .servers + 1) | "\($net).\(40 + .):6443"] | join(",")' "$LAB/lab.json")
 	: >"$WORK/load"
 	SEED=$((SEED + ok)) exec python3 tests/sim/load.py "$LAB/s1/admin.kubeconfig" --servers "$servers" --seconds 600 "$@" >"$WORK/load" 2>&1 &
 	LOAD=$!

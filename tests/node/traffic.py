@@ -23,7 +23,7 @@ import time
 IMAGE = "localhost/traffic:1"
 PAUSE_S = 0.3          # of a steady client between two questions
 APPLETS = "sh mkdir printf chmod head cat sleep httpd echo ["
-NS, OUTSIDE, DNS = "traffic", "192.0.2.254", "10.96.0.10"
+NS, DNS = "traffic", "10.96.0.10"
 MISSING = {
     "ipv6": "pods have IPv4 only",
 }
@@ -112,7 +112,8 @@ class Lab:
             opt = json.load(f)
         self.kubeconfig = next(p for p in (f"{directory}/s{i + 1}/admin.kubeconfig" for i in range(opt["servers"])) if self.answers(p))
         self.away = away
-        self.nodes = {f"n{i + 1}": f"192.0.2.{71 + i}" for i in range(opt["nodes"]) if f"n{i + 1}" != away}
+        self.outside = f"{opt['net4']}.254"
+        self.nodes = {f"n{i + 1}": f"{opt['net4']}.{71 + i}" for i in range(opt["nodes"]) if f"n{i + 1}" != away}
 
     @staticmethod
     def answers(path):
@@ -289,7 +290,7 @@ def outer(lab):
     for n, ip in lab.nodes.items():
         port = lab.node_port("web-outer")
         same("the pod of the node", {lab.pods["web"][n].name}, {lab.get(None, f"{ip}:{port}/name") for _ in range(6)})
-        same("source", OUTSIDE, lab.get(None, f"{ip}:{port}/cgi-bin/me").strip("[]").removeprefix("::ffff:"))
+        same("source", lab.outside, lab.get(None, f"{ip}:{port}/cgi-bin/me").strip("[]").removeprefix("::ffff:"))
 
 
 def near(lab):

@@ -5,6 +5,7 @@ Everything is under one directory: lab.json (what was asked for, faults), net/ (
 namespaces, as bind mounts), log/, pid/, and one directory per machine with its data.
 Links are named NAME0 (the bridge) and NAME-MACHINE (the bridge's end of a machine's wire).
 """
+import ipaddress
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import urllib.request
 
 from . import delay
 
-NET4, NET6 = "192.0.2", "2001:db8:1ab::"
+NETS = ("192.0.2", "198.51.100", "203.0.113")     # for documentation: RFC 5737
 HOST, POOL = 254, (200, 239)
 ROLES = {"e": ("etcd", 11), "s": ("server", 41), "n": ("node", 71)}
 MACHINES_MAX = 30       # of one role
@@ -56,12 +57,22 @@ def began(pid):
         return None
 
 
+def free_net():
+    """One of NETS in which the machine has no address."""
+    own = [ipaddress.ip_interface(line.split()[3]).network for line in run("ip", "-4", "-o", "addr").splitlines()]
+    for net in NETS:
+        if not any(ipaddress.ip_network(f"{net}.0/24").overlaps(o) for o in own):
+            return net
+    raise Trouble(f"this machine is in each of {', '.join(f'{n}.0/24' for n in NETS)}: take another lab down, or run in a "
+                  "network namespace of your own (unshare --net)")
+
+
 class Machine:
     def __init__(self, cluster, name):
         self.cluster, self.name = cluster, name
         self.role, base = ROLES[name[0]]
         number = base + int(name[1:]) - 1
-        self.ip, self.ip6 = f"{NET4}.{number}", f"{NET6}{number}"
+        self.ip, self.ip6 = cluster.address(number)
         self.dir, self.link = f"{cluster.dir}/{name}", f"{cluster.opt['name']}-{name}"
         self.net, self.log = f"{cluster.dir}/net/{name}", f"{cluster.dir}/log/{name}"
         self.pid_file, self.control = f"{cluster.dir}/pid/{name}", f"{cluster.dir}/pid/{name}.strain"
@@ -91,14 +102,14 @@ class Machine:
 
     def wire(self):
         """A namespace with eth0, whose other end is a port of the bridge."""
-        bridge = self.cluster.opt["name"] + "0"
+        bridge, (host, host6) = self.cluster.opt["name"] + "0", self.cluster.address(HOST)
         open(self.net, "w").close()
         run("unshare", f"--net={self.net}", "true")
         run("ip", "link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", self.net)
         run("ip", "link", "set", self.link, "master", bridge, "up")
         self.run("sh", "-ec", f"ip link set lo up; ip addr add {self.ip}/24 dev eth0; "
                  f"ip -6 addr add {self.ip6}/64 dev eth0 nodad; ip link set eth0 up; "
-                 f"ip route add default via {NET4}.{HOST}; ip -6 route add default via {NET6}{HOST}")
+                 f"ip route add default via {host}; ip -6 route add default via {host6}")
         os.makedirs(self.dir, exist_ok=True)
         if self.cluster.opt["disk"] and self.role != "node":
             run("mount", "-t", "tmpfs", "-o", f"size={self.cluster.opt['disk']}", "tmpfs", self.dir)
@@ -114,7 +125,7 @@ class Machine:
         if self.role == "server":
             store = ["--store", c.store()] if c.opt["etcd"] else []
             return [c.opt["sampan"], "server", "--data-dir", d, "--listen", f"{self.ip}:6443", "--node-name", self.name,
-                    "--load-balancer-pool", f"{NET4}.{POOL[0]}-{NET4}.{POOL[1]}", *store, *c.opt["server_option"]]
+                    "--load-balancer-pool", "-".join(c.address(n)[0] for n in POOL), *store, *c.opt["server_option"]]
         return [c.opt["sampan"], "agent", "--kubeconfig", f"{d}/pki/agent.kubeconfig", "--data-dir", f"{d}/agent",
                 "--run-dir", f"{d}/run", "--node-name", self.name, "--address", self.ip]
 
@@ -134,16 +145,17 @@ class Machine:
         with open(self.pid_file, "w") as f:
             f.write(f"{p.pid} {began(p.pid) or 0}\n")
 
-    def end(self, signo=signal.SIGTERM, seconds=15):
+    def signal(self, signo):
         pid = self.pid
-        if not pid:
-            return
-        os.kill(pid, signal.SIGCONT)
-        os.kill(pid, signo)
+        if pid:
+            os.kill(pid, signal.SIGCONT)
+            os.kill(pid, signo)
+
+    def wait_end(self, seconds=15):
         try:
             wait_for(f"the end of {self.name}", seconds, lambda: not self.pid)
         except Trouble:
-            os.kill(pid, signal.SIGKILL)
+            self.signal(signal.SIGKILL)
             wait_for(f"the end of {self.name}", 5, lambda: not self.pid)
 
     def wait_ready(self):
@@ -203,7 +215,7 @@ class Cluster:
         if not os.access(sampan, os.X_OK):
             raise Trouble(f"{sampan} is not there; build it with make, or say where it is: --sampan FILE")
         opt = {k: getattr(a, k) for k in ("etcd", "servers", "nodes", "name", "disk", "clocks", "server_option")}
-        opt |= {"sampan": sampan, "image": [os.path.abspath(i) for i in a.image]}
+        opt |= {"net4": free_net(), "sampan": sampan, "image": [os.path.abspath(i) for i in a.image]}
         c = cls(a.dir, opt)
         if c.links():
             raise Trouble(f"there are links {a.name}0 or {a.name}-.. already: choose another --name")
@@ -223,6 +235,11 @@ class Cluster:
         with open(f"{self.dir}/lab.json.new", "w") as f:
             json.dump(self.opt, f, indent=1)
         os.rename(f"{self.dir}/lab.json.new", f"{self.dir}/lab.json")
+
+    def address(self, number):
+        """Of the machine with that number: IPv4, IPv6."""
+        net = self.opt["net4"]
+        return f"{net}.{number}", f"2001:db8:1ab:{NETS.index(net)}::{number}"
 
     def of(self, role):
         return [m for m in self.machines.values() if m.role == role]
@@ -263,10 +280,10 @@ class Cluster:
             raise
 
     def make(self):
-        bridge = self.opt["name"] + "0"
+        bridge, (host, host6) = self.opt["name"] + "0", self.address(HOST)
         run("ip", "link", "add", bridge, "type", "bridge")
-        run("ip", "addr", "add", f"{NET4}.{HOST}/24", "dev", bridge)
-        run("ip", "-6", "addr", "add", f"{NET6}{HOST}/64", "dev", bridge, "nodad")
+        run("ip", "addr", "add", f"{host}/24", "dev", bridge)
+        run("ip", "-6", "addr", "add", f"{host6}/64", "dev", bridge, "nodad")
         run("ip", "link", "set", bridge, "up")
         for m in self.machines.values():
             m.wire()
@@ -299,11 +316,17 @@ class Cluster:
 
     def down(self, keep=False, quiet=False):
         for m in self.of("node"):
-            m.end()
+            m.signal(signal.SIGTERM)
+        for m in self.of("node"):
+            m.wait_end()
             if os.path.isdir(f"{m.dir}/agent") and os.path.exists(m.net):
                 m.run(self.opt["sampan"], "down", "--data-dir", m.dir, "--run-dir", f"{m.dir}/run", quiet=quiet)
-        for m in reversed([m for m in self.machines.values() if m.role != "node"]):
-            m.end()
+        # Members would hand the lead to each other until the last, for seconds; what they wrote survives a kill.
+        for role, signo in ("server", signal.SIGTERM), ("etcd", signal.SIGKILL):
+            for m in self.of(role):
+                m.signal(signo)
+            for m in self.of(role):
+                m.wait_end()
         run("nft", "delete", "table", "netdev", self.opt["name"], quiet=True)
         delay.end_all(self)
         for m in self.machines.values():

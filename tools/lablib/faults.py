@@ -130,7 +130,8 @@ def needs_strain(c, m, what):
 def kill(c, m):
     if not m.pid:
         raise Trouble(f"{m.name} is dead already")
-    m.end(signal.SIGKILL)
+    m.signal(signal.SIGKILL)
+    m.wait_end()
 
 
 def stop(c, m):
