@@ -197,7 +197,7 @@ class Cluster:
         if os.path.exists(f"{a.dir}/lab.json"):
             raise Trouble(f"there is a lab in {a.dir} already: take it down first (tools/lab --dir {a.dir} down), or choose another --dir")
         if os.path.isdir(f"{a.dir}/s1"):
-            raise Trouble(f"{a.dir} has data and logs that an earlier lab has left: remove it, or choose another --dir")
+            raise Trouble(f"{a.dir} has data and logs that an earlier lab has left: rm -r {a.dir}, or choose another --dir")
         if not re.fullmatch("[a-z][a-z0-9]{0,5}", a.name):
             raise Trouble(f"--name {a.name}: one to six small letters and digits, like lab2")
         for what in ("etcd", "servers", "nodes"):
