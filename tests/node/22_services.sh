@@ -111,10 +111,10 @@ for n in n1 n2; do
 done
 say() { for _ in $(seq 12); do in_net "$1" timeout 2 socat -t 0.2 - "$2" <<<hello; done | sort -u | xargs; }
 until_ok "UDP at the Service's address" "^hello n1 hello n2$" say n3 "UDP4:$(of many):90"
-check "UDP at a node's port" "^hello n1 hello n2$" say out UDP4:192.168.77.13:30090
+until_ok "UDP at a node's port" "^hello n1 hello n2$" say out UDP4:192.168.77.13:30090
 if grep -q '^SCTP ' /proc/net/protocols; then    # not every kernel has it
-	check "SCTP at the Service's address" "^hello n1 hello n2$" say n3 "SCTP4:$(of many):90"
-	check "SCTP at a node's port" "^hello n1 hello n2$" say out SCTP4:192.168.77.13:30090
+	until_ok "SCTP at the Service's address" "^hello n1 hello n2$" say n3 "SCTP4:$(of many):90"
+	until_ok "SCTP at a node's port" "^hello n1 hello n2$" say out SCTP4:192.168.77.13:30090
 fi
 kill "${SERVERS[@]}" 2>/dev/null
 
