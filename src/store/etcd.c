@@ -29,12 +29,14 @@ int etcd_read(struct etcd *s, const struct pb_msg *m, const char *p, size_t n, v
 	return pb_decode(m, p, n, s->arena, dst);
 }
 
-const char *etcd_name(struct etcd *s, struct pb_bytes key)
+int etcd_name(struct etcd *s, struct pb_bytes key, const char **ret)
 {
+	*ret = NULL;
 	if (key.n <= s->prefix_len || key.n - s->prefix_len > STORE_KEY_MAX ||
 	    memcmp(key.p, s->prefix, s->prefix_len) || memchr(key.p, 0, key.n))
-		return NULL;
-	return arena_strndup(s->arena, key.p + s->prefix_len, key.n - s->prefix_len);
+		return 0;
+	*ret = arena_strndup(s->arena, key.p + s->prefix_len, key.n - s->prefix_len);
+	return *ret ? 0 : -ERR_NOMEM;
 }
 
 bool etcd_is_internal(const char *name) { return *name <= '!'; }
@@ -212,10 +214,13 @@ static void got_base(struct etcd_call *call, const struct etcd_answer *a)
 	w->rc = a->rc < 0 ? a->rc : etcd_read(s, &etcd_ranged_msg, a->p, a->n, &r);
 	if (w->rc == 0 && r.kvs.n) {
 		struct pb_bytes v = ((const struct etcd_kv *)r.kvs.v[0])->value;
-		char text[24];
+		char text[24], *end;
 
+		/* Nineteen digits fit, and half of them leave room for revisions. */
 		snprintf(text, sizeof(text), "%.*s", (int)(v.n < 20 ? v.n : 20), v.p);
-		w->base = strtoll(text, NULL, 10);
+		w->base = strtoll(text, &end, 10);
+		if (!v.n || *end || v.n > 19 || w->base > INT64_MAX / 2)
+			w->base = -1;
 	}
 }
 
@@ -248,7 +253,8 @@ static int read_base(struct etcd *s, struct err *reterr)
 	r = ask_and_wait(s, &w, "/etcdserverpb.KV/Range", &etcd_range_msg,
 		&(struct etcd_range){ .key = pb_str(key, strlen(key)) }, reterr);
 	if (r == 0 && w.base < 0)
-		return err_set(reterr, ERR_CORRUPT, "the key %s in etcd is no number; it is written by sampan store migrate alone", key);
+		return err_set(reterr, ERR_CORRUPT, "the key %s in etcd is no number; only sampan store migrate and "
+			"sampan store raise write it", key);
 	s->base.base_rev = w.base;
 	return r;
 }

@@ -126,8 +126,11 @@ static void told_rev(struct etcd_call *call, const struct etcd_answer *a)
 	struct etcd *s = list_entry(call, struct etcd, f.ask);
 	struct etcd_ranged r;
 	int rc = a->rc < 0 ? a->rc : etcd_read(s, &etcd_ranged_msg, a->p, a->n, &r);
-	int64_t rev = rc == 0 && r.header ? r.header->revision : 0;
+	int64_t rev;
 
+	if (rc == 0 && !r.header)
+		rc = -ERR_CORRUPT;
+	rev = rc == 0 ? r.header->revision : 0;
 	while (!list_empty(&s->f.asked)) {
 		struct sync *y = first_sync(&s->f.asked);
 
@@ -204,12 +207,13 @@ static void internal(struct etcd *s, const char *name, const struct etcd_kv *kv)
 static int tell(struct etcd *s, const struct etcd_event *e)
 {
 	const struct etcd_kv *kv = e->kv;
-	const char *name = kv ? etcd_name(s, kv->key) : NULL;
+	const char *name = NULL;
 	struct store_event ev;
 	uint64_t tag = 0;
+	int r = kv ? etcd_name(s, kv->key, &name) : 0;
 
 	if (!name)
-		return 0;
+		return r;
 	if (etcd_is_internal(name)) {
 		internal(s, name, kv);
 		return 0;
@@ -367,12 +371,13 @@ struct load {
 
 static int live(struct etcd *s, const struct etcd_kv *kv, store_load_fn *fn, void *arg)
 {
-	const char *name = etcd_name(s, kv->key);
+	const char *name;
 	struct store_event ev;
 	uint64_t tag;
+	int r = etcd_name(s, kv->key, &name);
 
 	if (!name)
-		return 0;
+		return r;
 	if (etcd_is_internal(name)) {
 		internal(s, name, kv);
 		return 0;

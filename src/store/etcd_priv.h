@@ -40,7 +40,7 @@ struct etcd_writes {
 	int64_t fence_rev, lease;      /* fence_rev: of session_key; 0: to be written */
 	struct etcd_call fence;
 	bool fencing;
-	struct loop_timer due, slow;
+	struct loop_timer due, slow, retry;
 	int64_t complained_ms, answered_ms;
 };
 
@@ -95,8 +95,8 @@ static inline struct etcd *etcd_of(const struct store *s) { return (struct etcd 
 void etcd_key(const struct etcd *s, char out[ETCD_KEY_MAX], const char *key);
 /* Decode into s->arena, which is emptied before; what is there ends with the next call. */
 int etcd_read(struct etcd *s, const struct pb_msg *m, const char *p, size_t n, void *dst);
-/* What is behind the prefix, as a string in s->arena; NULL: no key that the store can have. */
-const char *etcd_name(struct etcd *s, struct pb_bytes key);
+/* What is behind the prefix, as a string in s->arena; *ret NULL: no key that the store can have. 0 or -ERR_NOMEM. */
+int etcd_name(struct etcd *s, struct pb_bytes key, const char **ret);
 bool etcd_is_internal(const char *name);
 /* The value without its tag; *ret_tag 0: it has none. NULL: no memory. */
 struct blob *etcd_value(struct pb_bytes value, uint64_t *ret_tag);

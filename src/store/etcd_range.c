@@ -124,12 +124,13 @@ static void answer(struct range *j)
 
 static int add(struct range *j, const struct etcd_kv *kv)
 {
-	const char *name = etcd_name(j->l.s, kv->key);
+	const char *name;
 	struct store_item *it;
 	uint64_t tag;
+	int r = etcd_name(j->l.s, kv->key, &name);
 
 	if (!name)
-		return 0;
+		return r;
 	if (j->n == j->cap) {
 		size_t cap = j->cap ? j->cap * 2 : 64;
 		struct store_item *v = realloc(j->items, cap * sizeof(*v));

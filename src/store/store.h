@@ -97,7 +97,8 @@ typedef void store_done_fn(void *arg, int rc, int64_t rev);
  *   value        referenced; at most STORE_VALUE_MAX bytes
  *   expect_rev   0: the key must be absent; > 0: the revision last read
  *   done         runs once, on the loop, never before store_put returns
- * Returns 0 when queued, else done never runs: -ERR_FULL, -ERR_SIZE.
+ * Returns 0 when queued, else done never runs: -ERR_FULL, -ERR_SIZE, -ERR_NOMEM, -ERR_BAD_REQUEST
+ * (a key that the store keeps for itself).
  * done gets 0, -ERR_CONFLICT, -ERR_IO (not written, the message was logged), or of a
  * store in the network -ERR_UNAVAILABLE (it was not reached: not written) or -ERR_DEADLINE
  * (nobody can tell whether it was written: read again), or -ERR_SIZE (its own limit is lower).
