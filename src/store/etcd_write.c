@@ -37,6 +37,7 @@ enum {
 	QUEUE_BYTES_MAX = 256 << 20,
 	SESSION_S = 3600,              /* after this without a write the session's key is made again */
 	COMPLAIN_MS = 5000,
+	RETRY_MS = 100,                /* what a member has no room for now */
 };
 
 struct write {
@@ -50,6 +51,7 @@ struct write {
 	int64_t shown_rev;             /* unseen: told when the follower has got there */
 	unsigned gaps;                 /* in the follower's sight, when it was sent */
 	bool blind;                    /* it may have been applied without anybody noticing */
+	bool out;                      /* sent, and nobody has said that it was not done */
 	bool plain;                    /* a deletion without its tag, for which there is no room */
 };
 
@@ -98,6 +100,12 @@ static void tell(struct write *w, int rc, int64_t rev)
 	store_complete(&s->base, sw);
 }
 
+static void cannot_tell(struct write *w)
+{
+	complain(w->s, 0, "whether a write was done before its key changed again cannot be told");
+	tell(w, -ERR_DEADLINE, 0);
+}
+
 /* By revision: the events come so. */
 static void wait_until_shown(struct write *w, int rc, int64_t rev, int64_t shown_rev)
 {
@@ -120,7 +128,17 @@ static void wait_until_shown(struct write *w, int rc, int64_t rev, int64_t shown
 		etcd_follow_want(s, shown_rev);
 }
 
-/* Those that did not come by until the fence were not applied, and never will be. */
+/* It was not done. at: where in the queue. */
+static void queue_again(struct write *w, struct list *at)
+{
+	w->out = false;
+	list_del(&w->node);
+	list_add_head(at, &w->node);
+}
+
+/* Those that did not come by until the fence were not applied, and never will be. But one
+ * that makes a key may have been, out of sight, and the key been removed since: to do it
+ * again would bring that back. */
 static void sort_unsure(struct etcd *s)
 {
 	struct list *back = &s->w.queued;
@@ -130,13 +148,19 @@ static void sort_unsure(struct etcd *s)
 	list_each(&s->w.unsure, n) {
 		struct write *w = list_entry(n, struct write, node);
 
-		if (w->seen_rev) {
-			wait_until_shown(w, 0, w->seen_rev, w->seen_rev);
+		if (w->seen_rev || (w->blind && s->f.on && !w->w->expect_rev))
 			continue;
-		}
-		list_del(n);
-		list_add_head(back, n);        /* before the younger ones */
+		queue_again(w, back);          /* before the younger ones */
 		back = n;
+	}
+	/* Whoever is told may write at once, and that sends what is queued: so they come last. */
+	while (!list_empty(&s->w.unsure)) {
+		struct write *w = first(&s->w.unsure);
+
+		if (w->seen_rev)
+			wait_until_shown(w, 0, w->seen_rev, w->seen_rev);
+		else
+			cannot_tell(w);
 	}
 }
 
@@ -187,6 +211,14 @@ static void doubt(struct write *w)
 	list_add_tail(&w->s->w.unsure, &w->node);
 }
 
+/* When w is told, however it stands then. */
+static int64_t end_ms(const struct write *w)
+{
+	int64_t busy = w->s->w.answered_ms + ETCD_CALL_MS, last = w->due_ms + BUSY_MS;
+
+	return busy < w->due_ms ? w->due_ms : busy < last ? busy : last;
+}
+
 static void expired(void *arg)
 {
 	struct etcd *s = arg;
@@ -194,25 +226,22 @@ static void expired(void *arg)
 
 	while (!list_empty(&s->w.all)) {
 		struct write *w = list_entry(s->w.all.next, struct write, all);
-		bool sent = w->call.client != NULL;
 
-		if (w->due_ms > now) {
-			loop_timer_set(&s->w.due, w->due_ms - now);
-			return;
+		if (now < end_ms(w)) {
+			loop_timer_set(&s->w.due, end_ms(w) - now);
+			break;
 		}
-		if (now < w->due_ms + BUSY_MS && now < s->w.answered_ms + ETCD_CALL_MS) {
-			loop_timer_set(&s->w.due, s->w.answered_ms + ETCD_CALL_MS - now);
-			return;
-		}
-		list_each(&s->w.unsure, n)
-			sent |= n == &w->node;
-		list_each(&s->w.unseen, n)
-			sent |= n == &w->node;
 		if (w->call.client)
 			s->w.running_count--;
-		complain(s, 0, sent ? "etcd gave no answer in time" : "no member of etcd could be used in time");
-		tell(w, sent || w->blind ? -ERR_DEADLINE : -ERR_UNAVAILABLE, 0);
+		/* What its writer does not know shall not happen later, either. */
+		if (w->out && !w->shown_rev && (!s->w.fence_rev || w->fence_rev == s->w.fence_rev)) {
+			s->w.fence_rev = 0;
+			fence(s);
+		}
+		complain(s, 0, w->out ? "etcd gave no answer in time" : "no member of etcd could be used in time");
+		tell(w, w->out || w->blind ? -ERR_DEADLINE : -ERR_UNAVAILABLE, 0);
 	}
+	pump(s);
 }
 
 /* ---- asking ---- */
@@ -244,14 +273,12 @@ static void refused(struct write *w, const struct etcd_txn_done *t)
 	if (w->blind && took_effect(w, kv)) {
 		wait_until_shown(w, 0, kv->mod_revision, kv->mod_revision);
 	} else if (!session || session->mod_revision != w->fence_rev) {
-		list_del(&w->node);
-		list_add_head(&s->w.queued, &w->node);
+		queue_again(w, &s->w.queued);
 		if (w->fence_rev == s->w.fence_rev)
 			s->w.fence_rev = 0;
 		fence(s);
 	} else if (w->blind) {
-		complain(s, 0, "whether a write was done before its key changed again cannot be told");
-		tell(w, -ERR_DEADLINE, 0);
+		cannot_tell(w);
 	} else if (w->w->while_key && (!alive || alive->create_revision != w->w->while_rev)) {
 		tell(w, -ERR_UNAVAILABLE, 0);
 	} else {
@@ -278,14 +305,14 @@ static void answered(struct etcd_call *call, const struct etcd_answer *a)
 	} else if (rc == 0) {
 		refused(w, &t);
 	} else if (rc == -ERR_AGAIN) {
-		list_del(&w->node);
-		list_add_head(&s->w.queued, &w->node);
+		queue_again(w, &s->w.queued);
+		loop_timer_set(&s->w.retry, RETRY_MS);
+		return;
 	} else if (a->maybe && w->seen_rev) {
 		wait_until_shown(w, 0, w->seen_rev, w->seen_rev);
 	} else if (rc == -ERR_FULL && w->w->del && !w->plain) {
 		w->plain = true;
-		list_del(&w->node);
-		list_add_head(&s->w.queued, &w->node);
+		queue_again(w, &s->w.queued);
 	} else if (a->maybe) {
 		doubt(w);
 		s->w.fence_rev = 0;
@@ -379,9 +406,15 @@ static void pump(struct etcd *s)
 	while (!list_empty(&s->w.queued) && s->w.running_count < RUNNING_MAX) {
 		struct write *w = first(&s->w.queued);
 
+		/* This program was held, and its writer's reasons may be past. */
+		if (env_now_ms() >= w->due_ms + BUSY_MS) {
+			loop_timer_set(&s->w.due, 0);
+			return;
+		}
 		/* Not now: when a member is ready, or memory is there, an answer pumps again. */
 		if (ask(w) < 0)
 			return;
+		w->out = true;
 		w->sent_ms = loop_now_ms(s->base.loop);
 		list_del(&w->node);
 		list_add_tail(&s->w.running, &w->node);
@@ -390,6 +423,8 @@ static void pump(struct etcd *s)
 			loop_timer_set(&s->w.slow, SLOW_MS);
 	}
 }
+
+static void retry(void *arg) { pump(arg); }
 
 int etcd_write(struct store *base, struct store_write *sw)
 {
@@ -520,7 +555,8 @@ static void fence(struct etcd *s)
 
 void etcd_writes_ready(struct etcd *s)
 {
-	if (!list_empty(&s->w.queued) || !list_empty(&s->w.unsure))
+	/* Also when nothing waits: what was told to be unknown is out of effect then. */
+	if (s->w.next_tag != s->w.first_tag)
 		fence(s);
 	pump(s);
 }
@@ -540,6 +576,7 @@ void etcd_writes_init(struct etcd *s)
 	list_init(&s->w.unseen);
 	loop_timer_init(&s->w.due, s->base.loop, expired, s);
 	loop_timer_init(&s->w.slow, s->base.loop, slow, s);
+	loop_timer_init(&s->w.retry, s->base.loop, retry, s);
 	snprintf(s->w.session, sizeof(s->w.session), "%016llx", (unsigned long long)id);
 	snprintf(name, sizeof(name), "!s/%s", s->w.session);
 	etcd_key(s, s->w.session_key, name);
@@ -554,4 +591,5 @@ void etcd_writes_finish(struct etcd *s)
 	etcd_call_cancel(&s->w.fence);
 	loop_timer_stop(&s->w.due);
 	loop_timer_stop(&s->w.slow);
+	loop_timer_stop(&s->w.retry);
 }

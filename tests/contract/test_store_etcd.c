@@ -326,6 +326,7 @@ static struct proxy {
 	int listen_fd, port, fd[2];            /* 0: the store, 1: etcd */
 	struct loop_fd *accepts, *w[2];
 	bool pass[2];
+	bool shut;                             /* no new connections */
 	bool holds;                            /* what is asked waits here, also for a connection that was cut */
 	struct buf held;
 	int held_fd;
@@ -374,6 +375,10 @@ static void accepted(void *arg, uint32_t events)
 {
 	int fd = accept(proxy.listen_fd, NULL, NULL);
 
+	if (proxy.shut) {
+		close(fd);
+		return;
+	}
 	proxy_cut();
 	proxy.fd[0] = fd;
 	proxy.fd[1] = proxy_socket(host.port[0], false);
@@ -437,6 +442,80 @@ static void test_a_late_question_has_no_effect(void **state)
 	assert_int_equal(other->key[1].seen_rev, 0);
 	buf_finish(&proxy.held);
 	close(proxy.held_fd);
+	stop(s);
+	stop(other);
+	proxy_close();
+}
+
+/* Nor must one whose writer was told that nobody knows: once etcd is reached again, that stands. */
+static void test_what_is_unknown_does_not_happen_later(void **state)
+{
+	BLOB_AUTO struct blob *b = blob_new("late", 4);
+	struct answer a = { 0 };
+	struct server *other, *s;
+	bool fenced = false;
+
+	etcd_host_open(&host, 1);
+	proxy_open();
+	other = serve(NULL);
+	s = serve_through_proxy(true);
+	must_put(s, "k/0", "first", 0);
+	proxy.holds = true;
+	assert_int_equal(store_put(s->store, "k/1", b, 0, take_answer, &a), 0);
+	for (int i = 0; i < 100 && !proxy.held.len; i++)
+		loop_turn(loop, 50);
+	proxy.shut = true;
+	proxy_cut();
+	proxy.holds = false;
+	turn_until(&a.came, 60000);
+	assert_int_equal(a.rc, -ERR_DEADLINE);
+	proxy.shut = false;
+	for (int i = 0; i < 100 && !fenced; i++) {
+		write_for(100);
+		fenced = !etcd_host_ctl(&host, "get --prefix '/sampan/!s/' -w json | grep '\"version\":2'");
+	}
+	assert_true(fenced);
+	assert_int_equal(send(proxy.held_fd, proxy.held.p, proxy.held.len, MSG_NOSIGNAL), (ssize_t)proxy.held.len);
+	write_for(500);
+	assert_int_equal(sync_with(other), 0);
+	assert_int_equal(other->key[1].seen, 0);
+	buf_finish(&proxy.held);
+	close(proxy.held_fd);
+	stop(s);
+	stop(other);
+	proxy_close();
+}
+
+/* A key that was made, and removed by another server, out of the sight of who waits for the answer: to make
+ * it again would bring it back. */
+static void test_what_was_undone_unseen_is_not_done_again(void **state)
+{
+	BLOB_AUTO struct blob *b = blob_new("made", 4);
+	struct answer a = { 0 };
+	struct server *other, *s;
+	char cmd[128];
+	int64_t rev;
+
+	etcd_host_open(&host, 1);
+	proxy_open();
+	other = serve(NULL);
+	s = serve_through_proxy(true);
+	must_put(s, "k/0", "first", 0);
+	proxy.pass[1] = false;
+	assert_int_equal(store_put(s->store, "k/1", b, 0, take_answer, &a), 0);
+	for (int i = 0; i < 100 && !other->key[1].seen_rev; i++)
+		loop_turn(loop, 50);
+	assert_int_equal(del(other, "k/1", other->key[1].seen_rev).rc, 0);
+	rev = must_put(other, "k/2", "later", 0);
+	snprintf(cmd, sizeof(cmd), "compaction --physical %lld", (long long)rev);
+	assert_int_equal(etcd_host_ctl(&host, cmd), 0);
+	proxy_cut();
+	turn_until(&a.came, 40000);
+	assert_int_equal(a.rc, -ERR_DEADLINE);
+	assert_int_equal(s->lost, 1);
+	assert_int_equal(sync_with(other), 0);
+	assert_int_equal(other->key[1].seen, 2);
+	assert_int_equal(other->key[1].seen_rev, 0);
 	stop(s);
 	stop(other);
 	proxy_close();
@@ -641,6 +720,28 @@ static void test_a_session_that_ended_begins_anew(void **state)
 	assert_int_equal(put(s, "a", "z", 1).rc, -ERR_CONFLICT);
 	assert_string_equal(s->text, "a a a! a");
 	stop(s);
+}
+
+/* To begin at a wrong revision would be to give one out twice. */
+static void test_a_base_that_is_no_number_is_refused(void **state)
+{
+	static const char *const values[] = { "12x", "x", "''", "-- -5", "9000000000000000000", "1000000" };
+
+	etcd_host_open(&host, 1);
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		bool last = i + 1 == sizeof(values) / sizeof(values[0]);
+		struct store *s = NULL;
+		struct err e = { 0 };
+		char uri[512], cmd[128];
+
+		snprintf(cmd, sizeof(cmd), "put '/sampan/!b' %s", values[i]);
+		for (int k = 0; k < 100 && etcd_host_ctl(&host, cmd); k++)
+			usleep(100000);
+		uri_of(uri);
+		assert_int_equal(store_open(&s, loop, uri, NULL, &e), last ? 0 : -ERR_CORRUPT);
+		assert_true(last ? store_rev(s) > 1000000 : strstr(e.msg, "is no number") != NULL);
+		store_close(s);
+	}
 }
 
 /* ---- it is not there, or not the same any more ---- */
@@ -874,8 +975,11 @@ int main(int argc, char **argv)
 		T(test_servers_share_the_log),
 		T(test_lost_answers_are_found),
 		T(test_a_late_question_has_no_effect),
+		T(test_what_is_unknown_does_not_happen_later),
+		T(test_what_was_undone_unseen_is_not_done_again),
 		T(test_a_gap_is_told_and_filled),
 		T(test_a_session_that_ended_begins_anew),
+		T(test_a_base_that_is_no_number_is_refused),
 		T(test_an_emptied_etcd_is_not_believed),
 		T(test_tls_and_certificates),
 		T(test_passwords),
