@@ -16,6 +16,7 @@
 
 #define LEDGERS     "sampan/ledgers"
 #define LEAVE_MS    20                 /* before others are told: often the next decision tells it */
+#define AGAIN_MS    1000               /* after the store refused that */
 #define HOLDS_MAX   500u               /* of one server and scope; more wait */
 
 struct ledger {
@@ -183,7 +184,7 @@ static void written(void *arg, int rc, int64_t rev)
 	if (!list_empty(&l->waiting))
 		schedule(l);
 	else if (l->left)
-		loop_timer_set(&l->leave_timer, LEAVE_MS);
+		loop_timer_set(&l->leave_timer, rc && rc != -ERR_CONFLICT ? AGAIN_MS : LEAVE_MS);
 }
 
 static int describe(struct ledger_seat *seat, const char *by, yyjson_mut_doc *d, yyjson_mut_val *h)
