@@ -19,6 +19,8 @@
 #define AGAIN_MS    1000               /* after the store refused that */
 #define HOLDS_MAX   500u               /* of one server and scope; more wait */
 
+_Static_assert(LEDGER_WRITE_MS + STORE_WRITE_MS < LEDGER_STALE_MS, "a hold outlives its write");
+
 struct ledger {
 	struct ledgers *ls;
 	const struct ledger_ops *ops;

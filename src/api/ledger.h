@@ -18,8 +18,9 @@
  *   2. A hold counts until the cache shows its object beyond the revision that it was made
  *      from, its server takes it out, or no server has written it for LEDGER_STALE_MS,
  *      as each sees it by its own clock.
- *   3. An object is written within LEDGER_WRITE_MS after its hold, or not at all
- *      (ledger_in_time): what a dead server held is free again, what a slow one holds is not.
+ *   3. An object is given to the store within LEDGER_WRITE_MS after its hold, or not at all
+ *      (ledger_in_time), and the store is done with it STORE_WRITE_MS later: what a dead
+ *      server held is free again, what a slow one holds is not.
  * A store of this server alone has no ledgers: deciding is all.
  * Why not an object for each address, as upstream has it: cluster IPs, node ports and
  * quotas are one mechanism here, a batch of writers costs one write, and what a crash

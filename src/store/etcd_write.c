@@ -31,7 +31,7 @@
 
 enum {
 	WRITE_MS = 10000,              /* then its writer hears that it failed, or may have, */
-	BUSY_MS = 20000,               /* so much later while a member answers others */
+	BUSY_MS = STORE_WRITE_MS - WRITE_MS,   /* so much later while a member answers others */
 	SLOW_MS = 1500,                /* no answer: what if its leader died with it? */
 	RUNNING_MAX = 256,
 	QUEUE_BYTES_MAX = 256 << 20,

@@ -89,6 +89,9 @@ int store_sync(struct store *s, store_sync_fn *done, void *arg);
 /* May other programs write it, too? */
 bool store_is_shared(const struct store *s);
 
+/* When a write of a store in the network has ended at the latest; none is begun later, even if
+ * this program was held meanwhile. */
+#define STORE_WRITE_MS 30000
 /* rev: the write's revision on 0; the key's current one on -ERR_CONFLICT (0: absent). */
 typedef void store_done_fn(void *arg, int rc, int64_t rev);
 /*
