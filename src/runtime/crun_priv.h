@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/map.h"
 #include "base/workers.h"
+#include "base/spawn.h"
 #include "runtime/priv.h"
 
 #define CRUN_ID_MAX 64

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/loop.h"
-#include "runtime/priv.h"
+#include "base/spawn.h"
 
 #define TOOL_OUTPUT_MAX 4096
 #define FD_SAFE_MIN 16     /* sources of dup2 lie above all its targets */
