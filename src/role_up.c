@@ -205,7 +205,8 @@ static int run(int argc, char **argv)
 {
 	struct up u = { 0 };
 	struct err e = { 0 };
-	const char *data_dir = DEFAULT_DATA_DIR, *listen = DEFAULT_LISTEN, *node_name = NULL, *pool = NULL, *store = NULL;
+	const char *data_dir = DEFAULT_DATA_DIR, *listen = DEFAULT_LISTEN, *node_name = NULL, *pool = NULL, *store = NULL,
+		*cni_dir = NULL, *cni_bin_dir = NULL;
 	struct store_options etcd = { 0 };
 	char node[256], host[256], agent_data[4200], kubeconfig[4200];
 	unsigned port;
@@ -213,6 +214,8 @@ static int run(int argc, char **argv)
 		{ "data-dir", "DIR", "where everything is kept", &data_dir, NULL },
 		{ "listen", "ADDR:PORT", "where the API is served", &listen, NULL },
 		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50", &pool, NULL },
+		{ "cni-dir", "DIR", "another network for pods, where a CNI configuration is in it (default /etc/cni/net.d; none: never)", &cni_dir, NULL },
+		{ "cni-bin-dir", "DIR:..", "where its plugins are (default /opt/cni/bin:/usr/lib/cni)", &cni_bin_dir, NULL },
 		{ "node-name", "NAME", "the node's name, else the machine's host name", &node_name, NULL },
 		ROLE_STORE_URI(&store),
 		ROLE_STORE_OPTIONS(&etcd),
@@ -233,7 +236,8 @@ static int run(int argc, char **argv)
 		{ "--store-key", etcd.key_file }, { "--store-auth", etcd.auth_file }, { NULL, NULL },
 	};
 	const struct role_option to_agent[] = {
-		{ "--kubeconfig", kubeconfig }, { "--data-dir", agent_data }, { "--node-name", node_name }, { NULL, NULL },
+		{ "--kubeconfig", kubeconfig }, { "--data-dir", agent_data }, { "--node-name", node_name },
+		{ "--cni-dir", cni_dir }, { "--cni-bin-dir", cni_bin_dir }, { NULL, NULL },
 	};
 	const char *server_argv[CHILD_ARGS_MAX] = { "sampan", "server" }, *agent_argv[CHILD_ARGS_MAX] = { "sampan", "agent" };
 

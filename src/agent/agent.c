@@ -184,7 +184,9 @@ static void keep_known(struct agent *a)
 
 	while (pods && map_next(&a->pods, &it, &key, &v))
 		pods[n++] = key;
-	if (pods && a->net)
+	if (pods && a->cni)
+		cni_pods_keep(a->cni, pods);
+	else if (pods && a->net)
 		net_pods_keep(a->net, pods);
 	it = n = 0;
 	while (ctrs && map_next(&a->by_ctr, &it, &key, &v))
@@ -282,6 +284,17 @@ static const char *or(const char *s, const char *dflt)
 	return s && *s ? s : dflt;
 }
 
+static int open_cni(struct agent *a, const struct agent_config *cfg, struct err *reterr)
+{
+	const char *dir = or(cfg->cni_dir, "/etc/cni/net.d");
+	struct cni_config cni = { .conf_dir = strcmp(dir, "none") ? dir : "", .bin_dirs = or(cfg->cni_bin_dir, "/opt/cni/bin:/usr/lib/cni") };
+	char state[PATH_MAX];
+
+	snprintf(state, sizeof(state), "%s/net", a->data_dir);
+	cni.state_dir = state;
+	return a->fake ? 0 : cni_open(&a->cni, a->loop, &cni, reterr);
+}
+
 static int open_parts(struct agent *a, const struct agent_config *cfg, struct err *reterr)
 {
 	struct runtime_events ev = { .exited = container_exited };
@@ -316,7 +329,7 @@ static int open_parts(struct agent *a, const struct agent_config *cfg, struct er
 		return rc;
 	if (certs_open(&a->certs, a, cfg))
 		return err_set(reterr, ERR_NOMEM, "out of memory, or of timers");
-	return 0;
+	return open_cni(a, cfg, reterr);
 }
 
 #define POD_CIDR_MAX 64
@@ -336,7 +349,7 @@ static char *known_cidr(const struct agent *a)
 
 static int open_network(struct agent *a, struct err *reterr)
 {
-	struct net_config net = { .name = "sampan", .pod_cidr = a->pod_cidr, .cluster_cidr = a->cluster_cidr,
+	struct net_config net = { .name = "sampan", .pod_cidr = a->cni ? NULL : a->pod_cidr, .cluster_cidr = a->cluster_cidr,
 		.service_cidr = a->service_cidr, .dns_ip = a->dns_ip, .cluster_domain = a->cluster_domain,
 		.upstream_resolv = "/etc/resolv.conf", .address = a->address };
 	char state[PATH_MAX];
@@ -355,7 +368,7 @@ static int take_up(struct agent *a, struct err *reterr)
 		return -ERR_IO;
 	a->networked = true;
 	snprintf(query, sizeof(query), "fieldSelector=spec.nodeName%%3D%s", a->node_name);
-	if (!a->fake && policies_open(&a->policies, a, reterr))
+	if (!a->fake && !a->cni && policies_open(&a->policies, a, reterr))
 		return -ERR_IO;
 	if ((!a->fake && service_ranges_open(&a->service_ranges, a)) || speakers_open(&a->speakers, a) || services_open(&a->services, a) ||
 	    client_watch(&a->pods_watch, a->client, kinds_by_resource("", "v1", "pods"), NULL, query, pod_event, a))
@@ -425,7 +438,7 @@ int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cf
 	if (!rc) {
 		runtime_adopt(a->rt, found, a);
 		a->pod_cidr = cfg->pod_cidr ? strdup(cfg->pod_cidr) : known_cidr(a);
-		if (a->fake || a->pod_cidr)
+		if (a->fake || a->cni || a->pod_cidr)
 			rc = take_up(a, reterr);
 	}
 	if (!rc && (node_open(&a->node, a) || (!a->fake && nodes_open(&a->nodes, a))))
@@ -481,6 +494,7 @@ void agent_close(struct agent *a)
 	runtime_close(a->rt);
 	if (a->net)
 		net_close(a->net);
+	cni_close(a->cni);
 	if (a->workers)
 		workers_close(a->workers);
 	if (a->removals)

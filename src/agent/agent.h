@@ -40,6 +40,8 @@ struct agent_config {                  /* all borrowed for the call; NULL: the d
 	const char *dns_ip;            /* ["10.96.0.10"] */
 	const char *cluster_domain;    /* ["cluster.local"] */
 	const char *insecure_registries, *mirror;   /* as in image.h */
+	const char *cni_dir;           /* where another network's configuration may be ["/etc/cni/net.d"]; "none": nowhere */
+	const char *cni_bin_dir;       /* its plugins, as in cni.h ["/opt/cni/bin:/usr/lib/cni"] */
 	int pods_max;                  /* 0: 110 */
 	int lease_s;                   /* renewed four times as often; 0: 40 */
 	/* The node is registered and its pods are known; runs once. */

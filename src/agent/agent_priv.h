@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/workers.h"
 #include "client/client.h"
+#include "net/cni.h"
 #include "net/net.h"
 #include "net/policy.h"
 #include "runtime/runtime.h"
@@ -102,6 +103,7 @@ struct pod {
 	int64_t sandbox_backoff_ms, sandbox_retry_at_ms, delete_retry_at_ms;
 	unsigned removals;             /* under way in the teardown */
 	char *netns, *ipcns, *ip;
+	char *ip6;                     /* a second one, or NULL */
 	char cgroup[128];
 	struct volume *volumes;
 	bool volumes_told;             /* the FailedMount event is out */
@@ -135,6 +137,7 @@ struct agent {
 	struct client *client;
 	struct runtime *rt;
 	struct net *net;
+	struct cni *cni;               /* has the pods' addresses and links in net's place; NULL: net has */
 	struct images *images;
 	struct workers *workers;       /* short jobs */
 	struct workers *removals;      /* of trees, however long they take */
@@ -186,6 +189,10 @@ void ctr_wait(struct ctr *c, const char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void ctr_stop(struct ctr *c, const char *why);    /* hook, signal, kill after the grace */
 int64_t pod_grace_ms(const struct pod *p);
+
+/* ---- podnet.c ---- */
+/* Have the pod's namespace attached to another network, host ports too; as cni_pod_add, or -ERR_SIZE: too many ports. */
+int pod_attach(struct pod *p, cni_added_fn *done);
 
 /* ---- podstart.c: one container from image to running ---- */
 void ctr_start(struct ctr *c);

@@ -23,6 +23,7 @@
 #include "base/env.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "net/cni.h"
 #include "net/net.h"
 #include "runtime/runtime.h"
 
@@ -158,16 +159,21 @@ static unsigned unmount_below(const char *dir)
 int agent_down(const char *data_dir, const char *run_dir, struct err *reterr)
 {
 	char path[4200], data[4096], run[4096];
-	int rc = stop_processes(data_dir, reterr), rc2;
+	struct cni_config cni = { .bin_dirs = "", .state_dir = path };     /* plugins: where they were */
+	int rc = stop_processes(data_dir, reterr), rc2, rc3;
 	unsigned left = 0;
 
+	snprintf(path, sizeof(path), "%s/net", data_dir);
+	/* While their namespaces are there. */
+	rc3 = cni_down(&cni, rc ? NULL : reterr);
+	rc = rc ? rc : rc3;
 	if (realpath(run_dir, run))
 		left += unmount_below(run);
 	if (realpath(data_dir, data))
 		left += unmount_below(data);
 	snprintf(path, sizeof(path), "%s/net", data_dir);
 	rc2 = net_down("sampan", path, rc ? NULL : reterr);
-	if (!rc2)                      /* with the range its Node was given */
+	if (!rc2 && !rc3)              /* with the range its Node was given */
 		rc2 = file_remove_tree(path, rc ? NULL : reterr);
 	each_hierarchy(data_dir, remove_groups, NULL);
 	if (left)

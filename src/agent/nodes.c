@@ -84,7 +84,7 @@ static void own(struct nodes *ns, const char *cidr)
 		ns->watch = NULL;
 		if (watch(ns))
 			log_error("following the Nodes: out of memory");
-	} else if (strcmp(a->pod_cidr, cidr) && !ns->differs) {
+	} else if (!a->cni && strcmp(a->pod_cidr, cidr) && !ns->differs) {
 		ns->differs = true;
 		log_error("the Node %s has spec.podCIDR %s, its pods have addresses of %s: drain it, run `sampan down`, start the agent "
 			"again", a->node_name, cidr, a->pod_cidr);
@@ -104,7 +104,7 @@ static void on_node(void *arg, enum client_event ev, yyjson_val *obj)
 	const char *name = doc_str(obj, "metadata.name");
 
 	if (ev == CLIENT_SYNCED) {
-		if (ns->a->net)
+		if (ns->a->net && !ns->a->cni)
 			net_peers_told(ns->a->net);
 		if (ns->a->speakers)
 			speakers_nodes_known(ns->a->speakers);
@@ -120,10 +120,10 @@ static void on_node(void *arg, enum client_event ev, yyjson_val *obj)
 			if (ns->a->services)
 				services_zone(ns->a->services, zone(obj));
 			own(ns, doc_str(obj, "spec.podCIDR"));
-			if (ns->a->net)
+			if (ns->a->net && !ns->a->cni)
 				net_peers_direct(ns->a->net, routes(obj));
 		}
-	} else if (ns->a->net) {
+	} else if (ns->a->net && !ns->a->cni) {
 		peer(ns->a, obj, name, ev == CLIENT_DELETED);
 	}
 }

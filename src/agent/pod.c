@@ -136,6 +136,7 @@ void pod_free(struct pod *p)
 	free(p->netns);
 	free(p->ipcns);
 	free(p->ip);
+	free(p->ip6);
 	free(p->fail_message);
 	yyjson_doc_free(p->doc);
 	free(p);
@@ -421,7 +422,7 @@ static void host_ports(struct pod *p)
 		yyjson_val *port;
 		size_t k, n;
 
-		if (spec_host_network(p->obj) || !p->a->net)
+		if (spec_host_network(p->obj) || !p->a->net || p->a->cni)
 			return;
 		yyjson_arr_foreach(yyjson_obj_get(p->ctrs[i].spec, "ports"), k, n, port) {
 			const char *proto = doc_str(port, "protocol");
@@ -477,6 +478,21 @@ static void net_added(void *arg, int rc, const char *ip, const char *message)
 	ruled(p, rc, message);
 }
 
+static void attached(void *arg, int rc, const char *ip4, const char *ip6, const char *message)
+{
+	struct pod *p = arg;
+	char text[1200];
+
+	if (!p->a->closing && !p->forgotten && !rc) {
+		free(p->ip);
+		free(p->ip6);
+		p->ip = strdup(*ip4 ? ip4 : ip6);
+		p->ip6 = *ip4 && *ip6 ? strdup(ip6) : NULL;
+	}
+	snprintf(text, sizeof(text), "failed to set up its network: %s", message);
+	ruled(p, rc, text);
+}
+
 static void sandbox_made(void *arg, int rc, const char *netns, const char *ipcns, const char *message)
 {
 	struct pod *p = arg;
@@ -498,7 +514,7 @@ static void sandbox_made(void *arg, int rc, const char *netns, const char *ipcns
 		pod_unhold(p);
 		return;
 	}
-	rc = net_pod_add(p->a->net, p->uid, p->netns, net_added, p);
+	rc = p->a->cni ? pod_attach(p, attached) : net_pod_add(p->a->net, p->uid, p->netns, net_added, p);
 	if (rc) {
 		sandbox_error(p, err_text(rc));
 		pod_unhold(p);
@@ -568,13 +584,27 @@ static void container_removed(void *arg, int rc, const char *message)
 	pod_unhold(p);
 }
 
+static void detached(void *arg, int rc, const char *message)
+{
+	struct pod *p = arg;
+
+	if (rc == -ERR_AGAIN)
+		event_pod(p, NULL, "Warning", "FailedKillPod", "error killing pod: failed to take its network away, trying again: %s", message);
+	else
+		container_removed(p, rc, message);
+}
+
 static void teardown(struct pod *p)
 {
 	p->sandbox_busy = true;
 	p->removals = 1;
 	p->holds++;
-	if (p->a->net && !spec_host_network(p->obj))
+	if (p->a->cni && !cni_pod_del(p->a->cni, p->uid, detached, p)) {
+		p->removals++;
+		p->holds++;
+	} else if (p->a->net && !p->a->cni && !spec_host_network(p->obj)) {
 		net_pod_del(p->a->net, p->uid);
+	}
 	policies_pod(p->a->policies, p);
 	for (unsigned i = 0; i < p->ctr_count; i++) {
 		struct ctr *c = &p->ctrs[i];

@@ -192,7 +192,7 @@ void status_conditions(struct pod *p)
 		set_cond(p, COND_READY, ready, done ? done : "ContainersNotReady", done ? NULL : unready.p);
 }
 
-static void add_ips(jdoc *d, jval *o, const char *one, const char *many, const char *ip)
+static void add_ips(jdoc *d, jval *o, const char *one, const char *many, const char *ip, const char *ip6)
 {
 	jval *a;
 
@@ -203,6 +203,8 @@ static void add_ips(jdoc *d, jval *o, const char *one, const char *many, const c
 	/* Merged by address: the one of an earlier sandbox would stay. */
 	yyjson_mut_obj_add_str(d, yyjson_mut_arr_add_obj(d, a), "$patch", "replace");
 	yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, a), "ip", ip);
+	if (ip6)
+		yyjson_mut_obj_add_strcpy(d, yyjson_mut_arr_add_obj(d, a), "ip", ip6);
 	yyjson_mut_obj_add(o, yyjson_mut_str(d, many), a);
 }
 
@@ -244,8 +246,8 @@ char *status_text(struct pod *p)
 		else
 			yyjson_mut_obj_add_null(d, o, "message");
 	}
-	add_ips(d, root, "hostIP", "hostIPs", p->a->address);
-	add_ips(d, root, "podIP", "podIPs", p->ip);
+	add_ips(d, root, "hostIP", "hostIPs", p->a->address, NULL);
+	add_ips(d, root, "podIP", "podIPs", p->ip, p->ip6);
 	if (p->start_us)
 		add_time(d, root, "startTime", p->start_us);
 	yyjson_mut_obj_add_str(d, root, "qosClass", spec_qos(p->obj));
@@ -471,6 +473,9 @@ void status_adopt(struct pod *p)
 		p->start_us = 0;
 	if (ip && *ip && !p->ip)
 		p->ip = strdup(ip);
+	ip = doc_str(status, "podIPs.1.ip");
+	if (ip && *ip && !p->ip6)
+		p->ip6 = strdup(ip);
 	p->terminal = phase && (!strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"));
 	if (p->terminal)
 		p->phase = !strcmp(phase, "Failed") ? PHASE_FAILED : PHASE_SUCCEEDED;

@@ -37,23 +37,48 @@ static void put_mac(struct nl_msg *m, const uint8_t ip[4])
 	nla_put(m, IFLA_ADDRESS, sizeof(mac), mac);
 }
 
-static int add_bridge(struct nl_sock *sk, const struct link_bridge *b, struct err *reterr)
+static int add_bridge(struct nl_sock *sk, const char *name, const uint8_t mac_of[4], struct err *reterr)
 {
 	struct nl_msg *m = netlink_link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0, IFF_UP);
 	struct nlattr *info;
 
 	if (m) {
-		nla_put_string(m, IFLA_IFNAME, b->name);
+		nla_put_string(m, IFLA_IFNAME, name);
 		/* A fixed one: else it would change as pods come and go. */
-		put_mac(m, b->gateway);
+		put_mac(m, mac_of);
 		info = nla_nest_start(m, IFLA_LINKINFO);
 		nla_put_string(m, IFLA_INFO_KIND, "bridge");
 		nla_nest_end(m, info);
 	}
-	return netlink_send(sk, m, NLE_EXIST, "making the bridge", reterr);
+	return netlink_send(sk, m, NLE_EXIST, name, reterr);
 }
 
-int link_bridge_up(const struct link_bridge *b, struct err *reterr)
+int link_del(const char *name, struct err *reterr)
+{
+	NETLINK_AUTO struct nl_sock *sk = NULL;
+	int index = (int)if_nametoindex(name), rc;
+
+	if (!index)
+		return 0;
+	rc = netlink_open(&sk, reterr);
+	return rc ? rc : netlink_send(sk, netlink_link_msg(RTM_DELLINK, 0, AF_UNSPEC, index, 0), NLE_NODEV, name, reterr);
+}
+
+/* name and each of the letters: a link's name. */
+static int link_down_of(const char *name, const char *letters, struct err *reterr)
+{
+	char link[LINK_NAME_MAX];
+	int rc = 0, r;
+
+	for (; *letters; letters++) {
+		snprintf(link, sizeof(link), "%s%c", name, *letters);
+		r = link_del(link, reterr);
+		rc = r ? r : rc;
+	}
+	return rc;
+}
+
+int link_bridge_up(const struct link_bridge *b, const char *name, struct err *reterr)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
 	struct netlink_route service = { .index = (int)if_nametoindex("lo"), .dst = b->service, .prefix = b->service_prefix,
@@ -61,10 +86,9 @@ int link_bridge_up(const struct link_bridge *b, struct err *reterr)
 	char path[128];
 	int index, rc;
 
-	rc = netlink_open(&sk, reterr);
-	if (rc)
+	if ((rc = link_down_of(name, "1", reterr)) || (rc = netlink_open(&sk, reterr)))
 		return rc;
-	if ((rc = add_bridge(sk, b, reterr)))
+	if ((rc = add_bridge(sk, b->name, b->gateway, reterr)))
 		return rc;
 	index = (int)if_nametoindex(b->name);
 	if (!index)
@@ -83,15 +107,26 @@ int link_bridge_up(const struct link_bridge *b, struct err *reterr)
 	return netlink_sysctl(path, "1", reterr);
 }
 
-int link_del(const char *name, struct err *reterr)
+/* A bridge without ports: every kernel that we run on has that kind. */
+int link_alone_up(const struct link_bridge *b, const char *name, struct err *reterr)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
-	int index = (int)if_nametoindex(name), rc;
+	struct netlink_route service = { .dst = b->service, .prefix = b->service_prefix };
+	char link[LINK_NAME_MAX];
+	int rc;
 
-	if (!index)
-		return 0;
-	rc = netlink_open(&sk, reterr);
-	return rc ? rc : netlink_send(sk, netlink_link_msg(RTM_DELLINK, 0, AF_UNSPEC, index, 0), NLE_NODEV, name, reterr);
+	if ((rc = link_down_of(name, "0x", reterr)) || (rc = netlink_open(&sk, reterr)))
+		return rc;
+	snprintf(link, sizeof(link), "%s1", name);
+	if ((rc = add_bridge(sk, link, b->dns, reterr)))
+		return rc;
+	service.index = (int)if_nametoindex(link);
+	if (!service.index)
+		return err_errno(reterr, "the link %s", link);
+	if ((rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, service.index, IFF_UP), 0, link, reterr)) ||
+	    (rc = netlink_address(sk, service.index, b->dns, 32, reterr)) || (rc = netlink_route_set(sk, &service, reterr)))
+		return rc;
+	return netlink_sysctl("/proc/sys/net/ipv4/ip_forward", "1", reterr);
 }
 
 static bool is_pod_link(const char *name, const char *prefix)
@@ -109,7 +144,6 @@ static bool is_pod_link(const char *name, const char *prefix)
 int link_bridge_down(const char *name, struct err *reterr)
 {
 	struct if_nameindex *all = if_nameindex();
-	char link[LINK_NAME_MAX];
 	int rc = 0, r;
 
 	if (!all)
@@ -118,12 +152,8 @@ int link_bridge_down(const char *name, struct err *reterr)
 		if (is_pod_link(i->if_name, name) && (r = link_del(i->if_name, reterr)))
 			rc = r;
 	if_freenameindex(all);
-	for (unsigned i = 0; i < 2; i++) {
-		snprintf(link, sizeof(link), "%s%c", name, "0x"[i]);
-		r = link_del(link, reterr);
-		rc = r ? r : rc;
-	}
-	return rc;
+	r = link_down_of(name, "01x", reterr);
+	return r ? r : rc;
 }
 
 /* ---- a pod's pair ---- */

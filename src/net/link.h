@@ -22,8 +22,11 @@ struct link_bridge {
 	uint8_t dns[4];                        /* a second, /32 */
 	uint8_t service[4]; int service_prefix;/* routed, so that local senders have a way and a source */
 };
-/* Makes what is missing of it; forwarding on. */
-int link_bridge_up(const struct link_bridge *b, struct err *reterr);
+/* Makes what is missing of it; forwarding on. name: net_config.name. */
+int link_bridge_up(const struct link_bridge *b, const char *name, struct err *reterr);
+/* Where another network has the pods: a link of its own for the addresses of DNS and Services; what
+ * there is of a bridge and a tunnel goes. */
+int link_alone_up(const struct link_bridge *b, const char *name, struct err *reterr);
 /* The bridge and the tunnel, which take their addresses and routes with them, and every link
  * whose name begins as pods' do ("sampan" and 8 hex digits). */
 int link_bridge_down(const char *name, struct err *reterr);

@@ -182,28 +182,30 @@ static int parse_config(struct net *n, const struct net_config *cfg, struct err 
 
 	if (!cfg->name || !*cfg->name || strlen(cfg->name) > 6 || strspn(cfg->name, "abcdefghijklmnopqrstuvwxyz") != strlen(cfg->name))
 		return err_set(reterr, ERR_INVALID, "network name: one to six letters a-z");
-	if ((rc = parse4("pod range", cfg->pod_cidr, pod, &prefix, reterr)) ||
+	if ((cfg->pod_cidr && (rc = parse4("pod range", cfg->pod_cidr, pod, &prefix, reterr))) ||
 	    (rc = parse4("cluster range", cfg->cluster_cidr, cluster, &unused, reterr)) ||
 	    (rc = parse4("service range", cfg->service_cidr, n->bridge.service, &n->bridge.service_prefix, reterr)) ||
 	    (rc = parse4("DNS address", cfg->dns_ip, n->bridge.dns, NULL, reterr)))
 		return rc;
-	if (prefix < 16 || prefix > 29)
-		return err_set(reterr, ERR_INVALID, "pod range \"%s\": /16 to /29", cfg->pod_cidr);
-	net = ((uint32_t)pod[0] << 24 | (uint32_t)pod[1] << 16 | (uint32_t)pod[2] << 8 | pod[3]) & (~0u << (32 - prefix));
-	n->first_addr = n->next_addr = net + 2;
-	n->last_addr = net + (1u << (32 - prefix)) - 2;
-	net = htonl(net + 1);
-	memcpy(n->bridge.gateway, &net, 4);
-	n->bridge.prefix = prefix;
+	if (cfg->pod_cidr) {
+		if (prefix < 16 || prefix > 29)
+			return err_set(reterr, ERR_INVALID, "pod range \"%s\": /16 to /29", cfg->pod_cidr);
+		net = ((uint32_t)pod[0] << 24 | (uint32_t)pod[1] << 16 | (uint32_t)pod[2] << 8 | pod[3]) & (~0u << (32 - prefix));
+		n->first_addr = n->next_addr = net + 2;
+		n->last_addr = net + (1u << (32 - prefix)) - 2;
+		net = htonl(net + 1);
+		memcpy(n->bridge.gateway, &net, 4);
+		n->bridge.prefix = prefix;
+	}
 	snprintf(n->bridge.name, sizeof(n->bridge.name), "%s0", cfg->name);
 	n->name = strdup(cfg->name);
-	n->pod_cidr = strdup(cfg->pod_cidr);
+	n->pod_cidr = cfg->pod_cidr ? strdup(cfg->pod_cidr) : NULL;
 	n->cluster_cidr = strdup(cfg->cluster_cidr);
 	n->service_cidr = strdup(cfg->service_cidr);
 	n->dns_ip = strdup(cfg->dns_ip);
 	n->state_dir = strdup(cfg->state_dir);
 	n->address = cfg->address ? strdup(cfg->address) : NULL;
-	if (!n->name || !n->pod_cidr || !n->cluster_cidr || !n->service_cidr || !n->dns_ip || !n->state_dir ||
+	if (!n->name || (cfg->pod_cidr && !n->pod_cidr) || !n->cluster_cidr || !n->service_cidr || !n->dns_ip || !n->state_dir ||
 	    (cfg->address && !n->address))
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	n->base = (struct plan_base){ n->name, n->pod_cidr, n->cluster_cidr, n->service_cidr, n->dns_ip, n->address, NULL };
@@ -236,11 +238,13 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 	if (!rc && net_rules_open(&n->rules_ctx))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
-		rc = link_bridge_up(&n->bridge, reterr);
+		rc = n->pod_cidr ? link_bridge_up(&n->bridge, n->name, reterr) : link_alone_up(&n->bridge, n->name, reterr);
+	if (!rc && !n->pod_cidr)
+		rc = policy_down(n->name, reterr);     /* of an earlier life: not ours to say any more */
 	if (!rc && (peers_open(n, cfg->address) || announce_open(n, cfg->address) || pulse_open(n, cfg->address) ||
 		    linkwatch_open(n, cfg->address) || ranges_open(n)))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
-	if (!rc)
+	if (!rc && n->pod_cidr)
 		rc = pods_open(n, reterr);
 	if (!rc)
 		rc = dns_open(&n->dns, l, n, &dns, reterr);

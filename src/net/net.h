@@ -24,7 +24,8 @@ struct net;
 
 struct net_config {
 	const char *name;              /* prefix of links and of the nftables table: "sampan" */
-	const char *pod_cidr;          /* this node's, "10.244.0.0/24" */
+	const char *pod_cidr;          /* this node's, "10.244.0.0/24"; NULL: another network has the pods (cni.h), and
+	                                * net_pod_*, net_hostport and net_peer_* are not called */
 	const char *cluster_cidr, *service_cidr;
 	const char *dns_ip;            /* Service address of the cluster DNS, "10.96.0.10" */
 	const char *cluster_domain;    /* "cluster.local" */

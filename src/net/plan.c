@@ -333,7 +333,8 @@ void plan_base_text(struct buf *out, const struct plan_base *b)
 	buf_printf(out, "chain postrouting { type nat hook postrouting priority srcnat ;\n"
 		"meta mark & 0x%x != 0 meta mark set meta mark ^ 0x%x masquerade fully-random\n"
 		"ip saddr . ip daddr @hairpin masquerade fully-random\n"
-		"oifname \"%s0\" ip saddr 127.0.0.0/8 masquerade fully-random\n"
-		"ip saddr %s ip daddr != %s oifname != \"%s0\" masquerade fully-random\n}\n}\n",
-		PLAN_MASQUERADE_MARK, PLAN_MASQUERADE_MARK, t, b->pod_cidr, b->cluster_cidr, t);
+		"oifname \"%s0\" ip saddr 127.0.0.0/8 masquerade fully-random\n", PLAN_MASQUERADE_MARK, PLAN_MASQUERADE_MARK, t);
+	if (b->pod_cidr)
+		buf_printf(out, "ip saddr %s ip daddr != %s oifname != \"%s0\" masquerade fully-random\n", b->pod_cidr, b->cluster_cidr, t);
+	buf_adds(out, "}\n}\n");
 }

@@ -23,7 +23,8 @@
 
 struct plan_base {
 	const char *table;                          /* also the bridge's name: "sampan" -> "sampan0" */
-	const char *pod_cidr, *cluster_cidr, *service_cidr, *dns_ip;
+	const char *pod_cidr;                       /* NULL: another network has the pods */
+	const char *cluster_cidr, *service_cidr, *dns_ip;
 	const char *address;                        /* the node's own, or NULL */
 	const char *const *more_cidrs;              /* of Services, besides service_cidr; NULL-terminated, or NULL */
 };
