@@ -421,6 +421,8 @@ static void del_end(struct att *t, int rc, const char *message)
 		return;
 	case AFTER_ADD:
 		if (rc) {
+			if (message != t->message)
+				snprintf(t->message, sizeof(t->message), "%s", message);
 			add_end(t, rc);
 			return;
 		}

@@ -82,4 +82,6 @@ void cni_failure(char *out, size_t size, const char *said, size_t n, const char 
 			*p = strchr("\n\r\t", *p) ? ' ' : '?';
 	for (size_t len = strlen(out); len && out[len - 1] == ' '; len--)
 		out[len - 1] = 0;
+	if (!*out)
+		snprintf(out, size, "it did not say why");
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/loop.h"
 #include "net/cni_priv.h"
 
 static const struct {
@@ -146,6 +147,7 @@ static const struct { const char *name, *said, *errors, *want; } failure_cases[]
 	{ "on the other output", "", "panic: x", "it did not say why as the specification has it: panic: x" },
 	{ "without a message", "{\"code\":7}", "", "it did not say why as the specification has it: {\"code\":7}" },
 	{ "nothing", "", "", "it did not say why" },
+	{ "blanks", "{\"msg\":\" \\n\"}", "", "it did not say why" },
 };
 
 static void failures_are_told(void **state)
@@ -179,6 +181,53 @@ static void a_record_comes_back(void **state)
 		assert_true(cni_record_parse(&r, text, n, &e) < 0);
 }
 
+static const struct { const char *name; bool conf, record, lease; const char *dir; int want; bool opened; const char *say; } open_cases[] = {
+	{ "nothing there: our own network", false, false, false, "conf", 0, false, "" },
+	{ "our own, with pods", false, false, true, "conf", 0, false, "" },
+	{ "a configuration", true, false, false, "conf", 0, true, "" },
+	{ "and pods that it attached", true, true, false, "conf", 0, true, "" },
+	{ "a configuration beside pods of our own", true, false, true, "conf", -ERR_CONFLICT, false, "drain" },
+	{ "the same, not wanted", true, false, true, NULL, 0, false, "" },
+	{ "pods whose configuration went", false, true, false, "conf", -ERR_INVALID, false, "put it back" },
+};
+
+static void who_has_the_pods_is_decided_at_the_start(void **state)
+{
+	static const char conf[] = "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"type\":\"a\"}", record[] = "{\"list\":{\"cniVersion\":\"1.0.0\","
+		"\"name\":\"n\",\"plugins\":[{\"type\":\"a\"}]},\"netns\":\"/n\",\"args\":\"\",\"bins\":\"\",\"ident\":\"\"}";
+	struct loop *l;
+
+	(void)state;
+	assert_int_equal(loop_open(&l), 0);
+	for (size_t i = 0; i < sizeof(open_cases) / sizeof(*open_cases); i++) {
+		char dir[] = "/tmp/sampan-test-cni.XXXXXX", conf_dir[64], path[128];
+		struct cni_config cfg = { .conf_dir = open_cases[i].dir ? conf_dir : "", .bin_dirs = "/none", .state_dir = dir };
+		struct cni *c;
+		struct err e = { 0 };
+		int rc;
+
+		assert_non_null(mkdtemp(dir));
+		snprintf(conf_dir, sizeof(conf_dir), "%s/conf", dir);
+		for (unsigned k = 0; k < 3; k++) {
+			static const char *const dirs[] = { "conf", "cni", "leases" }, *const files[] = { "conf/1.conf", "cni/uid-1", "leases/10.244.0.2" };
+			const char *text[] = { conf, record, "uid-1" };
+			bool wanted[] = { open_cases[i].conf, open_cases[i].record, open_cases[i].lease };
+
+			snprintf(path, sizeof(path), "%s/%s", dir, dirs[k]);
+			assert_int_equal(file_mkdirs(path, 0700, NULL), 0);
+			snprintf(path, sizeof(path), "%s/%s", dir, files[k]);
+			if (wanted[k])
+				assert_int_equal(file_replace(path, text[k], strlen(text[k]), 0600, NULL), 0);
+		}
+		rc = cni_open(&c, l, &cfg, &e);
+		if (rc != open_cases[i].want || (c != NULL) != open_cases[i].opened || !strstr(e.msg, open_cases[i].say))
+			fail_msg("%s: %d %p %s", open_cases[i].name, rc, (void *)c, e.msg);
+		cni_close(c);
+		file_remove_tree(dir, NULL);
+	}
+	loop_close(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +237,7 @@ int main(void)
 		cmocka_unit_test(results_are_read),
 		cmocka_unit_test(failures_are_told),
 		cmocka_unit_test(a_record_comes_back),
+		cmocka_unit_test(who_has_the_pods_is_decided_at_the_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
