@@ -239,7 +239,7 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
 		rc = n->pod_cidr ? link_bridge_up(&n->bridge, n->name, reterr) : link_alone_up(&n->bridge, n->name, reterr);
-	if (!rc && !n->pod_cidr)
+	if (!rc && !n->pod_cidr && !(rc = direct_keep(NULL, 0, reterr)))
 		rc = policy_down(n->name, reterr);     /* of an earlier life: not ours to say any more */
 	if (!rc && (peers_open(n, cfg->address) || announce_open(n, cfg->address) || pulse_open(n, cfg->address) ||
 		    linkwatch_open(n, cfg->address) || ranges_open(n)))
