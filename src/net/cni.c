@@ -10,14 +10,12 @@
  */
 #include "net/cni.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/env.h"
 #include "base/file.h"
 #include "base/list.h"
 #include "base/loop.h"
@@ -28,56 +26,14 @@
 #include "base/log.h"
 
 #define CHAINS_MAX     16u
-#define JOBS_MAX       4096u
 #define RETRY_MS_FIRST 1000
 #define RETRY_MS_MAX   60000
-#define DOWN_MS_MAX    180000
 #define ENV_MAX        9
-
-enum att_state { ATT_THERE, ATT_ADDING, ATT_DELETING };
-/* What a chain of DEL is for. */
-enum after { AFTER_ADD, AFTER_FAILURE, AFTER_GONE };
-
-struct att {
-	struct cni *c;
-	char *id;
-	enum att_state state;
-	bool recorded;                 /* a file is, or may be, there */
-	bool unwanted;                 /* its end was asked for */
-	struct cni_record rec;         /* of what may be attached */
-	struct cni_record next;        /* of what is to be, while that is taken away first */
-	struct list line;              /* in c->line, or alone */
-	bool in_chain, deleting;       /* deleting: the chain is one of DEL */
-	enum after after;
-	unsigned at;                   /* plugins done of the chain */
-	struct cni_exec *exec;
-	yyjson_val *prev;              /* the last plugin's result */
-	char message[1100];            /* why an add fails */
-	int rc;
-	struct loop_timer retry;
-	int64_t retry_ms;
-	cni_added_fn *added;
-	cni_deleted_fn *deleted;
-	void *added_arg, *deleted_arg;
-};
-
-struct cni {
-	struct loop *loop;
-	char *dir, *bin_dirs;
-	struct arena *arena;
-	struct cni_list list;
-	struct map atts;               /* by pod id */
-	struct workers *files;
-	struct list line;              /* chains that wait */
-	unsigned chains;
-	struct loop_task line_task;
-	bool closing;
-};
 
 static void del_begin(struct att *t, enum after after);
 static void retry(void *att);
 
-static void free_att(struct att *t)
+void cni_att_free(struct att *t)
 {
 	loop_timer_stop(&t->retry);
 	list_del(&t->line);
@@ -88,7 +44,7 @@ static void free_att(struct att *t)
 	free(t);
 }
 
-static struct att *new_att(struct cni *c, const char *id)
+struct att *cni_att_new(struct cni *c, const char *id)
 {
 	struct att *t = calloc(1, sizeof(*t));
 
@@ -104,10 +60,10 @@ static struct att *new_att(struct cni *c, const char *id)
 	return t;
 }
 
-static void drop(struct att *t)
+void cni_att_drop(struct att *t)
 {
 	map_del(&t->c->atts, t->id);
-	free_att(t);
+	cni_att_free(t);
 }
 
 /* ---- files, on the worker ---- */
@@ -325,7 +281,7 @@ static void chain_step(struct att *t)
 
 /* ---- ends ---- */
 
-static void told_added(struct att *t, int rc, const struct cni_result *r, const char *message)
+void cni_att_added(struct att *t, int rc, const struct cni_result *r, const char *message)
 {
 	cni_added_fn *added = t->added;
 
@@ -351,13 +307,13 @@ static void add_end(struct att *t, int rc)
 		rc = cni_result_read(&r, t->rec.result, t->rec.list.version, NULL);
 	/* Before its callbacks: those may ask for anything. */
 	if (!recorded)
-		drop(t);
+		cni_att_drop(t);
 	else if (unwanted)
 		del_begin(t, AFTER_GONE);
 	if (unwanted)
-		told_added(&gone, -ERR_CANCELED, NULL, "the pod was removed");
+		cni_att_added(&gone, -ERR_CANCELED, NULL, "the pod was removed");
 	else
-		told_added(&gone, rc, &r, gone.message);
+		cni_att_added(&gone, rc, &r, gone.message);
 	if (unwanted && !recorded && deleted)
 		deleted(arg, 0, "");
 }
@@ -433,7 +389,7 @@ static void del_end(struct att *t, int rc, const char *message)
 		return;
 	case AFTER_GONE:
 		if (!rc) {
-			drop(t);
+			cni_att_drop(t);
 			if (deleted)
 				deleted(arg, 0, "");
 			return;
@@ -496,7 +452,7 @@ static void del_begin(struct att *t, enum after after)
 
 /* ---- what is asked for ---- */
 
-static bool good_id(const char *id)
+bool cni_good_id(const char *id)
 {
 	return *id && strlen(id) <= CNI_ID_MAX &&
 		strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(id);
@@ -566,11 +522,11 @@ int cni_pod_add(struct cni *c, const struct cni_pod *p, cni_added_fn *done, void
 	struct err e;
 	int rc;
 
-	if (!good_id(p->id) || strlen(p->netns_path) >= sizeof(((struct job *)0)->netns) || !c->list.count)
+	if (!cni_good_id(p->id) || strlen(p->netns_path) >= sizeof(((struct job *)0)->netns) || !c->list.count)
 		return -ERR_BAD_REQUEST;
 	if (t && (t->state != ATT_THERE || t->unwanted))
 		return -ERR_CONFLICT;
-	if (!t && !(t = new_att(c, p->id)))
+	if (!t && !(t = cni_att_new(c, p->id)))
 		return -ERR_NOMEM;
 	cni_record_finish(&t->next);
 	rc = fresh(c, known ? &t->next : &t->rec, p);
@@ -578,7 +534,7 @@ int cni_pod_add(struct cni *c, const struct cni_pod *p, cni_added_fn *done, void
 	if (rc) {
 		cni_record_finish(&t->next);
 		if (!known)
-			drop(t);
+			cni_att_drop(t);
 		return rc;
 	}
 	t->state = ATT_ADDING;
@@ -627,162 +583,4 @@ void cni_pods_keep(struct cni *c, const char *const *pod_ids)
 const char *cni_name(const struct cni *c)
 {
 	return c->list.name ? c->list.name : "";
-}
-
-/* ---- open, close ---- */
-
-static bool is_empty(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	bool empty = true;
-
-	while (d && empty && (e = readdir(d)))
-		empty = e->d_name[0] == '.';
-	if (d)
-		closedir(d);
-	return empty;
-}
-
-static int load(struct cni *c, struct err *reterr)
-{
-	DIR *d = opendir(c->dir);
-	struct dirent *e;
-	int rc = d || errno == ENOENT ? 0 : err_errno(reterr, "%s", c->dir);
-
-	while (d && !rc && (e = readdir(d))) {
-		BUF_AUTO struct buf text = { 0 }, path = { 0 };
-		struct err why = { 0 };
-		struct att *t;
-
-		if (e->d_name[0] == '.')
-			continue;
-		buf_printf(&path, "%s/%s", c->dir, e->d_name);
-		if (!good_id(e->d_name)) {
-			unlink(path.p);        /* a writing cut short */
-			continue;
-		}
-		t = new_att(c, e->d_name);
-		if (!t || path.failed) {
-			rc = err_set(reterr, ERR_NOMEM, "out of memory");
-		} else if (file_read(path.p, CNI_RECORD_MAX, &text, &why) || cni_record_parse(&t->rec, text.p ? text.p : "", text.len, &why)) {
-			log_error("%s cannot be used, what it tells of stays attached: %s", path.p, why.msg);
-			drop(t);
-		} else {
-			t->recorded = true;
-		}
-	}
-	if (d)
-		closedir(d);
-	return rc;
-}
-
-int cni_open(struct cni **ret, struct loop *l, const struct cni_config *cfg, struct err *reterr)
-{
-	struct cni *c = calloc(1, sizeof(*c));
-	BUF_AUTO struct buf leases = { 0 };
-	char file[256] = "";
-	int rc;
-
-	*ret = NULL;
-	if (!c)
-		return err_set(reterr, ERR_NOMEM, "out of memory");
-	c->loop = l;
-	list_init(&c->line);
-	c->arena = arena_open(CNI_ARENA_BYTES);
-	c->bin_dirs = strdup(cfg->bin_dirs);
-	buf_printf(&leases, "%s/leases", cfg->state_dir);
-	if (!c->arena || !c->bin_dirs || leases.failed || asprintf(&c->dir, "%s/cni", cfg->state_dir) < 0) {
-		rc = err_set(reterr, ERR_NOMEM, "out of memory");
-		goto fail;
-	}
-	rc = load(c, reterr);
-	if (!rc && cfg->conf_dir) {
-		rc = cni_choose(c->arena, cfg->conf_dir, &c->list, file, reterr);
-		if (rc == -ERR_NOT_FOUND)
-			rc = c->atts.len ? err_set(reterr, ERR_INVALID, "%s has no network configuration any more, and pods of this machine are "
-				"attached by one that it had: put it back, or drain the node and run `sampan down`", cfg->conf_dir) : 0;
-		else if (!rc && !is_empty(leases.p))
-			rc = err_set(reterr, ERR_CONFLICT, "%s/%s is a network configuration, and pods of this machine have addresses of Sampan's "
-				"own network: drain the node and run `sampan down` first, or say --cni-dir none", cfg->conf_dir, file);
-	}
-	if (rc || (!c->list.count && !c->atts.len))
-		goto fail;             /* or nothing to do */
-	rc = file_mkdirs(c->dir, 0700, reterr);
-	if (!rc && workers_open(&c->files, l, "net-cni", 1, JOBS_MAX))
-		rc = err_set(reterr, ERR_IO, "cannot start threads");
-	if (rc)
-		goto fail;
-	if (cfg->conf_dir)
-		log_info("pods are attached by the network %s of %s/%s, not by our own", c->list.name, cfg->conf_dir, file);
-	*ret = c;
-	return 0;
-fail:
-	cni_close(c);
-	return rc;
-}
-
-void cni_close(struct cni *c)
-{
-	size_t it = 0;
-	void *v;
-
-	if (!c)
-		return;
-	c->closing = true;
-	loop_defer_cancel(c->loop, &c->line_task);
-	if (c->files)
-		workers_close(c->files);
-	while (map_next(&c->atts, &it, NULL, &v)) {
-		struct att *t = v;
-
-		told_added(t, -ERR_CANCELED, NULL, "shutting down");
-		if (t->unwanted && t->deleted)
-			t->deleted(t->deleted_arg, -ERR_CANCELED, "shutting down");
-		free_att(t);
-	}
-	map_finish(&c->atts);
-	arena_close(c->arena);
-	free(c->dir);
-	free(c->bin_dirs);
-	free(c);
-}
-
-int cni_down(const struct cni_config *cfg, struct err *reterr)
-{
-	static const char *const none[] = { NULL };
-	struct cni_config all = { .bin_dirs = cfg->bin_dirs, .state_dir = cfg->state_dir };
-	int64_t until = env_now_ms() + DOWN_MS_MAX;
-	struct loop *l;
-	struct cni *c;
-	int rc;
-
-	if (loop_open(&l))
-		return err_set(reterr, ERR_IO, "cannot make an event loop");
-	rc = cni_open(&c, l, &all, reterr);
-	if (!rc && c) {
-		bool failed = false;
-
-		cni_pods_keep(c, none);
-		while (c->atts.len && !failed && env_now_ms() < until) {
-			size_t it = 0;
-			void *v;
-
-			loop_turn(l, 100);
-			/* Once each: who asks for it again hears the same again. */
-			failed = true;
-			while (map_next(&c->atts, &it, NULL, &v))
-				failed &= loop_timer_is_set(&((struct att *)v)->retry);
-			failed &= c->atts.len > 0;
-			it = 0;
-			if (failed && map_next(&c->atts, &it, NULL, &v))
-				rc = err_set(reterr, ERR_IO, "pod %s is not detached from its network: %s", ((struct att *)v)->id,
-					((struct att *)v)->message);
-		}
-		if (!rc && c->atts.len)
-			rc = err_set(reterr, ERR_DEADLINE, "%zu pods are not detached from their network", (size_t)c->atts.len);
-		cni_close(c);
-	}
-	loop_close(l);
-	return rc;
 }

@@ -8,6 +8,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/map.h"
 #include "doc/doc.h"
 #include "net/cni.h"
 
@@ -69,5 +72,52 @@ int cni_record_text(struct buf *out, const struct cni_record *r);
 int cni_record_parse(struct cni_record *ret, const char *p, size_t n, struct err *reterr);
 /* "" where there is none. */
 void cni_netns_ident(char ret[128], const char *netns_path);
+
+/* ---- cni.c ---- */
+enum att_state { ATT_THERE, ATT_ADDING, ATT_DELETING };
+/* What a chain of DEL is for. */
+enum after { AFTER_ADD, AFTER_FAILURE, AFTER_GONE };
+
+struct att {
+	struct cni *c;
+	char *id;
+	enum att_state state;
+	bool recorded;                 /* a file is, or may be, there */
+	bool unwanted;                 /* its end was asked for */
+	struct cni_record rec;         /* of what may be attached */
+	struct cni_record next;        /* of what is to be, while that is taken away first */
+	struct list line;              /* in c->line, or alone */
+	bool in_chain, deleting;       /* deleting: the chain is one of DEL */
+	enum after after;
+	unsigned at;                   /* plugins done of the chain */
+	struct cni_exec *exec;
+	yyjson_val *prev;              /* the last plugin's result */
+	char message[1100];            /* why an add fails */
+	int rc;
+	struct loop_timer retry;
+	int64_t retry_ms;
+	cni_added_fn *added;
+	cni_deleted_fn *deleted;
+	void *added_arg, *deleted_arg;
+};
+
+struct cni {
+	struct loop *loop;
+	char *dir, *bin_dirs;
+	struct arena *arena;
+	struct cni_list list;
+	struct map atts;               /* by pod id */
+	struct workers *files;
+	struct list line;              /* chains that wait */
+	unsigned chains;
+	struct loop_task line_task;
+	bool closing;
+};
+
+bool cni_good_id(const char *id);
+struct att *cni_att_new(struct cni *c, const char *id);        /* NULL: no memory */
+void cni_att_free(struct att *t);
+void cni_att_drop(struct att *t);              /* leaves the map, too */
+void cni_att_added(struct att *t, int rc, const struct cni_result *r, const char *message);    /* its done runs, if it is due */
 
 #endif
