@@ -458,6 +458,61 @@ def pods(c):
     row("  CPU of server and agent, a pod from start to end", f"{cpu / len(took) * 1000:.1f}", "ms")
 
 
+def stream(here, there, address):
+    """Gbit/s of one TCP stream, from the network that one nsenter leads to into another's."""
+    server = subprocess.Popen(there + ["iperf3", "--server", "--one-off"], stdout=subprocess.DEVNULL)
+    for _ in range(200):
+        if subprocess.run(there + ["ss", "-Hltn", "sport = 5201"], capture_output=True).stdout:
+            break
+        time.sleep(0.02)
+    told = subprocess.run(here + ["iperf3", "--client", address, "--time", "2", "--json"], capture_output=True).stdout
+    server.wait()
+    return json.loads(told)["end"]["sum_received"]["bits_per_second"] / 1e9
+
+
+def traffic(c):
+    pairs = {}
+    for n in ("wire-a", "wire-b"):
+        open(f"{work}/{n}", "w").close()
+        subprocess.run(["unshare", f"--net={work}/{n}", "ip", "link", "set", "lo", "up"], check=True)
+    a, b = (["nsenter", f"--net={work}/{n}"] for n in ("wire-a", "wire-b"))
+    subprocess.run(a + ["ip", "link", "add", "v0", "type", "veth", "peer", "name", "v0", "netns", f"{work}/wire-b"], check=True)
+    for ns, address in ((a, "198.51.100.1/24"), (b, "198.51.100.2/24")):
+        subprocess.run(ns + ["ip", "addr", "add", address, "dev", "v0"], check=True)
+        subprocess.run(ns + ["ip", "link", "set", "v0", "up"], check=True)
+    pairs["plain veth"] = (a, b, "198.51.100.2")
+
+    path, found = "/api/v1/namespaces/default/", {}
+    for n in ("sends", "takes"):
+        o = pod(n)
+        o["metadata"]["labels"] = {"app": n}
+        c.call("POST", path + "pods", o)
+    _, service = c.call("POST", path + "services", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "takes"},
+                                                    "spec": {"selector": {"app": "takes"}, "ports": [{"port": 5201}]}})
+    for n in ("sends", "takes"):
+        for _ in range(400):
+            found[n] = c.call("GET", path + "pods/" + n)[1]
+            if found[n].get("status", {}).get("phase") == "Running":
+                break
+            time.sleep(0.05)
+    sends, takes = (["nsenter", f"--net=/run/sampan/ns/{found[n]['metadata']['uid']}.net"] for n in ("sends", "takes"))
+    pairs["pod to pod"] = (sends, takes, found["takes"]["status"]["podIP"])
+    pairs["pod to Service"] = (sends, takes, service["spec"]["clusterIP"])
+    time.sleep(1)
+    best = {}
+    for _ in range(3):
+        for n, p in pairs.items():
+            best[n] = max(best.get(n, 0), stream(*p))
+    row("one TCP stream over plain veth", f"{best['plain veth']:.1f}", "Gb/s")
+    for n in ("pod to pod", "pod to Service"):
+        share = best[n] / best["plain veth"]
+        row(f"  {n}, beside that", f"{share * 100:.0f}", "%", "> 90", share > 0.9)
+    for kind, n in (("pods", "sends"), ("pods", "takes"), ("services", "takes")):
+        c.call("DELETE", path + f"{kind}/{n}")
+    for n in ("wire-a", "wire-b"):
+        subprocess.run(["umount", f"{work}/{n}"], check=True)
+
+
 print(f"  {'what':<46} {'value':>12} {'':<4}  {'target':<12}")
 start()
 cloud = Cloud("server", "load")
@@ -491,6 +546,7 @@ if image:
     idle(cloud)
     idle_disk(cloud)
     pods(cloud)
+    traffic(cloud)
     cloud.stop()
 missed = [r[0].strip() for r in rows if r[4] == "MISSED"]
 print(f"{len(missed)} targets missed" + (": " + "; ".join(missed) if missed else ""))

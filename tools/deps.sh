@@ -15,7 +15,7 @@ build=(gcc make meson ninja-build pkg-config python3 libnghttp2-dev
      libzstd-dev)
 tests=(clang-14 libclang-rt-14-dev nginx-light redis-server busybox-static
      docker-registry skopeo curl jq socat sqlite3 bind9-dnsutils procps psmisc
-     bsdutils openssl python3-kubernetes etcd-server etcd-client
+     bsdutils openssl python3-kubernetes etcd-server etcd-client iperf3
      containernetworking-plugins iptables)
 
 say() { printf 'deps: %s\n' "$*" >&2; }
