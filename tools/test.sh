@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=build}" "${TEST:=build-test}" "${TSAN:=build-tsan}" "${FUZZ:=build-fuzz}"
 long=; [ "${1-}" = --long ] && long=1
-export SAMPAN_LONG=$long
+if [ -n "$long" ]; then export SAMPAN_LONG=1; else unset SAMPAN_LONG; fi
 passed=0 failed=0 skipped=0 broken=()
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT

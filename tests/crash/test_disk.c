@@ -312,7 +312,7 @@ static void run_short(void)
 static void test_every_sync_of_many_runs(void **state)
 {
 	const char *want = getenv("SAMPAN_CRASH_SEEDS"), *long_run = getenv("SAMPAN_LONG");
-	int seeds = want ? atoi(want) : long_run && *long_run ? 1000 : 6, cuts = 0;
+	int seeds = want ? atoi(want) : long_run ? 1000 : 6, cuts = 0;
 
 	for (int i = 0; i < seeds; i++) {
 		uint64_t began = seed;

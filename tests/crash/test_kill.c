@@ -247,7 +247,7 @@ static void test_killed_backups_and_restores_leave_whole_files(void **state)
 {
 	enum { OBJECTS = 300 };
 	const char *want = getenv("SAMPAN_CRASH_ROUNDS"), *long_run = getenv("SAMPAN_LONG");
-	int rounds = want ? atoi(want) : long_run && *long_run ? 500 : 15, done = 0, whole = 0;
+	int rounds = want ? atoi(want) : long_run ? 500 : 15, done = 0, whole = 0;
 	char backup[96], target_dir[80], target[128], old[4200];
 	BLOB_AUTO struct blob *b = blob_alloc(3000);
 	struct err e = { 0 };
@@ -311,7 +311,7 @@ static void test_killed_migrations_go_on(void **state)
 {
 	enum { OBJECTS = 3000 };
 	const char *want = getenv("SAMPAN_CRASH_ROUNDS"), *long_run = getenv("SAMPAN_LONG");
-	int rounds = want ? atoi(want) : long_run && *long_run ? 300 : 8, done = 0, midway = 0;
+	int rounds = want ? atoi(want) : long_run ? 300 : 8, done = 0, midway = 0;
 	struct store_migrated m;
 	int64_t took_us;
 	char target_dir[80], from[128], to[128];
