@@ -79,7 +79,7 @@ int direct_keep(const struct tunnel_peer *peers, unsigned n, struct err *reterr)
 		memcpy(keep[count].dst, peers[i].range, 4);
 		keep[count++].prefix = peers[i].prefix;
 	}
-	rc = netlink_routes_keep(OUR_PROTO, keep, count, reterr);
+	rc = netlink_routes_keep(&(struct netlink_routes){ .proto = OUR_PROTO }, keep, count, reterr);
 	free(keep);
 	return rc;
 }

@@ -129,9 +129,23 @@ int netlink_ask(struct nl_sock *sk, struct nl_msg *m, nl_recvmsg_msg_cb_t fn, vo
 	return rc < 0 ? err_set(reterr, ERR_IO, "%s: %s", what, nl_geterror(rc)) : 0;
 }
 
+int netlink_dump(int type, const void *header, size_t n, nl_recvmsg_msg_cb_t fn, void *arg, const char *what, struct err *reterr)
+{
+	NETLINK_AUTO struct nl_sock *sk = NULL;
+	struct nl_msg *m;
+	int rc = netlink_open(&sk, reterr);
+
+	if (rc)
+		return rc;
+	m = nlmsg_alloc_simple(type, NLM_F_DUMP);
+	if (m)
+		nlmsg_append(m, (void *)header, n, NLMSG_ALIGNTO);
+	return netlink_ask(sk, m, fn, arg, what, reterr);
+}
+
 #define STALE_MAX 64u
 struct stale {
-	uint8_t proto;
+	const struct netlink_routes *of;
 	const struct netlink_range *keep;
 	unsigned n, count;
 	struct netlink_range routes[STALE_MAX];
@@ -143,8 +157,10 @@ static int on_route(struct nl_msg *m, void *arg)
 	struct rtmsg *rt = nlmsg_data(nlmsg_hdr(m));
 	struct nlattr *at[RTA_MAX + 1];
 
-	if (rt->rtm_protocol != s->proto || rt->rtm_table != RT_TABLE_MAIN ||
+	if ((s->of->proto && rt->rtm_protocol != s->of->proto) || rt->rtm_table != RT_TABLE_MAIN ||
 	    nlmsg_parse(nlmsg_hdr(m), sizeof(*rt), at, RTA_MAX, NULL) || !at[RTA_DST] || nla_len(at[RTA_DST]) != 4 || s->count == STALE_MAX)
+		return NL_OK;
+	if (s->of->index && (!at[RTA_OIF] || (int)nla_get_u32(at[RTA_OIF]) != s->of->index))
 		return NL_OK;
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->keep[i].prefix == rt->rtm_dst_len && !memcmp(s->keep[i].dst, nla_data(at[RTA_DST]), 4))
@@ -154,27 +170,24 @@ static int on_route(struct nl_msg *m, void *arg)
 	return NL_OK;
 }
 
-int netlink_routes_keep(uint8_t proto, const struct netlink_range *keep, unsigned n, struct err *reterr)
+int netlink_routes_keep(const struct netlink_routes *of, const struct netlink_range *keep, unsigned n, struct err *reterr)
 {
-	struct stale s = { .proto = proto, .keep = keep, .n = n };
-	struct rtmsg all = { .rtm_family = AF_INET };
-	int rc;
+	NETLINK_AUTO struct nl_sock *sk = NULL;
+	struct stale s = { .of = of, .keep = keep, .n = n };
+	const struct rtmsg all = { .rtm_family = AF_INET };
+	int rc = netlink_open(&sk, reterr);
 
+	if (rc)
+		return rc;
 	do {
-		NETLINK_AUTO struct nl_sock *query = NULL, *sk = NULL;
-		struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
-
-		if ((rc = netlink_open(&query, reterr)) || (rc = netlink_open(&sk, reterr))) {
-			nlmsg_free(m);
-			return rc;
-		}
-		if (m)
-			nlmsg_append(m, &all, sizeof(all), NLMSG_ALIGNTO);
 		s.count = 0;
-		rc = netlink_ask(query, m, on_route, &s, "listing the routes", reterr);
-		for (unsigned i = 0; !rc && i < s.count; i++)
-			rc = netlink_route_del(sk, &(struct netlink_route){ .dst = s.routes[i].dst, .prefix = s.routes[i].prefix, .proto = proto },
-				reterr);
+		rc = netlink_dump(RTM_GETROUTE, &all, sizeof(all), on_route, &s, "listing the routes", reterr);
+		for (unsigned i = 0; !rc && i < s.count; i++) {
+			const struct netlink_range *r = &s.routes[i];
+
+			rc = of->remove ? of->remove(sk, of->index, r, reterr) : netlink_route_del(sk,
+				&(struct netlink_route){ .index = of->index, .dst = r->dst, .prefix = r->prefix, .proto = of->proto }, reterr);
+		}
 	} while (!rc && s.count == STALE_MAX);
 	return rc;
 }

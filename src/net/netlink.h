@@ -32,11 +32,17 @@ struct netlink_route { int index; const uint8_t *dst; int prefix; const uint8_t 
 int netlink_route_set(struct nl_sock *sk, const struct netlink_route *r, struct err *reterr);
 /* By destination, and link and protocol where they are not 0; missing is success. */
 int netlink_route_del(struct nl_sock *sk, const struct netlink_route *r, struct err *reterr);
-/* Takes away every route of this protocol but to these. */
 struct netlink_range { uint8_t dst[4]; int prefix; };
-int netlink_routes_keep(uint8_t proto, const struct netlink_range *keep, unsigned n, struct err *reterr);
+/* Routes through a link, or of a protocol; 0: of any. remove: takes one away, with all that
+ * belongs to it; NULL: the route alone. */
+struct netlink_routes { int index; uint8_t proto;
+	int (*remove)(struct nl_sock *sk, int index, const struct netlink_range *r, struct err *reterr); };
+/* Takes away every one of them but to these. */
+int netlink_routes_keep(const struct netlink_routes *of, const struct netlink_range *keep, unsigned n, struct err *reterr);
 /* What the kernel answers to m (freed; NULL: -ERR_NOMEM), one call of fn a message. */
 int netlink_ask(struct nl_sock *sk, struct nl_msg *m, nl_recvmsg_msg_cb_t fn, void *arg, const char *what, struct err *reterr);
+/* The same for all that there is of a type (RTM_GET*), over a socket of its own. */
+int netlink_dump(int type, const void *header, size_t n, nl_recvmsg_msg_cb_t fn, void *arg, const char *what, struct err *reterr);
 /* IFLA_ADDRESS: locally administered, made of an IPv4 address. */
 void netlink_mac(const uint8_t ip[4], uint8_t ret[6]);
 /* The largest packet that goes through a link; 0: there is none of that name. */

@@ -43,7 +43,7 @@ static void run(void *arg)
 	struct job *j = arg;
 	int lo = (int)if_nametoindex("lo");
 
-	j->rc = netlink_routes_keep(OUR_PROTO, j->v, j->n, &j->err);
+	j->rc = netlink_routes_keep(&(struct netlink_routes){ .proto = OUR_PROTO }, j->v, j->n, &j->err);
 	if (!j->rc)
 		j->rc = netlink_open(&sk, &j->err);
 	for (unsigned i = 0; !j->rc && i < j->n; i++)

@@ -8,6 +8,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -180,76 +181,51 @@ int tunnel_peer_add(const struct tunnel *t, const struct tunnel_peer *p, struct 
 	return netlink_route_set(sk, &r, reterr);
 }
 
-static int drop(struct nl_sock *sk, int index, const uint8_t range[4], int prefix, struct err *reterr)
+static int drop(struct nl_sock *sk, int index, const struct netlink_range *to, struct err *reterr)
 {
-	int rc = netlink_route_del(sk, &(struct netlink_route){ .index = index, .dst = range, .prefix = prefix }, reterr), r;
+	int rc = netlink_route_del(sk, &(struct netlink_route){ .index = index, .dst = to->dst, .prefix = to->prefix }, reterr), r;
 
-	if ((r = know(sk, index, range, true, reterr)))
+	if ((r = know(sk, index, to->dst, true, reterr)))
 		rc = r;
-	if ((r = forward(sk, index, range, NULL, reterr)))
+	if ((r = forward(sk, index, to->dst, NULL, reterr)))
 		rc = r;
 	return rc;
+}
+
+static struct netlink_range range_of(const struct tunnel_peer *p)
+{
+	struct netlink_range r = { .prefix = p->prefix };
+
+	memcpy(r.dst, p->range, sizeof(r.dst));
+	return r;
 }
 
 int tunnel_peer_del(const struct tunnel *t, const struct tunnel_peer *p, struct err *reterr)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
+	const struct netlink_range to = range_of(p);
 	int index = (int)if_nametoindex(t->name), rc;
 
 	if (!index)
 		return 0;
 	rc = netlink_open(&sk, reterr);
-	return rc ? rc : drop(sk, index, p->range, p->prefix, reterr);
-}
-
-/* Routes through the tunnel that no peer of `peers` has, as many as fit at once. */
-#define STALE_MAX 64
-struct stale {
-	const struct tunnel_peer *peers;
-	unsigned n, count;
-	int index;
-	struct { uint8_t dst[4]; int prefix; } routes[STALE_MAX];
-};
-
-static int on_route(struct nl_msg *m, void *arg)
-{
-	struct stale *s = arg;
-	struct rtmsg *rt = nlmsg_data(nlmsg_hdr(m));
-	struct nlattr *at[RTA_MAX + 1];
-
-	if (nlmsg_parse(nlmsg_hdr(m), sizeof(*rt), at, RTA_MAX, NULL) || rt->rtm_table != RT_TABLE_MAIN || !at[RTA_DST] ||
-	    !at[RTA_OIF] || (int)nla_get_u32(at[RTA_OIF]) != s->index || s->count == STALE_MAX)
-		return NL_OK;
-	for (unsigned i = 0; i < s->n; i++)
-		if (s->peers[i].prefix == rt->rtm_dst_len && !memcmp(s->peers[i].range, nla_data(at[RTA_DST]), 4))
-			return NL_OK;
-	memcpy(s->routes[s->count].dst, nla_data(at[RTA_DST]), 4);
-	s->routes[s->count++].prefix = rt->rtm_dst_len;
-	return NL_OK;
+	return rc ? rc : drop(sk, index, &to, reterr);
 }
 
 int tunnel_keep(const struct tunnel *t, const struct tunnel_peer *peers, unsigned n, struct err *reterr)
 {
-	struct stale s = { .peers = peers, .n = n, .index = (int)if_nametoindex(t->name) };
-	struct rtmsg all = { .rtm_family = AF_INET };
+	const struct netlink_routes ours = { .index = (int)if_nametoindex(t->name), .remove = drop };
+	struct netlink_range *keep;
 	int rc;
 
-	if (!s.index)
+	if (!ours.index)
 		return 0;
-	do {
-		NETLINK_AUTO struct nl_sock *query = NULL, *sk = NULL;
-		struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
-
-		if ((rc = netlink_open(&query, reterr)) || (rc = netlink_open(&sk, reterr))) {
-			nlmsg_free(m);
-			return rc;
-		}
-		if (m)
-			nlmsg_append(m, &all, sizeof(all), NLMSG_ALIGNTO);
-		s.count = 0;
-		rc = netlink_ask(query, m, on_route, &s, "listing the routes", reterr);
-		for (unsigned i = 0; !rc && i < s.count; i++)
-			rc = drop(sk, s.index, s.routes[i].dst, s.routes[i].prefix, reterr);
-	} while (!rc && s.count == STALE_MAX);
+	keep = calloc(n + 1, sizeof(*keep));
+	if (!keep)
+		return err_set(reterr, ERR_NOMEM, "the routes of the tunnel: out of memory");
+	for (unsigned i = 0; i < n; i++)
+		keep[i] = range_of(&peers[i]);
+	rc = netlink_routes_keep(&ours, keep, n, reterr);
+	free(keep);
 	return rc;
 }

@@ -86,22 +86,16 @@ static int on_address(struct nl_msg *m, void *arg)
 
 int uplink_keep(const uint8_t (*ips)[4], unsigned n, struct err *reterr)
 {
+	NETLINK_AUTO struct nl_sock *sk = NULL;
 	struct left left = { .keep = ips, .keep_count = n };
-	struct ifaddrmsg ifa = { .ifa_family = AF_INET };
-	int rc, r;
+	const struct ifaddrmsg ifa = { .ifa_family = AF_INET };
+	int rc = netlink_open(&sk, reterr), r;
 
+	if (rc)
+		return rc;
 	do {
-		NETLINK_AUTO struct nl_sock *sk = NULL, *dump = NULL;
-		struct nl_msg *m = nlmsg_alloc_simple(RTM_GETADDR, NLM_F_DUMP);
-
-		if ((rc = netlink_open(&sk, reterr)) || (rc = netlink_open(&dump, reterr))) {
-			nlmsg_free(m);
-			return rc;
-		}
-		if (m)
-			nlmsg_append(m, &ifa, sizeof(ifa), NLMSG_ALIGNTO);
 		left.n = 0;
-		rc = netlink_ask(dump, m, on_address, &left, "listing addresses", reterr);
+		rc = netlink_dump(RTM_GETADDR, &ifa, sizeof(ifa), on_address, &left, "listing addresses", reterr);
 		for (unsigned i = 0; i < left.n; i++)
 			if ((r = change(sk, left.v[i].index, left.v[i].ip, false, reterr)))
 				rc = r;
