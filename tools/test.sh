@@ -81,7 +81,7 @@ for t in tests/flow/*.sh tests/node/*.sh; do
 done
 asides_told
 [ -z "$long" ] || step "a million updates: file, memory and latency stay flat" "$BUILD/bench/store_soak" "$log" 1000000
-step "fuzzers" env FUZZ_SEED=$([ -n "$long" ] && echo 0 || echo 1) make -s fuzz FUZZ_SECONDS=$([ -n "$long" ] && echo 600 || echo 30)
+step "fuzzers" env FUZZ_SEED=$([ -n "$long" ] && echo 0 || echo 1) make -s fuzz FUZZ_SECONDS=$([ -n "$long" ] && echo 600 || echo 60)
 
 printf '\n'
 for b in "${broken[@]}"; do echo "failed: $b"; done
