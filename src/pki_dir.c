@@ -2,14 +2,11 @@
 /*
  * pki_dir - see pki_dir.h.
  *
- * Keys are EC P-256, made in under a millisecond; only the one that signs tokens
- * is RSA, because clients of the API expect RS256. It is made on a thread of its
- * own while everything else is prepared. What was made is written to disk at once,
+ * Keys are EC P-256, made in under a millisecond. What was made is written to disk at once,
  * in the end: each file alone would cost the disk two efforts.
  */
 #include "pki_dir.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,7 +81,7 @@ static void place_finish(struct place *p)
 }
 
 /* A key file read, or made when it is missing. */
-static int key(struct place *p, const char *name, bool rsa, struct buf *out, struct err *reterr)
+static int key(struct place *p, const char *name, struct buf *out, struct err *reterr)
 {
 	int rc = file_read(at(p, name), PEM_MAX, out, reterr);
 
@@ -92,7 +89,7 @@ static int key(struct place *p, const char *name, bool rsa, struct buf *out, str
 		return err_set(reterr, ERR_CORRUPT, "%s is no private key; put a copy of it back", at(p, name));
 	if (rc != -ERR_NOT_FOUND)
 		return rc;
-	rc = rsa ? pki_rsa_key(out, reterr) : pki_ec_key(out, reterr);
+	rc = pki_ec_key(out, reterr);
 	return rc ? rc : keep(p, name, out, 0600, reterr);
 }
 
@@ -140,7 +137,7 @@ static int cert(struct place *p, struct pki_dir *d, const struct pki_dir_config 
 	char file[80];
 
 	snprintf(file, sizeof(file), "%s.key", row->name);
-	int rc = key(p, file, false, out_key, reterr);
+	int rc = key(p, file, out_key, reterr);
 	if (rc)
 		return rc;
 	snprintf(file, sizeof(file), "%s.crt", row->name);
@@ -165,7 +162,7 @@ static int cert(struct place *p, struct pki_dir *d, const struct pki_dir_config 
 
 static int authority(struct place *p, struct pki_dir *d, const struct pki_dir_config *cfg, struct err *reterr)
 {
-	int rc = key(p, "ca.key", false, &d->ca_key, reterr);
+	int rc = key(p, "ca.key", &d->ca_key, reterr);
 
 	if (rc)
 		return rc;
@@ -201,16 +198,6 @@ static int kubeconfig(struct place *p, const char *name, const struct pki_dir *d
 	if (!file_read(at(p, name), PEM_MAX, &old, NULL) && old.len == b.len && !memcmp(old.p, b.p, b.len))
 		return 0;
 	return keep(p, name, &b, 0600, reterr);
-}
-
-struct rsa_job { struct place place; struct buf *out; int rc; struct err err; };
-
-static void *make_rsa(void *arg)
-{
-	struct rsa_job *j = arg;
-
-	j->rc = key(&j->place, "sa.key", true, j->out, &j->err);
-	return NULL;
 }
 
 static int certificates(struct place *p, struct place *top, struct pki_dir *d, const struct pki_dir_config *cfg,
@@ -258,8 +245,6 @@ int pki_dir_open(struct pki_dir *d, const struct pki_dir_config *config, struct 
 	char pki[4000];
 	struct pki_dir_config cfg = *config;
 	struct place p = { .dir = pki }, top = { .dir = cfg.dir };
-	struct rsa_job job = { .place = { .dir = pki }, .out = &d->sa_key };
-	pthread_t thread;
 	int rc;
 
 	if (!cfg.valid_s)
@@ -269,18 +254,9 @@ int pki_dir_open(struct pki_dir *d, const struct pki_dir_config *config, struct 
 	rc = file_mkdirs(pki, 0700, reterr);
 	if (rc)
 		return rc;
-	bool threaded = !pthread_create(&thread, NULL, make_rsa, &job);
 	rc = authority(&p, d, &cfg, reterr);
 	if (!rc)
 		rc = certificates(&p, &top, d, &cfg, reterr);
-	if (threaded)
-		pthread_join(thread, NULL);
-	else
-		make_rsa(&job);
-	if (!rc && job.rc)
-		rc = err_set(reterr, -job.rc, "%s", job.err.msg);
-	for (size_t i = 0; i < job.place.count && !rc; i++)
-		rc = keep(&p, job.place.names[i], &job.place.content[i], job.place.made[i].mode, reterr);
 	/* What people copy names the authority, so it comes last. */
 	if (!rc)
 		rc = write_made(&p, reterr);
@@ -288,7 +264,6 @@ int pki_dir_open(struct pki_dir *d, const struct pki_dir_config *config, struct 
 		rc = write_made(&top, reterr);
 	place_finish(&p);
 	place_finish(&top);
-	place_finish(&job.place);
 	return rc;
 }
 
@@ -300,5 +275,4 @@ void pki_dir_finish(struct pki_dir *d)
 	wipe(&d->ca_key);
 	wipe(&d->server_key);
 	wipe(&d->proxy_key);
-	wipe(&d->sa_key);
 }

@@ -28,7 +28,6 @@ struct pki_dir {
 	struct buf ca_cert, ca_key;            /* the cloud's own authority */
 	struct buf server_cert, server_key;    /* serves the API */
 	struct buf proxy_cert, proxy_key;      /* the server towards agents */
-	struct buf sa_key;                     /* signs service-account tokens */
 	int64_t renew_s;                       /* wall clock: when to open again; 0: never */
 	int64_t end_s, ca_end_s;               /* when the first certificate, and the authority, end */
 	unsigned made;                         /* certificates made now */

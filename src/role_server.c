@@ -31,6 +31,7 @@
 #include "server_flags.h"
 #include "store/migrate.h"
 #include "store/store.h"
+#include "token_key.h"
 
 #define DRAIN_MAX_MS 5000
 #define NODE_CIDR_PREFIX 24        /* of each node's block of pod addresses */
@@ -49,6 +50,7 @@ struct server {
 	struct agree *agree;
 	struct server_control *control;
 	struct pki_dir pki;
+	struct token_key *token_key;
 	struct server_certs *certs;
 	struct other_servers *others;
 	struct loop_timer retire_timer, drain_timer, burst_timer;
@@ -196,9 +198,20 @@ static void *open_keys(void *arg)
 	return NULL;
 }
 
-static struct agree_config agree_on(const struct server *s)
+/* Only where servers share: what a server has of its own need not wait for the key. */
+static int agree_on(const struct server *s, struct agree_config *ret, struct err *reterr)
 {
-	return (struct agree_config){ s->flags.service_cidr, s->flags.cluster_cidr, s->pki.ca_cert.p, s->pki.sa_key.p };
+	*ret = (struct agree_config){ .service_cidr = s->flags.service_cidr, .cluster_cidr = s->flags.cluster_cidr,
+		.ca_cert_pem = s->pki.ca_cert.p };
+	return token_key_pem(s->token_key, &ret->sa_key_pem, reterr);
+}
+
+static int agree_at_start(const struct server *s, struct err *reterr)
+{
+	struct agree_config cfg;
+	int rc = agree_on(s, &cfg, reterr);
+
+	return rc ? rc : agree_check(s->cache, &cfg, reterr);
 }
 
 /* What is kept, and read of it; and meanwhile the keys. */
@@ -221,7 +234,7 @@ static int open_kept(struct server *s, struct pki_dir_config *pki, struct err *r
 static int open_api(struct server *s, struct err *reterr)
 {
 	struct api_config cfg = {
-		.sa_key_pem = s->pki.sa_key.p,
+		.sa_key = token_key_pem, .sa_key_arg = s->token_key,
 		.issuer = "https://kubernetes.default.svc.cluster.local", .token_file = s->flags.tokens,
 		.admission_on = s->flags.plugins_on, .admission_off = s->flags.plugins_off,
 		.service_cidr = s->flags.service_cidr, .advertise = s->set.advertise, .agent_ca_pem = s->pki.ca_cert.p,
@@ -246,13 +259,13 @@ static int open_all(struct server *s, struct err *reterr)
 	int rc;
 
 	snprintf(dir, sizeof(dir), "%s/server", s->flags.data_dir);
-	if ((rc = role_lock(dir, "server", reterr)) || (rc = open_kept(s, &pki, reterr)))
+	if ((rc = role_lock(dir, "server", reterr)) || (rc = token_key_open(&s->token_key, s->flags.data_dir, reterr)) ||
+	    (rc = open_kept(s, &pki, reterr)))
 		return rc;
 	s->shared = store_is_shared(s->store);
 	if (set->shutdown_delay_ms < 0)
 		s->set.shutdown_delay_ms = s->shared ? SHUTDOWN_DELAY_MS : 0;
-	struct agree_config agree = agree_on(s);
-	if ((s->shared && (rc = agree_check(s->cache, &agree, reterr))) ||
+	if ((s->shared && (rc = agree_at_start(s, reterr))) ||
 	    (rc = server_flags_keep(&s->flags, s->shared, reterr)) ||
 	    (rc = open_api(s, reterr)) ||
 	    (rc = server_certs_open(&s->certs, s->loop, &s->pki, &pki, renewed, s, reterr)))
@@ -308,7 +321,7 @@ static void on_bootstrap(void *arg, int rc)
 {
 	static const char *const groups[] = { "system:masters", "system:authenticated", NULL };
 	struct server *s = arg;
-	struct agree_config cfg = agree_on(s);
+	struct agree_config cfg;
 	struct client *client;
 	struct err e = { 0 };
 
@@ -316,7 +329,9 @@ static void on_bootstrap(void *arg, int rc)
 		agreed(s, rc, &e);
 		return;
 	}
-	rc = client_open_local(&client, s->loop, s->api, "system:apiserver", groups);
+	rc = agree_on(s, &cfg, &e);
+	if (!rc)
+		rc = client_open_local(&client, s->loop, s->api, "system:apiserver", groups);
 	if (!rc)
 		rc = agree_open(&s->agree, s->cache, client, &cfg, agreed, s, &e);
 	if (rc)
@@ -337,6 +352,7 @@ static void close_all(struct server *s)
 	server_control_free(s->control);
 	cache_close(s->cache);
 	pki_dir_finish(&s->pki);
+	token_key_close(s->token_key);
 	loop_timer_stop(&s->retire_timer);
 	loop_timer_stop(&s->drain_timer);
 	loop_timer_stop(&s->burst_timer);

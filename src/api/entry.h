@@ -31,7 +31,10 @@ struct user {                          /* who asks */
 };
 
 struct api_config {
-	const char *sa_key_pem;                /* RSA, signs service-account tokens */
+	/* The RSA key that signs service-account tokens, asked for once, when one is first made or checked. NULL: there
+	 * are no such tokens. The text is good until api_close. */
+	int (*sa_key)(void *arg, const char **ret_pem, struct err *reterr);
+	void *sa_key_arg;
 	const char *issuer;                    /* "https://kubernetes.default.svc.cluster.local" */
 	const char *token_file;                /* static tokens, lines "token,user,uid,\"group1,group2\"", or NULL */
 	const char *service_cidr;              /* "10.96.0.0/16" */

@@ -25,7 +25,9 @@
 
 struct tokens {
 	struct api *api;
-	struct pki_signer *signer;
+	struct pki_signer *signer;     /* NULL: not asked for yet, see signer_of */
+	int (*sa_key)(void *arg, const char **ret_pem, struct err *reterr);
+	void *sa_key_arg;
 	struct arena *arena;           /* of the static ones */
 	struct map fixed;              /* token -> struct user */
 	struct map verified;           /* sha256 of a token, hex -> yyjson_doc of its claims */
@@ -123,9 +125,9 @@ int tokens_open(struct tokens **ret, struct api *a, const struct api_config *cfg
 		return err_set(reterr, ERR_NOMEM, "opening tokens: out of memory");
 	}
 	t->api = a;
-	if (cfg->sa_key_pem)
-		rc = pki_signer_open(&t->signer, cfg->sa_key_pem, reterr);
-	if (!rc && cfg->token_file)
+	t->sa_key = cfg->sa_key;
+	t->sa_key_arg = cfg->sa_key_arg;
+	if (cfg->token_file)
 		rc = read_file(t, cfg->token_file, reterr);
 	if (rc) {
 		tokens_close(t);
@@ -157,6 +159,18 @@ void tokens_close(struct tokens *t)
 		pki_signer_close(t->signer);
 	arena_close(t->arena);
 	free(t);
+}
+
+static int signer_of(struct tokens *t, struct pki_signer **ret, struct err *reterr)
+{
+	const char *pem;
+	int rc = t->signer ? 0 : t->sa_key ? t->sa_key(t->sa_key_arg, &pem, reterr) :
+		err_set(reterr, ERR_UNAVAILABLE, "there is no key to sign tokens with");
+
+	if (!rc && !t->signer)
+		rc = pki_signer_open(&t->signer, pem, reterr);
+	*ret = t->signer;
+	return rc;
 }
 
 const char *tokens_issuer(const struct tokens *t)
@@ -196,11 +210,12 @@ static int check_signature(struct tokens *t, const char *token, yyjson_doc **ret
 {
 	const char *dot1 = strchr(token, '.'), *dot2 = dot1 ? strchr(dot1 + 1, '.') : NULL, *alg, *iss;
 	BUF_AUTO struct buf sig = { 0 };
+	struct pki_signer *signer;
 	yyjson_doc *head, *claims;
 	bool rs256;
 	int rc;
 
-	if (!dot2 || strchr(dot2 + 1, '.') || strlen(token) > TOKEN_MAX || !t->signer)
+	if (!dot2 || strchr(dot2 + 1, '.') || strlen(token) > TOKEN_MAX || !t->sa_key)
 		return unknown(reterr);
 	head = part(token, (size_t)(dot1 - token));
 	alg = head ? doc_str(yyjson_doc_get_root(head), "alg") : NULL;
@@ -211,7 +226,9 @@ static int check_signature(struct tokens *t, const char *token, yyjson_doc **ret
 	claims = part(dot1 + 1, (size_t)(dot2 - dot1 - 1));
 	iss = claims ? doc_str(yyjson_doc_get_root(claims), "iss") : NULL;
 	rc = iss && !strcmp(iss, t->api->issuer) ? 0 : unknown(reterr);
-	if (!rc && !pki_verify(t->signer, token, (size_t)(dot2 - token), sig.p ? sig.p : "", sig.len))
+	if (!rc)
+		rc = signer_of(t, &signer, reterr);
+	if (!rc && !pki_verify(signer, token, (size_t)(dot2 - token), sig.p ? sig.p : "", sig.len))
 		rc = err_set(reterr, ERR_UNAUTHORIZED, "the token's signature is not this cloud's");
 	if (rc)
 		yyjson_doc_free(claims);
@@ -294,12 +311,13 @@ int tokens_sign(struct tokens *t, const struct token_claims *cl, struct buf *ret
 	BUF_AUTO struct buf body = { 0 };
 	BUF_AUTO struct buf sig = { 0 };
 	char jti[TEXT_UUID_MAX];
-	int rc;
+	struct pki_signer *signer;
+	int rc = signer_of(t, &signer, reterr);
 
-	if (!t->signer)
-		return err_set(reterr, ERR_UNAVAILABLE, "there is no key to sign tokens with");
+	if (rc)
+		return rc;
 	text_uuid(jti);
-	buf_printf(&head, "{\"alg\":\"RS256\",\"kid\":\"%s\"}", pki_signer_kid(t->signer));
+	buf_printf(&head, "{\"alg\":\"RS256\",\"kid\":\"%s\"}", pki_signer_kid(signer));
 	buf_adds(&body, "{\"aud\":[");
 	for (size_t i = 0; cl->audiences[i]; i++) {
 		if (i)
@@ -325,7 +343,7 @@ int tokens_sign(struct tokens *t, const struct token_claims *cl, struct buf *ret
 	/* Nobody could use what is refused when it is shown. */
 	if (ret->len + SIGNATURE_MAX > TOKEN_MAX)
 		return err_set(reterr, ERR_SIZE, "a token may not be more than %u bytes", TOKEN_MAX);
-	rc = pki_sign(t->signer, ret->p, ret->len, &sig, reterr);
+	rc = pki_sign(signer, ret->p, ret->len, &sig, reterr);
 	if (rc)
 		return rc;
 	buf_addc(ret, '.');
@@ -337,11 +355,12 @@ int tokens_jwks(struct tokens *t, struct buf *out)
 {
 	BUF_AUTO struct buf n = { 0 };
 	BUF_AUTO struct buf e = { 0 };
+	struct pki_signer *signer;
 
-	if (!t->signer || pki_signer_jwk(t->signer, &n, &e) || n.failed || e.failed)
+	if (signer_of(t, &signer, NULL) || pki_signer_jwk(signer, &n, &e) || n.failed || e.failed)
 		return -ERR_UNAVAILABLE;
 	buf_printf(out, "{\"keys\":[{\"use\":\"sig\",\"kty\":\"RSA\",\"kid\":\"%s\",\"alg\":\"RS256\",\"n\":\"%s\",\"e\":\"%s\"}]}",
-		pki_signer_kid(t->signer), n.p, e.p);
+		pki_signer_kid(signer), n.p, e.p);
 	return 0;
 }
 

@@ -13,13 +13,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-static void start(void)
+static int key(void *arg, const char **ret_pem, struct err *reterr)
 {
-	static struct buf key;
-	int rc = pki_rsa_key(&key, NULL);
+	static struct buf pem;
 
-	assert(!rc);
-	served_start(key.p);
+	(void)arg;
+	if (!pem.len && pki_rsa_key(&pem, reterr))
+		return -ERR_INTERNAL;
+	*ret_pem = pem.p;
+	return 0;
 }
 
 static void claims(struct arena *a, const char *json, size_t n)
@@ -59,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	char *text;
 
 	if (!api)
-		start();
+		served_start(key);
 	if (!n)
 		return -1;
 	a = arena_open(4u << 20);

@@ -22,10 +22,10 @@ static void served_booted(void *arg, int rc)
 	*(bool *)arg = true;
 }
 
-/* key_pem: what signs tokens, or NULL. */
-static void served_start(const char *key_pem)
+/* key: of what signs tokens, or NULL. */
+static void served_start(int (*key)(void *, const char **, struct err *))
 {
-	struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443", .sa_key_pem = key_pem };
+	struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443", .sa_key = key };
 	bool booted = false;
 	int rc;
 

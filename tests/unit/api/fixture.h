@@ -76,6 +76,13 @@ static inline int fixture_call(struct fixture *f, const char *method, const char
 	return fixture_call_as(f, &admin, method, path, query, type, body);
 }
 
+static inline int fixture_key(void *arg, const char **ret_pem, struct err *reterr)
+{
+	(void)reterr;
+	*ret_pem = ((struct fixture *)arg)->sa_key.p;
+	return 0;
+}
+
 /* Over f->store, on f->loop; the key makes tokens work, and costs a moment. */
 static inline void fixture_start(struct fixture *f, bool with_key)
 {
@@ -86,7 +93,8 @@ static inline void fixture_start(struct fixture *f, bool with_key)
 	assert_int_equal(cache_open(&f->cache, f->store, &e), 0);
 	if (with_key) {
 		assert_int_equal(pki_rsa_key(&f->sa_key, &e), 0);
-		cfg.sa_key_pem = f->sa_key.p;
+		cfg.sa_key = fixture_key;
+		cfg.sa_key_arg = f;
 	}
 	if (api_open(&f->api, f->loop, f->store, f->cache, &cfg, &e))
 		fail_msg("api_open: %s", e.msg);
