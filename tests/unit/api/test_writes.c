@@ -36,6 +36,14 @@ static void turn_for(int64_t ms)
 		loop_turn(f.loop, 10);
 }
 
+/* Until a GET is answered so; what comes after finds out when it never was. */
+static void turn_until(const char *path, int status, const char *has)
+{
+	for (int64_t until = env_now_ms() + 20000; env_now_ms() < until; turn_for(20))
+		if (fixture_call(&f, "GET", path, NULL, JSON, NULL) == status && strstr(f.body.p, has))
+			return;
+}
+
 static void the_longest_grace_still_has_an_end(void **state)
 {
 	static const struct step_row rows[] = {
@@ -320,11 +328,11 @@ static void names_that_are_free_again_go_to_their_group(void **state)
 	};
 
 	RUN(rows);
-	turn_for(200);
+	turn_until(CRDS "/ones.b.io", 404, "");
 	RUN(apart);
-	turn_for(200);
+	turn_until(CRDS "/others.a.io", 200, "NoConflicts");
 	RUN(after);
-	turn_for(200);
+	turn_until(CRDS "/others.a.io", 404, "");
 }
 
 /* ---- what the server writes for itself ---- */
@@ -346,7 +354,7 @@ static void what_could_not_be_put_back_is_tried_again(void **state)
 	RUN(rows);
 	turn_for(200);
 	RUN(later);
-	turn_for(1500);
+	turn_until(DNS, 200, "");
 	RUN(back);
 }
 
