@@ -37,10 +37,10 @@ up: deps all
 down:
 	tools/down.sh
 
-test: deps all $(TEST)/build.ninja $(TSAN)/build.ninja
+test: deps all
 	BUILD=$(BUILD) TEST=$(TEST) TSAN=$(TSAN) FUZZ=$(FUZZ) tools/test.sh
 
-test-long: deps all $(TEST)/build.ninja $(TSAN)/build.ninja
+test-long: deps all
 	BUILD=$(BUILD) TEST=$(TEST) TSAN=$(TSAN) FUZZ=$(FUZZ) tools/test.sh --long
 
 bench: deps all

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The width of kubectl's command line against the server alone (no node): each verb in its
+# The width of kubectl's command line against servers alone (no node): each verb in its
 # variants, on every kind it is used with, and the words of its failures. Runs with the
-# oldest and the newest kubectl on the machine.
+# oldest and the newest kubectl on the machine, side by side.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/flow/lib.sh
 for t in kubectl curl; do command -v $t >/dev/null || skip "$t is missing"; done
 
-cloud_down() { [ -z "${CLOUD-}" ] || { kill "$CLOUD"; wait "$CLOUD" 2>/dev/null; CLOUD=; }; }
+SERVERS=()
+cloud_down() { [ ${#SERVERS[@]} = 0 ] || { kill "${SERVERS[@]}"; wait "${SERVERS[@]}" 2>/dev/null; SERVERS=(); }; }
 
 make_files() {
 	local d=$1
@@ -436,22 +437,30 @@ rest() {
 	refuse "default stays" "forbidden" "$k" delete ns default
 }
 
-mkdir -p "$DATA"
-export KUBECONFIG=$DATA/admin.kubeconfig
-"$SAMPAN" server --data-dir "$DATA" --listen "127.0.0.1:$PORT" >>"$WORK/log" 2>&1 &
-CLOUD=$!
-server_ready || exit 1
 real=$(dirname "$(readlink -f "$(command -v kubectl)")")
 all=("$real"/kubectl.1.*)
 [ -e "${all[0]}" ] || all=("$(command -v kubectl)")
-i=0
-for k in ${KUBECTLS:-"${all[0]}" "${all[-1]}"}; do
-	i=$((i + 1)) ns=v$i
-	K=("$k" -n "$ns") d=$WORK/$ns
+export GOMAXPROCS=1     # a short program in Go is done with less of the processor
+person() { # KUBECTL NUMBER: which is in its namespace's name
+	local k=$1 i=$2 ns=v$2
+	local K=("$k" -n "$ns") d=$WORK/$ns
 	mkdir -p "$d"
 	make_files "$d" "$ns"
 	"$k" create ns "$ns" >/dev/null
 	until_ok "a namespace has its account" "default" "${K[@]}" get sa default
 	for part in generic apply create workloads custom access machines rest; do "$part"; done
+}
+i=0
+for k in ${KUBECTLS:-"${all[0]}" "${all[-1]}"}; do
+	i=$((i + 1))
+	# Each has a server of its own: nodes and pods without a machine are everybody's.
+	DATA=$WORK/data$i
+	export KUBECONFIG=$DATA/admin.kubeconfig
+	"$SAMPAN" server --data-dir "$DATA" --listen "127.0.0.1:$((PORT + i))" >>"$WORK/log" 2>&1 &
+	CLOUD=$!
+	SERVERS+=($CLOUD)
+	server_ready || exit 1
+	session $i person "$k" $i
 done
+sessions_end
 finish

@@ -101,14 +101,36 @@ refuse() {
 	{ [ $rc != 0 ] && [ $rc != 124 ] && [[ $out =~ $want ]]; }; report "$name" $? "failure with $want" "rc $rc: $out"
 }
 
-# until NAME WANT CMD...: check, asked again for up to 30 s.
+# until_ok NAME WANT CMD...: check, asked again for up to a minute; less often as time goes by, for asking costs more
+# of the processor than most that is waited for.
 until_ok() {
-	local name=$1 want=$2 out; shift 2
-	for _ in $(seq 300); do
+	local name=$1 want=$2 out pause=1 end=$((SECONDS + 60)); shift 2
+	while :; do
 		out=$(limited "$@" 2>&1) && [[ $out =~ $want ]] && { report "$name" 0 "$want" "$out"; return; }
-		sleep 0.1
+		[ $SECONDS -lt $end ] || break
+		sleep 0.$pause
+		[ $pause = 5 ] || pause=$((pause + 1))
 	done
-	report "$name" 1 "$want (within 30 s)" "$out"
+	report "$name" 1 "$want (within a minute)" "$out"
+}
+
+# session NUMBER CMD...: what CMD checks, beside other sessions; sessions_end adds them up in the order of their numbers.
+session() {
+	local n=$1; shift
+	(ok=0 bad=0; "$@"; echo "$ok $bad" >"$WORK/session.$n.sum") >"$WORK/session.$n" 2>&1 &
+	SESSIONS+=($!)
+}
+SESSIONS=()
+sessions_end() {
+	local n o b
+	wait "${SESSIONS[@]}"
+	for n in $(seq ${#SESSIONS[@]}); do
+		cat "$WORK/session.$n"
+		o=0 b=1
+		read -r o b <"$WORK/session.$n.sum" || echo "FAILED: session $n did not end"
+		ok=$((ok + o)) bad=$((bad + b))
+	done
+	SESSIONS=()
 }
 
 finish() {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of one object of every kind that discovery names: made, read, listed, watched, changed in
-every way, its status and scale, as a table, as protobuf, removed alone and with others.
+"""The life of one object of every kind that discovery names, as upstream's conformance goes through it: made, read, listed,
+watched, changed in every way, its status and scale, as a table, as protobuf, removed alone and with others.
 
 usage: kinds.py KUBECONFIG
 """
@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 from cases import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC, Api, get
 
@@ -157,6 +158,11 @@ NAMES = {
 }
 
 
+# Kinds whose status takes no labels and annotations along; source: their strategies, pkg/registry
+APART = ("volumeattachments", "validatingadmissionpolicies", "flowschemas", "prioritylevelconfigurations", "apiservices",
+         "servicecidrs", "customresourcedefinitions", "resourceclaims")
+
+
 def body_of(kind, i):
     """The i-th object of a kind."""
     name = NAMES.get(kind, ("life-1", "life-2"))[i]
@@ -197,14 +203,34 @@ def label(value):
     return lambda o: o["metadata"].setdefault("labels", {}).update({"step": value})
 
 
-def watched(path, rev, name):
-    """The first event of the object after a revision."""
-    conn = api.connect()
-    try:
-        conn.request("GET", f"{path}?watch=1&resourceVersion={rev}&timeoutSeconds=5&fieldSelector=metadata.name%3D{name}")
-        return json.loads(conn.getresponse().readline() or "{}")
-    finally:
-        conn.close()
+class Watch(threading.Thread):
+    """The events after a revision, as they come."""
+    def __init__(self, path, rev):
+        super().__init__(daemon=True)
+        self.events = []
+        self.conn = api.connect()
+        self.conn.request("GET", f"{path}?watch=1&resourceVersion={rev}&timeoutSeconds=60&labelSelector=kinds%3Dtest")
+        self.answer = self.conn.getresponse()
+        self.start()
+
+    def run(self):
+        try:
+            for line in self.answer:
+                self.events.append(json.loads(line))
+        except (OSError, ValueError, AttributeError):
+            pass                            # the connection was closed under it: the watch is over
+
+    def count(self, what, where="type", value=None):
+        """Events of a type, whose object has a value where one is given."""
+        return sum(e["type"] == what and get(e, where) == (value or what) for e in list(self.events))
+
+
+def discovered(kind, r):
+    """By its group alone, too."""
+    if kind.count("/") > 1:
+        group, version, _ = kind.split("/")
+        status, o = api.obj("GET", f"/apis/{group}")
+        api.check(f"{kind}: its group has the version", status == 200 and f"{group}/{version}" in [v["groupVersion"] for v in o["versions"]], o)
 
 
 def reads(kind, path, r, name):
@@ -214,6 +240,9 @@ def reads(kind, path, r, name):
     status, rows = api.obj("GET", f"{path}?labelSelector=kinds%3Dtest")
     api.check(f"{kind} list", status == 200 and rows["kind"] == r["kind"] + "List" and len(rows["items"]) == 1 and
               "kind" not in rows["items"][0], rows)
+    if r["namespaced"]:
+        status, rows = api.obj("GET", path.replace(f"/namespaces/{NS}", "") + "?labelSelector=kinds%3Dtest")
+        api.check(f"{kind} list of all namespaces", status == 200 and len(rows["items"]) == 1, rows)
     for what, accept, kinds in (("table", TABLE, ("Table", "Table")), ("metadata", PARTIAL, ("PartialObjectMetadata",)),
                                 ("metadata list", PARTIAL_LIST, (None, "PartialObjectMetadataList"))):
         for url, want in zip((one, f"{path}?labelSelector=kinds%3Dtest"), kinds):
@@ -237,14 +266,14 @@ def reads(kind, path, r, name):
     api.check(f"{kind} protobuf written back", status == 200 and body(o) == body(before), o)
 
 
-def changes(kind, path, r, name):
+def changes(kind, path, r, name, watch):
     one = f"{path}/{name}"
     first = api.obj("GET", one)[1]
     status, o = write(one, label("put"))
     api.check(f"{kind} update", status == 200 and get(o, "metadata.labels")["step"] == "put" and
               get(o, "metadata.uid") == get(first, "metadata.uid"), o)
-    event = watched(path, first["metadata"]["resourceVersion"], name)
-    api.check(f"{kind} watch", event.get("type") == "MODIFIED" and get(event, "object.kind") == r["kind"], event)
+    api.eventually(f"{kind} watch", lambda: watch.count("MODIFIED", "object.metadata.labels.step", "put") and
+                   get(watch.events[0], "object.kind") == r["kind"])
     status, o = api.obj("PUT", one, first)
     api.check(f"{kind} stale update", status == 409 and "the object has been modified" in o["message"], o)
     del first["metadata"]["resourceVersion"]
@@ -257,6 +286,7 @@ def changes(kind, path, r, name):
             ("JSON patch", JSON_PATCH, [{"op": "add", "path": "/metadata/labels/step", "value": "JSON"}])):
         status, o = api.obj("PATCH", one, patch, headers=headers)
         api.check(f"{kind} {how}", status == 200 and get(o, "metadata.labels")["step"] == how.split()[0], o)
+        api.eventually(f"{kind} watch of a {how}", lambda: watch.count("MODIFIED", "object.metadata.labels.step", how.split()[0]))
     group_version = kind.rsplit("/", 1)[0]
     applied = {"apiVersion": group_version, "kind": r["kind"], "metadata": {"name": name, "annotations": {"applied": "yes"}}}
     status, o = api.obj("PATCH", f"{one}?fieldManager=life", applied, headers=APPLY)
@@ -264,7 +294,7 @@ def changes(kind, path, r, name):
     api.check(f"{kind} apply", status == 200 and get(o, "metadata.annotations", {}).get("applied") == "yes" and managers == ["life"], o)
 
 
-def statuses(kind, path, r, name):
+def statuses(kind, path, r, name, watch):
     one, (want, where) = f"{path}/{name}/status", STATUSES[kind]
     at = "status." + where
     if not get(api.obj("GET", one)[1], at):
@@ -283,8 +313,13 @@ def statuses(kind, path, r, name):
     api.check(f"{kind} status update", status == 200 and get(o, at) is not None, o)
     api.check(f"{kind} status update leaves the spec", o.get("spec") == before.get("spec") and
               get(o, "metadata.generation") == get(before, "metadata.generation"), o)
-    status, o = api.obj("PATCH", one, {"status": want}, headers=MERGE_PATCH)
+    along = r["name"] not in APART
+    api.check(f"{kind} status update and annotations", (get(o, "metadata.annotations.status-wrote") == "this") == along, o)
+    status, o = api.obj("PATCH", one, {"metadata": {"annotations": {"status-patched": "this"}}, "status": want}, headers=MERGE_PATCH)
     api.check(f"{kind} status patch", status == 200 and get(o, at) is not None, o)
+    api.check(f"{kind} status patch and annotations", (get(o, "metadata.annotations.status-patched") == "this") == along, o)
+    if along:
+        api.eventually(f"{kind} watch of a status", lambda: watch.count("MODIFIED", "object.metadata.annotations.status-patched", "this"))
     status, o = api.obj("GET", one)
     api.check(f"{kind} status get", status == 200 and o["kind"] == r["kind"], o)
 
@@ -319,7 +354,7 @@ def scales(kind, path, name):
     api.check(f"{kind} scale as protobuf", status == 200 and o["kind"] == "Scale", o)
 
 
-def removes(kind, path, r, name):
+def removes(kind, path, r, name, watch):
     one, now = f"{path}/{name}", "?gracePeriodSeconds=0"
     status, o = api.obj("DELETE", one + now)
     api.check(f"{kind} delete", status in (200, 202), o)
@@ -327,6 +362,7 @@ def removes(kind, path, r, name):
     status, o = api.obj("GET", one)
     group = kind.split("/")[0] if kind.count("/") > 1 else ""
     api.check(f"{kind} not found", o.get("message") == f'{r["name"]}{"." + group if group else ""} "{name}" not found', o)
+    api.eventually(f"{kind} watch of a deletion", lambda: watch.count("DELETED"))
     if "deletecollection" not in r["verbs"]:
         return
     names = [api.obj("POST", path, body_of(kind, i)) for i in (0, 1)]
@@ -334,6 +370,8 @@ def removes(kind, path, r, name):
     status, o = api.obj("DELETE", f"{path}{now}&labelSelector=kinds%3Dtest")
     api.check(f"{kind} delete collection", status == 200 and o["kind"] == r["kind"] + "List" and len(o["items"]) == 2, o)
     api.eventually(f"{kind} are gone", lambda: not api.obj("GET", f"{path}?labelSelector=kinds%3Dtest")[1]["items"])
+    api.eventually(f"{kind} watch of all deletions", lambda: watch.count("DELETED") == 3 and watch.count("ADDED") == 2)
+    api.check(f"{kind} watch without an error", not watch.count("ERROR"), watch.events[-1:])
 
 
 def life(kind, path, r, subs):
@@ -348,13 +386,15 @@ def life(kind, path, r, subs):
     if status != 201:
         return
     api.check(f"{kind} exists", api.obj("POST", path, body)[1].get("reason") == "AlreadyExists")
+    discovered(kind, r)
+    watch = Watch(path, get(o, "metadata.resourceVersion"))
     reads(kind, path, r, name)
-    changes(kind, path, r, name)
+    changes(kind, path, r, name, watch)
     if "status" in subs:
-        statuses(kind, path, r, name)
+        statuses(kind, path, r, name, watch)
     if "scale" in subs:
         scales(kind, path, name)
-    removes(kind, path, r, name)
+    removes(kind, path, r, name, watch)
 
 
 def lives():
