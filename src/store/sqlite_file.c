@@ -24,7 +24,9 @@ enum {
 	BUSY_MS = 10000,               /* somebody looks in with the sqlite3 tool */
 };
 
+/* Nothing of it is waited for until all is there: switching to WAL syncs the file. */
 static const char schema[] =
+	"PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
 	"BEGIN IMMEDIATE;"
 	"CREATE TABLE log(rev INTEGER PRIMARY KEY, key TEXT NOT NULL, create_rev INTEGER NOT NULL,"
 	" prev_rev INTEGER NOT NULL, deleted INTEGER NOT NULL, value BLOB);"
@@ -33,7 +35,8 @@ static const char schema[] =
 	"INSERT INTO meta VALUES('compacted', 0), ('swept', 0);"
 	"PRAGMA application_id=1398893936;"
 	"PRAGMA user_version=1;"
-	"COMMIT;";
+	"COMMIT;"
+	"PRAGMA synchronous=FULL; PRAGMA journal_mode=WAL;";
 _Static_assert(APPLICATION_ID == 1398893936 && SCHEMA_VERSION == 1, "as the schema says");
 
 int sqlite_file_damaged(const char *path, const char *what, struct err *reterr)
@@ -197,35 +200,75 @@ int sqlite_file_lock(const char *path, int *ret_fd, struct err *reterr)
 	return r;
 }
 
+int sqlite_file_sync(const char *path, struct err *reterr)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+
+	if (fd < 0 || fsync(fd) < 0)
+		r = err_errno(reterr, "sync %s", path);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+int sqlite_file_put_in_place(const char *path, const char *to, struct err *reterr)
+{
+	char copy[4200];
+
+	if (rename(path, to) < 0)
+		return err_errno(reterr, "rename %s to %s", path, to);
+	snprintf(copy, sizeof(copy), "%s", to);
+	return sqlite_file_sync(dirname(copy), reterr);
+}
+
+/* An empty store, made under another name: whole, or not there. */
+static int make(const char *path, struct err *reterr)
+{
+	char part[4200], wal[4200];
+	sqlite3 *db;
+	int fd, r;
+
+	snprintf(part, sizeof(part), "%s.new", path);
+	snprintf(wal, sizeof(wal), "%s-wal", path);    /* without its file it is nobody's */
+	if ((unlink(part) < 0 && errno != ENOENT) || (unlink(wal) < 0 && errno != ENOENT))
+		return err_errno(reterr, "remove what is in the way of %s", path);
+	/* Made here for its mode: secrets are in it, and the WAL takes after it. */
+	fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(reterr, "make the store %s", path);
+	close(fd);
+	if ((r = open_file(&db, part, SQLITE_OPEN_READWRITE, reterr)) < 0)
+		return r;
+	r = run(db, part, schema, "create", reterr);
+	sqlite3_close(db);
+	return r < 0 ? r : sqlite_file_put_in_place(part, path, reterr);
+}
+
+static bool is_new(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? errno == ENOENT : st.st_size == 0;
+}
+
 int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_meta,
 	struct err *reterr)
 {
 	sqlite3 *db;
-	int64_t objects = 0, app = 0, rev = 0;
-	int fd, r;
+	int64_t rev = 0;
+	int r;
 
-	/* Made here for its mode: secrets are in it, and the WAL takes after it. */
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_errno(reterr, "open the store %s", path);
-	close(fd);
-	r = open_file(&db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, reterr);
+	if (is_new(path) && (r = make(path, reterr)) < 0)
+		return r;
+	r = open_file(&db, path, SQLITE_OPEN_READWRITE, reterr);
 	if (r < 0)
 		return r;
-	if ((r = sqlite_file_ask(db, path, "SELECT count(*) FROM sqlite_master", &objects, reterr)) < 0 ||
-	    (r = sqlite_file_ask(db, path, "PRAGMA application_id", &app, reterr)) < 0)
-		goto fail;
 	/* Another program's file is refused before anything in it is changed. */
-	if ((objects || app) && ((r = sqlite_file_check_schema(db, path, reterr)) < 0 ||
-			(r = check_start(db, path, reterr)) < 0))
+	if ((r = sqlite_file_check_schema(db, path, reterr)) < 0 || (r = check_start(db, path, reterr)) < 0)
 		goto fail;
-	if ((r = run(db, path, "PRAGMA auto_vacuum=INCREMENTAL;", "open", reterr)) < 0 ||
-	    (r = run(db, path, "PRAGMA journal_mode=WAL;", "open", reterr)) < 0 ||
-	    (r = run(db, path, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+	if ((r = run(db, path, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
 			"PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-2048;"
 			"PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;", "open", reterr)) < 0)
-		goto fail;
-	if (!objects && (r = run(db, path, schema, "create", reterr)) < 0)
 		goto fail;
 	if ((r = sqlite_file_ask(db, path, "SELECT coalesce(max(rev), 0) FROM log", &rev, reterr)) < 0 ||
 	    (r = sqlite_file_ask(db, path, "SELECT value FROM meta WHERE name='compacted'",

@@ -199,33 +199,11 @@ int store_file_compact(const char *path, struct err *reterr)
 
 /* ---- backup ---- */
 
-static int sync_path(const char *path, struct err *reterr)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
-
-	if (fd < 0 || fsync(fd) < 0)
-		r = err_errno(reterr, "sync %s", path);
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
 static void dir_of(char out[4200], const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	snprintf(out, 4200, "%.*s", slash ? slash > path ? (int)(slash - path) : 1 : 1, slash ? path : ".");
-}
-
-/* Gives path, which is on disk, the name to, durably. */
-static int put_in_place(const char *path, const char *to, struct err *reterr)
-{
-	char dir[4200];
-
-	dir_of(dir, to);
-	if (rename(path, to) < 0)
-		return err_errno(reterr, "rename %s to %s", path, to);
-	return sync_path(dir, reterr);
 }
 
 static int copy_pages(sqlite3 *from, const char *from_path, sqlite3 *to, const char *to_path, struct err *reterr)
@@ -238,7 +216,7 @@ static int copy_pages(sqlite3 *from, const char *from_path, sqlite3 *to, const c
 		return sqlite_failed(to, to_path, "back up", reterr);
 	for (unsigned i = 1; r == 0 && (rc = sqlite3_backup_step(b, STEP_PAGES)) == SQLITE_OK; i++) {
 		if (i % SYNC_STEPS == 0)
-			r = sync_path(to_path, reterr);
+			r = sqlite_file_sync(to_path, reterr);
 		nanosleep(&rest, NULL);
 	}
 	sqlite3_backup_finish(b);
@@ -297,8 +275,8 @@ int store_file_backup(const char *path, const char *to, struct err *reterr)
 	r = copy_open(&db, path, part, reterr);
 	if (r == 0) {
 		sqlite3_close(db);
-		if ((r = sync_path(part, reterr)) == 0)
-			r = put_in_place(part, to, reterr);
+		if ((r = sqlite_file_sync(part, reterr)) == 0)
+			r = sqlite_file_put_in_place(part, to, reterr);
 	}
 	if (r < 0 && r != -ERR_NOT_FOUND)
 		unlink(part);
@@ -357,7 +335,7 @@ static int move_aside(const char *path, char ret_old[4200], struct err *reterr)
 	if (!there)
 		*ret_old = '\0';
 	dir_of(dir, path);
-	return sync_path(dir, reterr);
+	return sqlite_file_sync(dir, reterr);
 }
 
 int store_file_restore(const char *path, const char *from, bool force, int64_t *ret_rev, char ret_old[4200],
@@ -384,8 +362,8 @@ int store_file_restore(const char *path, const char *from, bool force, int64_t *
 		/* Root restores what the server's user must read. */
 		if (geteuid() == 0 && stat(dir, &st) == 0 && chown(part, st.st_uid, st.st_gid) < 0)
 			r = err_errno(reterr, "chown %s", part);
-		if (r == 0 && (r = sync_path(part, reterr)) == 0 && (r = move_aside(path, ret_old, reterr)) == 0)
-			r = put_in_place(part, path, reterr);
+		if (r == 0 && (r = sqlite_file_sync(part, reterr)) == 0 && (r = move_aside(path, ret_old, reterr)) == 0)
+			r = sqlite_file_put_in_place(part, path, reterr);
 	}
 	sqlite3_close(db);
 	if (r < 0)

@@ -11,12 +11,16 @@
 /* ---- sqlite_file.c: open, check, create ---- */
 
 struct sqlite_meta { int64_t rev, compacted_rev, swept_rev; };
-/* The writing connection; makes an empty file into a store and checks any other.
+/* The writing connection; makes a store where there is none, or an empty file, and checks any other.
  * -ERR_CORRUPT with the way out, -ERR_IO. */
 int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_meta,
 	struct err *reterr);
 /* One program per store: PATH.lock is held until the descriptor is closed. -ERR_IO. */
 int sqlite_file_lock(const char *path, int *ret_fd, struct err *reterr);
+/* To the disk: a file, a directory. */
+int sqlite_file_sync(const char *path, struct err *reterr);
+/* Gives path, which is on disk, the name to, durably. */
+int sqlite_file_put_in_place(const char *path, const char *to, struct err *reterr);
 int sqlite_file_open_reader(sqlite3 **ret, const char *path, struct err *reterr);
 /* Is it a store that this program knows? Changes nothing. */
 int sqlite_file_check_schema(sqlite3 *db, const char *path, struct err *reterr);

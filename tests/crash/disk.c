@@ -10,11 +10,12 @@
 
 enum { SECTOR = 512, FILES_MAX = 16 };
 
-enum op_kind { OP_WRITE, OP_TRUNCATE, OP_SYNC, OP_DELETE };
+enum op_kind { OP_WRITE, OP_TRUNCATE, OP_SYNC, OP_DELETE, OP_RENAME };
 
 struct op {
 	enum op_kind kind;
 	int file;            /* index of names */
+	int from;            /* OP_RENAME: what it was before, durably */
 	bool directory;      /* OP_SYNC, OP_DELETE: the directory was synced too */
 	int64_t off, len;
 	char *data;
@@ -147,6 +148,8 @@ static void image_write(struct image *im, int64_t off, const char *p, int64_t n)
 	memcpy(im->p + off, p, (size_t)n);
 }
 
+static void cut_file(struct image *im, int file, size_t moment);
+
 static void apply(struct image *im, const struct op *op, bool torn)
 {
 	switch (op->kind) {
@@ -169,6 +172,10 @@ static void apply(struct image *im, const struct op *op, bool torn)
 		im->exists = false;
 		im->len = 0;
 		break;
+	case OP_RENAME:
+		im->len = 0;
+		cut_file(im, op->from, (size_t)(op - ops));
+		break;
 	case OP_SYNC:
 		break;
 	}
@@ -183,7 +190,7 @@ static void cut_file(struct image *im, int file, size_t moment)
 		if (ops[i].directory)
 			named = i + 1;
 	for (size_t i = 0; i < moment; i++)
-		if (ops[i].file == file && (ops[i].kind == OP_SYNC ||
+		if (ops[i].file == file && (ops[i].kind == OP_SYNC || ops[i].kind == OP_RENAME ||
 				(ops[i].kind == OP_DELETE && i < named)))
 			synced = i + 1;
 	for (size_t i = 0; i < moment; i++) {
@@ -334,6 +341,20 @@ static const sqlite3_io_methods methods = {
 	NULL, NULL,
 };
 
+/* A store is made under another name, which is no operation of the file layer: it is found by its first opening. */
+static void note_rename(int file, const char *path)
+{
+	char part[512];
+
+	for (size_t i = 0; i < op_count; i++)
+		if (ops[i].file == file)
+			return;
+	snprintf(part, sizeof(part), "%s.new", path);
+	for (int i = 0; i < FILES_MAX && names[i]; i++)
+		if (strcmp(names[i], part) == 0)
+			record((struct op){ .kind = OP_RENAME, .file = file, .from = i }, NULL);
+}
+
 static int v_open(sqlite3_vfs *v, const char *path, sqlite3_file *f, int flags, int *out_flags)
 {
 	struct file *file = file_of(f);
@@ -347,6 +368,8 @@ static int v_open(sqlite3_vfs *v, const char *path, sqlite3_file *f, int flags, 
 		pthread_mutex_lock(&lock);
 		file->name = name_index(path);
 		pthread_mutex_unlock(&lock);
+		if (flags & SQLITE_OPEN_MAIN_DB)
+			note_rename(file->name, path);
 	}
 	return rc;
 }
