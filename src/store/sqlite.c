@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/env.h"
@@ -40,6 +41,7 @@ enum {
 	WAL_COPY_PAGES = 1000,         /* copied beside the writes; */
 	WAL_REST_PAGES = 256,          /* what came meanwhile by the writer, so that it begins anew; */
 	WAL_MAX_PAGES = 6000,          /* all of it, when copying falls behind */
+	REST_MS = 1000,                /* without work: the burst is over, and the use of its pages */
 	COMPLAIN_MS = 5000,
 };
 
@@ -74,6 +76,7 @@ struct sqlite {
 	int64_t rev, forgotten_rev, swept_rev;
 	int64_t failed_rev;            /* compaction towards it failed: wait for the next */
 	bool shrinking, copying;
+	bool warm;                     /* pages are cached */
 	int wal_pages;
 	struct sqlite_checkpointer *checkpointer;
 	int64_t complained_ms;
@@ -219,7 +222,7 @@ static void copied(void *arg, int pages, const struct err *e)
 
 /* A copy of the WAL has ended. Only when all of it is in the file, the next write begins
  * it anew; so what was written meanwhile is copied at once, when it is little. */
-static void copy_ended(struct sqlite *s, int pages, const struct err *e, bool idle)
+static void copy_ended(struct sqlite *s, int pages, const struct err *e)
 {
 	int rest = s->wal_pages - pages;
 
@@ -230,8 +233,6 @@ static void copy_ended(struct sqlite *s, int pages, const struct err *e, bool id
 		s->wal_pages = 0;
 	else if (rest <= WAL_REST_PAGES)
 		checkpoint(s);
-	if (idle)                      /* the burst is over; so is the use of its pages */
-		sqlite3_db_release_memory(s->writer.db);
 }
 
 /* One small piece of upkeep; false: none is due. */
@@ -265,6 +266,26 @@ static bool upkeep(struct sqlite *s, int64_t compact_rev, bool idle)
 	return true;
 }
 
+/* Under the lock, until there is something to do. What a burst has read and written is kept for its
+ * next write, and given back when none comes. */
+static void wait_for_work(struct sqlite *s, int64_t compact_rev)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += REST_MS / 1000;
+	while (!s->queue.head && !s->stop && s->compact_rev == compact_rev && s->copied_pages < 0) {
+		if (!s->warm) {
+			pthread_cond_wait(&s->wake, &s->lock);
+		} else if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT) {
+			s->warm = false;
+			pthread_mutex_unlock(&s->lock);
+			sqlite3_db_release_memory(s->writer.db);
+			pthread_mutex_lock(&s->lock);
+		}
+	}
+}
+
 static void *write_all(void *arg)
 {
 	struct sqlite *s = arg;
@@ -280,9 +301,8 @@ static void *write_all(void *arg)
 		unsigned n;
 		bool stop;
 
-		while (!s->queue.head && !s->stop && !busy && s->compact_rev == compact_rev &&
-				s->copied_pages < 0)
-			pthread_cond_wait(&s->wake, &s->lock);
+		if (!busy)
+			wait_for_work(s, compact_rev);
 		writes_init(&group);
 		n = take_group(s, &group);
 		copied_pages = s->copied_pages;
@@ -297,11 +317,11 @@ static void *write_all(void *arg)
 				;
 			return NULL;
 		}
-		busy = true;
+		busy = s->warm = true;
 		if (group.head)
 			commit_group(s, &group, n, compact_rev);
 		if (copied_pages >= 0)
-			copy_ended(s, copied_pages, &copy_err, !group.head);
+			copy_ended(s, copied_pages, &copy_err);
 		if (!stop)
 			busy = upkeep(s, compact_rev, !group.head) || group.head;
 		pthread_mutex_lock(&s->lock);
@@ -500,6 +520,7 @@ int store_sqlite_open(struct store **ret, struct loop *l, const char *path, stru
 {
 	struct sqlite *s = calloc(1, sizeof(*s));
 	struct sqlite_meta meta;
+	pthread_condattr_t attr;
 	sqlite3 *db;
 	int r;
 
@@ -514,7 +535,10 @@ int store_sqlite_open(struct store **ret, struct loop *l, const char *path, stru
 	writes_init(&s->finished);
 	writes_init(&s->completing);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->wake, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->wake, &attr);
+	pthread_condattr_destroy(&attr);
 	s->evfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->watch = s->evfd < 0 ? NULL : loop_fd_add(l, s->evfd, EPOLLIN, finished, s);
 	if (!s->watch) {

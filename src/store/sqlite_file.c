@@ -267,7 +267,7 @@ int sqlite_file_open(sqlite3 **ret, const char *path, struct sqlite_meta *ret_me
 	if ((r = sqlite_file_check_schema(db, path, reterr)) < 0 || (r = check_start(db, path, reterr)) < 0)
 		goto fail;
 	if ((r = run(db, path, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-			"PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-2048;"
+			"PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-8192;"
 			"PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;", "open", reterr)) < 0)
 		goto fail;
 	if ((r = sqlite_file_ask(db, path, "SELECT coalesce(max(rev), 0) FROM log", &rev, reterr)) < 0 ||
