@@ -19,6 +19,7 @@ struct shared {
 	size_t tree_count, tree_bytes;
 	struct loop_task trim;
 	struct list names;
+	void *scratch;         /* of a tree that nobody keeps */
 };
 
 struct owner_link {

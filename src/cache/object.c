@@ -16,6 +16,7 @@
 #include "base/log.h"
 
 enum { TREES_MAX = 512, TREE_BYTES_MAX = 256 << 10 };   /* of JSON; a tree takes four times that */
+enum { SCRATCH_BYTES = 64 << 10 };
 
 struct name {
 	struct list node;
@@ -41,6 +42,7 @@ void shared_unref(struct shared *s)
 		return;
 	list_each(&s->names, n)
 		free(list_entry(n, struct name, node));
+	free(s->scratch);
 	free(s);
 }
 
@@ -350,12 +352,23 @@ static struct obj *build(struct shared *s, const char *store, const char *key, s
 	return o;
 }
 
+/* A tree that is looked into once lies where the last one lay, unless it is large. */
+static yyjson_doc *read_tree(struct shared *s, const struct blob *json, bool keep, yyjson_read_err *e)
+{
+	yyjson_alc alc;
+
+	if (keep || yyjson_read_max_memory_usage(json->len, 0) > SCRATCH_BYTES / 2 ||
+	    (!s->scratch && !(s->scratch = malloc(SCRATCH_BYTES))) || !yyjson_alc_pool_init(&alc, s->scratch, SCRATCH_BYTES))
+		return yyjson_read_opts((char *)(uintptr_t)json->p, json->len, 0, NULL, e);
+	return yyjson_read_opts((char *)(uintptr_t)json->p, json->len, 0, &alc, e);
+}
+
 /* Takes over json. */
 static struct obj *from_json(struct shared *s, const char *store, const char *key,
 	struct blob *json, bool keep_tree)
 {
 	yyjson_read_err e = { 0 };
-	yyjson_doc *doc = json ? yyjson_read_opts(json->p, json->len, 0, NULL, &e) : NULL;
+	yyjson_doc *doc = json ? read_tree(s, json, keep_tree, &e) : NULL;
 	struct obj *o = doc ? build(s, store, key, json, yyjson_doc_get_root(doc)) : NULL;
 
 	if (!o) {

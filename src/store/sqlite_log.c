@@ -2,6 +2,7 @@
 /* sqlite_log - the statements: commit a group, sweep, load, range. */
 #include "store/sqlite_priv.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -263,18 +264,38 @@ static struct blob *blob_of(sqlite3_stmt *q, int column)
 	return blob_new(p, (size_t)sqlite3_column_bytes(q, column));
 }
 
+/* The column's bytes in *b, in whose memory the last row's were unless somebody keeps those. */
+static bool read_again(struct blob **b, size_t *cap, sqlite3_stmt *q, int column)
+{
+	const void *p = sqlite3_column_blob(q, column);
+	size_t n = (size_t)sqlite3_column_bytes(q, column);
+
+	if (!*b || n > *cap || atomic_load(&(*b)->refs) > 1) {
+		blob_unref(*b);
+		*cap = n + n / 2;
+		*b = blob_alloc(*cap);
+	}
+	if (!*b)
+		return false;
+	if (n)
+		memcpy((*b)->p, p, n);
+	(*b)->p[n] = 0;
+	(*b)->len = (uint32_t)n;
+	return true;
+}
+
 int sqlite_log_load(struct sqlite_log *g, store_load_fn *fn, void *arg, int64_t *ret_rev,
 	struct err *reterr)
 {
+	BLOB_AUTO struct blob *value = NULL;
 	int64_t newest = 0, compacted = 0;
 	int step = SQLITE_DONE, r = 0;
+	size_t cap = 0;
 
 	if (!run(g->begin) || !ask(g->newest, &newest) || !ask(g->compacted, &compacted))
 		goto fail;
 	while ((step = sqlite3_step(g->live)) == SQLITE_ROW) {
-		BLOB_AUTO struct blob *value = blob_of(g->live, 3);
-
-		if (!value) {
+		if (!read_again(&value, &cap, g->live, 3)) {
 			r = err_set(reterr, ERR_NOMEM, "load %s: out of memory", g->path);
 			break;
 		}
