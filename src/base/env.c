@@ -3,7 +3,9 @@
 #include "base/env.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -18,7 +20,7 @@ static int64_t clock_us(clockid_t id)
 static int64_t real_now_us(void *arg) { return clock_us(CLOCK_BOOTTIME); }
 static int64_t real_wall_us(void *arg) { return clock_us(CLOCK_REALTIME); }
 
-static void real_random(void *arg, void *p, size_t n)
+static void from_kernel(void *p, size_t n)
 {
 	char *out = p;
 
@@ -33,6 +35,30 @@ static void real_random(void *arg, void *p, size_t n)
 		out += got;
 		n -= (size_t)got;
 	}
+}
+
+/* Names, uids and ports want a few bytes each, several for a request: they are fetched ahead, a thread's own, gone
+ * when given out, and not shared with a child. */
+static _Thread_local struct { unsigned char bytes[512]; size_t left; } ahead;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void forget(void) { ahead.left = 0; }
+static void forget_in_children(void) { pthread_atfork(NULL, NULL, forget); }
+
+static void real_random(void *arg, void *p, size_t n)
+{
+	if (n > sizeof(ahead.bytes) / 8) {
+		from_kernel(p, n);
+		return;
+	}
+	if (ahead.left < n) {
+		pthread_once(&once, forget_in_children);
+		from_kernel(ahead.bytes, sizeof(ahead.bytes));
+		ahead.left = sizeof(ahead.bytes);
+	}
+	ahead.left -= n;
+	memcpy(p, ahead.bytes + ahead.left, n);
+	explicit_bzero(ahead.bytes + ahead.left, n);
 }
 
 static const struct env_ops real_ops = { real_now_us, real_wall_us, real_random, NULL };

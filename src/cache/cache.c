@@ -11,12 +11,30 @@
 #define LOG_MODULE "cache"
 #include "base/log.h"
 
+/* Appends s and end at *at; *at NULL: it did not fit. */
+static void add(char **at, const char *limit, const char *s, char end)
+{
+	size_t n = strlen(s);
+
+	if (!*at || n + 1 > (size_t)(limit - *at)) {
+		*at = NULL;
+		return;
+	}
+	memcpy(*at, s, n);
+	(*at)[n] = end;
+	*at += n + 1;
+}
+
 int cache_key(char *out, size_t size, const char *store, const char *ns, const char *name)
 {
-	int n = ns && *ns ? snprintf(out, size, "%s/%s/%s", store, ns, name)
-		: snprintf(out, size, "%s/%s", store, name);
+	const char *limit = out + size;
+	char *at = out;
 
-	return n >= 0 && (size_t)n < size ? 0 : -ERR_SIZE;
+	add(&at, limit, store, '/');
+	if (ns && *ns)
+		add(&at, limit, ns, '/');
+	add(&at, limit, name, 0);
+	return at ? 0 : -ERR_SIZE;
 }
 
 /* Out of memory while following the log: going on would show a false state. */

@@ -26,6 +26,7 @@
 #define LINGER_BYTES  (4u << 20)
 #define SETTLE_ROUNDS 64
 #define OUT_KEEP      4096u
+#define SHORT_BYTES   8192
 
 static const struct http_proto linger_proto;
 
@@ -249,6 +250,9 @@ static void read_all(struct http_conn *c)
 			return;
 		}
 		budget -= (size_t)n;
+		/* A short record is mostly the last one; the next turn tells of what else there is. */
+		if (c->ssl && n < SHORT_BYTES && !SSL_has_pending(c->ssl))
+			return;
 	}
 	/* Input was paused: TLS may hold bytes that no event will tell of. */
 	c->stalled = c->ssl && SSL_has_pending(c->ssl);
