@@ -7,8 +7,10 @@
  * Promise: done runs once for each accepted call, never before client_call returns.
  *          A local call's done runs when the cache already shows its write.
  *          A client that knows several servers asks the next one when the one it uses
- *          cannot be reached or says that it stops. What could have been done already is
+ *          cannot be reached or cannot serve now (503 and when to come back). What could have been done already is
  *          asked again only if it is no POST: a POST whose answer was lost is -ERR_UNAVAILABLE.
+ *          When no server serves, each call asks one of them only, and the client asks every
+ *          second or two whether one does again.
  * Tests:   tests/unit/client/, tests/flow/
  */
 #ifndef CLIENT_CLIENT_H
@@ -56,6 +58,9 @@ const char *client_server(const struct client *c);
 #define CLIENT_SERVERS_MAX 32u
 #define CLIENT_SERVER_MAX  320u        /* bytes of a URL */
 int client_learn(struct client *c, const char *const *urls);
+/* fn(arg) runs on the loop each time that a server serves again after none did: whoever waits to try again need not. It
+ * may set timers and defer tasks, nothing else. */
+void client_on_well(struct client *c, void (*fn)(void *arg), void *arg);
 /* Those of an EndpointSlice of the Service default/kubernetes that are ready: a line each. And such lines cut into a
  * list, NULL-terminated, in place. */
 void client_server_lines(struct buf *out, yyjson_val *slice);

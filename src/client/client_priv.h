@@ -16,7 +16,25 @@
 #define CLIENT_TIMEOUT_MS  30000
 #define CLIENT_CONNECT_MS  10000        /* to be connected */
 #define CLIENT_TRY_MS      3000         /* the same, when there are others to turn to */
+#define CLIENT_UNHEARD_MS  15000        /* what was sent and not even acknowledged: the connection is dead */
+#define CLIENT_PROBE_MS    1000         /* while all servers are away one is asked so often, or half as often */
 #define CLIENT_LINE_MAX    (4u << 20)   /* one watch event */
+
+/* One HTTP exchange over curl. */
+struct transfer {
+	struct client *client;
+	CURL *easy;
+	char server[CLIENT_SERVER_MAX];
+	int64_t begun_ms;
+	const char *post;              /* what is left to send of a POST */
+	size_t post_len;
+	struct curl_slist *headers;
+	/* Whole answers gather in body; streams get each piece. */
+	struct buf body;
+	bool (*data)(struct transfer *t, const char *p, size_t n);  /* NULL: gather */
+	void (*ended)(struct transfer *t, CURLcode rc, int status);
+	char error[CURL_ERROR_SIZE];
+};
 
 struct client {
 	struct loop *loop;
@@ -38,7 +56,13 @@ struct client {
 	/* servers.c */
 	char **servers;
 	unsigned server_count, server_own, server_at;  /* own: the first ones, it was opened with; at: in use */
-	struct loop_task moved;
+	unsigned failed;           /* servers in a row that could not be reached */
+	bool away, unreached;      /* none of them serves now, and they are probed; not even reached */
+	unsigned probe_at, probe_left;     /* next one to probe; how many of a first round are left */
+	struct transfer probe;
+	struct loop_timer probe_timer;
+	void (*well)(void *arg);   /* they serve again */
+	void *well_arg;
 };
 
 struct client_watch {
@@ -51,29 +75,15 @@ struct client_watch {
 	struct watch_run *run;     /* watch.c */
 };
 
-/* One HTTP exchange over curl, with the server that was in use when it began. */
-struct transfer {
-	struct client *client;
-	CURL *easy;
-	char server[CLIENT_SERVER_MAX];
-	const char *post;              /* what is left to send of a POST */
-	size_t post_len;
-	struct curl_slist *headers;
-	/* Whole answers gather in body; streams get each piece. */
-	struct buf body;
-	bool (*data)(struct transfer *t, const char *p, size_t n);  /* NULL: gather */
-	void (*ended)(struct transfer *t, CURLcode rc, int status);
-	char error[CURL_ERROR_SIZE];
-};
-
 /* What the end of a transfer says about its request. */
 enum outcome {
 	OUTCOME_ANSWERED,
-	OUTCOME_UNDONE,            /* certainly not done: it was not sent, or the server says that it stops */
+	OUTCOME_REFUSED,           /* answered, and not done: the server cannot serve it now, or does not know who asks */
+	OUTCOME_UNDONE,            /* certainly not done: it was not sent */
 	OUTCOME_UNKNOWN,           /* it was sent, no answer came */
 };
-/* q's body is borrowed until the transfer ended. */
-int transfer_start(struct transfer *t, struct client *c, const struct client_req *q);
+/* With the server of this number. q's body is borrowed until the transfer ended. */
+int transfer_start(struct transfer *t, struct client *c, unsigned server, const struct client_req *q);
 /* Of a transfer that ended so. What is no answer makes the client use another server, if it knows one. */
 enum outcome transfer_outcome(struct transfer *t, CURLcode rc, int status);
 void transfer_finish(struct transfer *t);     /* stop and free what it holds */
@@ -82,10 +92,26 @@ int local_call(struct client *c, const struct client_req *q, client_done_fn *don
 void remote_finish(struct client *c);
 int servers_open(struct client *c, const char *first, const char *const *more);
 void servers_close(struct client *c);
-/* url did not answer: go on with the next one, unless that has happened already. */
-void servers_failed(struct client *c, const char *url, const char *why);
-/* The client uses another server than the watch may do: resume there. From the loop. */
-void watch_moved(struct client_watch *w);
+/* The one to ask next of those whose bit is not in tried, from the one in use on; -1: none. */
+int servers_pick(const struct client *c, uint32_t tried);
+/* url did not answer what was sent since then: go on with the next one, unless that has happened already. */
+void servers_failed(struct client *c, const char *url, int64_t since_ms, const char *why);
+/* good did what bad refused: go on there. */
+void servers_better(struct client *c, const char *good, const char *bad);
+/* The one in use refused a watch: find one that serves. */
+void servers_doubt(struct client *c);
+void servers_probe(void *client);      /* its timer */
+/* Every one refused, or was not even reached. */
+void servers_away(struct client *c, bool unreached);
+/* One of them said something. */
+void servers_heard(struct client *c);
+/* One of them did what was asked. */
+void servers_well(struct client *c);
+/* Go on at the server in use, if the watch hangs at url and has heard nothing there since then (INT64_MAX: whatever it
+ * heard), after a time below spread_ms. From the loop. */
+void watch_leave(struct client_watch *w, const char *url, int64_t since_ms, uint32_t spread_ms);
+/* The servers serve again: what waits goes on. */
+void watch_kick(struct client_watch *w);
 int remote_set_identity(struct client *c, const char *cert_pem, const char *key_pem, const char *token);
 void watch_cancel(struct client_watch *w);      /* stop; the owner still closes it */
 /* Turn an answer into a reply and hand it to done. */

@@ -6,14 +6,19 @@
  *   a call:  SENT --answered--> told
  *             ^  \--not done, or done twice is done once--> the next server, each once --> told
  *
+ * A refusal that another server does not repeat makes that one the client's; one that all repeat is told.
+ *
  * libcurl sends again by itself what met a connection that had ended; the body of a POST
  * it cannot get twice, so that it fails instead.
  */
 #define LOG_MODULE "client"
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "client/client_priv.h"
@@ -21,10 +26,11 @@
 struct call {
 	struct list link;
 	struct transfer t;
+	char refused[CLIENT_SERVER_MAX];       /* the first that did; "": none */
+	uint32_t tried;                /* servers, a bit each */
 	struct client_req q;           /* its texts are in text */
 	struct buf text;
 	int64_t deadline_ms;
-	unsigned tries;
 	client_done_fn *done;
 	void *arg;
 };
@@ -126,6 +132,7 @@ static size_t on_data(char *p, size_t size, size_t count, void *arg)
 	struct transfer *t = arg;
 	size_t n = size * count;
 
+	servers_heard(t->client);
 	if (t->data)
 		return t->data(t, p, n) ? n : 0;
 	if (t->body.len + n > CLIENT_REPLY_MAX)
@@ -172,13 +179,24 @@ static void set_body(struct transfer *t, const struct client_req *q)
 	curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
 }
 
-int transfer_start(struct transfer *t, struct client *c, const struct client_req *q)
+/* A connection into nothing ends in seconds, not when the kernel gives up: others may find a way around. */
+static int set_patience(void *arg, curl_socket_t s, curlsocktype what)
+{
+	unsigned ms = CLIENT_UNHEARD_MS;
+
+	(void)arg, (void)what;
+	setsockopt(s, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	return CURL_SOCKOPT_OK;
+}
+
+int transfer_start(struct transfer *t, struct client *c, unsigned server, const struct client_req *q)
 {
 	BUF_AUTO struct buf url = { 0 };
 
 	t->client = c;
 	t->easy = curl_easy_init();
-	snprintf(t->server, sizeof(t->server), "%s", client_server(c));
+	t->begun_ms = loop_now_ms(c->loop);
+	snprintf(t->server, sizeof(t->server), "%s", c->servers[server]);
 	buf_printf(&url, "%s%s%s%s", t->server, q->path, q->query && *q->query ? "?" : "", q->query ? q->query : "");
 	if (!t->easy || url.failed) {
 		transfer_finish(t);
@@ -198,6 +216,9 @@ int transfer_start(struct transfer *t, struct client *c, const struct client_req
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->server_count > 1 ? CLIENT_TRY_MS : CLIENT_CONNECT_MS));
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "sampan/0.1");
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, CLIENT_UNHEARD_MS / 1000L);
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, CLIENT_UNHEARD_MS / 3000L);
+	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, set_patience);
 	/* The way to the cloud is the kubeconfig's; a proxy is for the world outside. */
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	/* 0 as "default", negative as "none": a watch runs until it ends. */
@@ -247,16 +268,14 @@ enum outcome transfer_outcome(struct transfer *t, CURLcode rc, int status)
 	curl_off_t begun = 0, retry_s = 0;
 
 	if (rc == CURLE_OK) {
+		servers_heard(t->client);
 		curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_s);
-		if (status != 503 || !retry_s)
-			return OUTCOME_ANSWERED;
-		servers_failed(t->client, t->server, "it stops");
-		return OUTCOME_UNDONE;
+		return status == 401 || (status == 503 && retry_s) ? OUTCOME_REFUSED : OUTCOME_ANSWERED;
 	}
 	/* Our own doing, and no server's. */
 	if (rc == CURLE_WRITE_ERROR || rc == CURLE_OUT_OF_MEMORY)
 		return OUTCOME_UNKNOWN;
-	servers_failed(t->client, t->server, t->error[0] ? t->error : curl_easy_strerror(rc));
+	servers_failed(t->client, t->server, t->begun_ms, t->error[0] ? t->error : curl_easy_strerror(rc));
 	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &begun);
 	switch (rc) {
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -275,22 +294,42 @@ enum outcome transfer_outcome(struct transfer *t, CURLcode rc, int status)
 static int call_send(struct client *c, struct call *k)
 {
 	int64_t left = k->deadline_ms - loop_now_ms(c->loop);
+	int server = servers_pick(c, k->tried);
 
-	k->tries++;
 	k->t = (struct transfer){ .ended = k->t.ended };
-	if (left <= 0)
+	if (left <= 0 || server < 0)
 		return -ERR_DEADLINE;
-	k->q.timeout_ms = k->tries < c->server_count && strcmp(k->q.method, "POST") ? left / 3 + 1 : left;
-	return transfer_start(&k->t, c, &k->q);
+	k->tried |= UINT32_C(1) << server;
+	k->q.timeout_ms = servers_pick(c, k->tried) >= 0 && !c->away && strcmp(k->q.method, "POST") ? left / 3 + 1 : left;
+	return transfer_start(&k->t, c, (unsigned)server, &k->q);
+}
+
+static void call_answered(struct call *k, int status)
+{
+	struct client *c = k->t.client;
+
+	if (*k->refused)
+		servers_better(c, k->t.server, k->refused);
+	/* Reads may be answered from what a server remembers. */
+	if (c->away && strcmp(k->q.method, "GET") && status < 500 && status != 429)
+		servers_well(c);
 }
 
 static bool call_again(struct call *k, CURLcode rc, int status)
 {
 	struct client *c = k->t.client;
+	bool more = servers_pick(c, k->tried) >= 0 && !c->away && loop_now_ms(c->loop) < k->deadline_ms;
 
 	switch (transfer_outcome(&k->t, rc, status)) {
 	case OUTCOME_ANSWERED:
+		call_answered(k, status);
 		return false;
+	case OUTCOME_REFUSED:
+		if (!*k->refused)
+			strcpy(k->refused, k->t.server);
+		if (!more && status == 503)
+			servers_away(c, false);
+		break;
 	case OUTCOME_UNKNOWN:
 		if (!strcmp(k->q.method, "POST") || rc == CURLE_WRITE_ERROR || rc == CURLE_OUT_OF_MEMORY)
 			return false;
@@ -298,7 +337,7 @@ static bool call_again(struct call *k, CURLcode rc, int status)
 	case OUTCOME_UNDONE:
 		break;
 	}
-	return k->tries < c->server_count && loop_now_ms(c->loop) < k->deadline_ms;
+	return more;
 }
 
 static void call_free(struct call *k)
@@ -443,6 +482,7 @@ int client_open_remote(struct client **ret, struct loop *l, const struct client_
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	c->multi = curl_multi_init();
 	loop_timer_init(&c->timer, l, on_timer, c);
+	loop_timer_init(&c->probe_timer, l, servers_probe, c);
 	if (!c->multi || servers_open(c, cfg->server, cfg->more) || dup_or_null(&c->ca, cfg->ca_pem) ||
 	    remote_set_identity(c, cfg->cert_pem, cfg->key_pem, cfg->token)) {
 		client_close(c);
@@ -467,9 +507,11 @@ void remote_finish(struct client *c)
 		k->done(k->arg, &canceled);
 		call_free(k);
 	}
+	transfer_finish(&c->probe);
 	if (c->multi)
 		curl_multi_cleanup(c->multi);
 	loop_timer_stop(&c->timer);
+	loop_timer_stop(&c->probe_timer);
 	forget_identity(c);
 	servers_close(c);
 	free(c->ca);

@@ -4,7 +4,9 @@
  *
  *   LISTING --200--> WATCHING --ends--> WATCHING (from the last revision, maybe at another server)
  *      ^                 |
- *      +----410, error---+   after a back-off: 0.2 s doubling to 10 s
+ *      +----410, error---+   after a back-off: 0.2 s doubling to 10 s; from the beginning once a watch has lived 5 s
+ *
+ * A watch that hears nothing for so long that two bookmarks are missing is begun again.
  *
  * libcurl must not be called from its own callbacks, and readers do call it: so what
  * arrives is gathered there and told from a task of the loop.
@@ -23,6 +25,10 @@
 
 #define BACKOFF_MIN_MS 200
 #define BACKOFF_MAX_MS 10000
+#define BUSY_MS        1000            /* at least, before one that is busy is asked again */
+#define LIVED_MS       5000
+#define SILENT_MS      150000
+#define KICK_MS        500
 
 struct known { uint64_t round; char rev[24]; };
 
@@ -37,7 +43,8 @@ struct watch_run {
 	char rev[24];              /* seen up to here */
 	uint64_t round;            /* one per list */
 	int64_t backoff_ms;
-	bool running, listing, expired, closed, telling;
+	int64_t begun_ms, heard_ms;
+	bool running, listing, expired, closed, telling, leaving;
 };
 
 static void list_begin(struct watch_run *r);
@@ -65,18 +72,45 @@ static void tell(struct watch_run *r, enum client_event ev, yyjson_val *obj)
 		r->w->fn(r->w->arg, ev, obj);
 }
 
-static void again_later(struct watch_run *r)
+/* least_ms: the server wants no sooner. */
+static void again_after(struct watch_run *r, int64_t least_ms)
 {
 	int64_t wait = r->backoff_ms ? r->backoff_ms : BACKOFF_MIN_MS;
+
+	if (wait < least_ms)
+		wait = least_ms;
 
 	r->backoff_ms = wait * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : wait * 2;
 	loop_timer_set(&r->timer, wait + env_random_below((uint32_t)wait / 2 + 1));
 }
 
+static void again_later(struct watch_run *r)
+{
+	again_after(r, 0);
+}
+
+static void stream_close(struct watch_run *r)
+{
+	transfer_finish(&r->t);
+	r->running = r->leaving = false;
+	buf_clear(&r->lines);
+}
+
 static void on_timer(void *arg)
 {
 	struct watch_run *r = arg;
+	int64_t silent = loop_now_ms(r->loop) - r->heard_ms;
 
+	if (r->running && !r->leaving && silent < SILENT_MS) {
+		loop_timer_set(&r->timer, SILENT_MS - silent);
+		return;
+	}
+	if (r->running) {
+		if (!r->leaving)
+			log_info("watch of %s: %s has said nothing for %d s; beginning again", r->w->kind->plural, r->t.server,
+				SILENT_MS / 1000);
+		stream_close(r);
+	}
 	if (r->listing)
 		list_begin(r);
 	else
@@ -180,7 +214,6 @@ static void on_list(struct watch_run *r, const char *p, size_t n)
 		run_free(r);
 		return;
 	}
-	r->backoff_ms = 0;
 	r->listing = false;
 	watch_begin(r);
 }
@@ -226,13 +259,14 @@ static bool tell_lines(struct watch_run *r)
 }
 
 /* A broken stream resumes where it was; a refused or expired one lists again. */
-static void stop_stream(struct watch_run *r, bool list_again)
+static void stop_stream(struct watch_run *r, bool list_again, int64_t least_ms)
 {
-	transfer_finish(&r->t);
-	r->running = false;
-	buf_clear(&r->lines);
+	/* One that ends at once, or is told each time that it expired, is no reason to hurry. */
+	if (loop_now_ms(r->loop) - r->begun_ms >= LIVED_MS)
+		r->backoff_ms = 0;
+	stream_close(r);
 	r->listing = list_again;
-	again_later(r);
+	again_after(r, least_ms);
 }
 
 static void on_lines(void *arg)
@@ -240,7 +274,7 @@ static void on_lines(void *arg)
 	struct watch_run *r = arg;
 
 	if (r->lines.len && tell_lines(r) && (r->expired || r->lines.failed || r->lines.len > CLIENT_LINE_MAX))
-		stop_stream(r, true);
+		stop_stream(r, true, 0);
 }
 
 /* libcurl must not be called from here: what is read is told in the next turn. */
@@ -248,6 +282,7 @@ static bool on_data(struct transfer *t, const char *p, size_t n)
 {
 	struct watch_run *r = list_entry(t, struct watch_run, t);
 
+	r->heard_ms = loop_now_ms(r->loop);
 	buf_add(&r->lines, p, n);
 	loop_defer(r->loop, &r->task, on_lines, r);
 	return !r->lines.failed && r->lines.len <= CLIENT_REPLY_MAX;
@@ -263,19 +298,18 @@ static void ended(struct transfer *t, CURLcode rc, int status)
 	if (!ok)
 		log_debug("watch of %s: %s", r->w->kind->plural, status ? "refused" :
 			t->error[0] ? t->error : curl_easy_strerror(rc));
-	transfer_outcome(t, rc, status);
+	int64_t least_ms = status == 429 || status == 503 ? BUSY_MS : 0;
+	if (transfer_outcome(t, rc, status) == OUTCOME_REFUSED && status == 503)
+		servers_doubt(t->client);
 	if (r->listing) {
-		transfer_finish(t);
-		r->running = false;
+		stream_close(r);
 		if (ok)
 			on_list(r, body.p, body.len);
 		else
-			again_later(r);
+			again_after(r, least_ms);
 	} else if (!r->lines.len || tell_lines(r)) {
-		if (ok && !r->expired)
-			r->backoff_ms = 0;
 		/* A server that is busy or stops says nothing about the revision. */
-		stop_stream(r, r->expired || (status && status != 200 && status != 429 && status < 500));
+		stop_stream(r, r->expired || (status && status != 200 && status != 429 && status < 500), least_ms);
 	}
 	buf_finish(&body);
 }
@@ -291,10 +325,13 @@ static void begin(struct watch_run *r, const char *more)
 	struct client_req q = { .method = "GET", .path = path.p, .query = query.p,
 		.timeout_ms = r->listing ? 0 : -1 };
 	r->t = (struct transfer){ .ended = ended, .data = r->listing ? NULL : on_data };
-	if (path.failed || query.failed || transfer_start(&r->t, w->client, &q))
+	r->begun_ms = r->heard_ms = loop_now_ms(r->loop);
+	if (path.failed || query.failed || transfer_start(&r->t, w->client, w->client->server_at, &q)) {
 		again_later(r);
-	else
-		r->running = true;
+		return;
+	}
+	r->running = true;
+	loop_timer_set(&r->timer, SILENT_MS);
 }
 
 static void list_begin(struct watch_run *r)
@@ -311,15 +348,24 @@ static void watch_begin(struct watch_run *r)
 	begin(r, more);
 }
 
-void watch_moved(struct client_watch *w)
+void watch_leave(struct client_watch *w, const char *url, int64_t since_ms, uint32_t spread_ms)
 {
 	struct watch_run *r = w->run;
 
-	if (!r || !r->running || !strcmp(r->t.server, client_server(w->client)))
+	if (!r || !r->running || r->leaving || r->heard_ms > since_ms || strcmp(r->t.server, url))
 		return;
-	stop_stream(r, r->listing);
+	r->leaving = true;
+	loop_timer_set(&r->timer, env_random_below(spread_ms));
+}
+
+void watch_kick(struct client_watch *w)
+{
+	struct watch_run *r = w->run;
+
+	if (!r || r->running || !loop_timer_is_set(&r->timer))
+		return;
 	r->backoff_ms = 0;
-	loop_timer_set(&r->timer, env_random_below(BACKOFF_MIN_MS));
+	loop_timer_set(&r->timer, env_random_below(KICK_MS));
 }
 
 int client_watch(struct client_watch **ret, struct client *c, const struct kinds_kind *k, const char *ns,

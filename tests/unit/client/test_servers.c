@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/env.h"
@@ -20,12 +22,12 @@
 
 #define SERVERS 3
 
-enum how { GONE, GOOD, STOPPING, BROKEN, BUSY, CUTS, SILENT, CUTS_THE_SECOND };
+enum how { GONE, GOOD, STOPPING, BROKEN, BUSY, CUTS, SILENT, CUTS_THE_SECOND, UNKNOWN_USER, READS_ONLY, ENDS, EXPIRES };
 
 static struct server {
 	struct http_server *http;
 	enum how how;
-	unsigned asked, port;
+	unsigned asked, watches, port;
 	char query[300];               /* of the last watch */
 	struct http_req *stream;
 } servers[SERVERS];
@@ -51,17 +53,26 @@ static void has_body(void *arg, struct http_req *r, int rc, const char *p, size_
 {
 	static const char list[] = "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"3\"}}]}";
 	struct server *s = arg;
+	bool watch = strstr(http_query(r), "watch=true"), ready = !strcmp(http_path(r), "/readyz");
 
 	s->asked++;
-	if (s->how == STOPPING || s->how == BUSY)
+	s->watches += watch;
+	if (s->how == STOPPING || s->how == BUSY || s->how == READS_ONLY)
 		http_set_header(r, "retry-after", "1");
 	if (s->how == CUTS || (s->how == CUTS_THE_SECOND && s->asked == 2))
 		http_abort(r);
-	else if (s->how == STOPPING || s->how == BROKEN)
+	else if (s->how == STOPPING || s->how == BROKEN || (s->how == READS_ONLY && (ready || strcmp(http_method(r), "GET"))))
 		http_reply(r, 503, "{}", 2);
+	else if (s->how == UNKNOWN_USER)
+		http_reply(r, 401, "{}", 2);
+	else if (s->how == EXPIRES && watch)
+		http_reply(r, 410, "{}", 2);
 	else if (s->how == BUSY)
 		http_reply(r, 429, "{}", 2);
-	else if (strstr(http_query(r), "watch=true")) {
+	else if (s->how == ENDS && watch) {
+		http_stream_begin(r, 200);
+		http_stream_end(r);
+	} else if (watch) {
 		snprintf(s->query, sizeof(s->query), "%s", http_query(r));
 		s->stream = r;
 		http_set_context(r, s, gone);
@@ -81,7 +92,7 @@ static void serve(unsigned i, enum how how)
 	struct http_config cfg = { .listen = "127.0.0.1:0", .handler = handle, .arg = s };
 
 	s->how = how;
-	s->asked = 0;
+	s->asked = s->watches = 0;
 	s->query[0] = 0;
 	assert_int_equal(http_server_open(&s->http, loop, &cfg, NULL), 0);
 	s->port = http_server_port(s->http);
@@ -157,6 +168,9 @@ static const struct {
 	{ "a busy one is left to the caller", "GET", { BUSY, GOOD, GOOD }, 0, -ERR_FULL, { 1, 0, 0 } },
 	{ "cut off: what may be done twice is asked again", "PUT", { CUTS, GOOD, GOOD }, 0, 0, { 1, 1, 0 } },
 	{ "cut off: a POST is not", "POST", { CUTS, GOOD, GOOD }, 0, -ERR_UNAVAILABLE, { 1, 0, 0 } },
+	{ "one that does not know us is not believed alone", "POST", { UNKNOWN_USER, GOOD, GOOD }, 0, 0, { 1, 1, 0 } },
+	{ "nobody knows us", "PUT", { UNKNOWN_USER, UNKNOWN_USER, UNKNOWN_USER }, 0, -ERR_UNAUTHORIZED, { 1, 1, 1 } },
+	{ "refused, unknown and not there", "PUT", { STOPPING, GONE, GOOD }, 0, 0, { 1, 0, 1 } },
 	{ "a silent one gets a part of the time", "GET", { SILENT, GOOD, GOOD }, LONG, 0, { 1, 1, 0 } },
 	{ "a POST to a silent one is not repeated", "POST", { SILENT, GOOD, GOOD }, SHORT, -ERR_UNAVAILABLE, { 1, 0, 0 } },
 };
@@ -292,6 +306,181 @@ static void a_watch_leaves_a_silent_server_with_the_calls(void **state)
 	leave(c);
 }
 
+static void turn_for(int64_t ms)
+{
+	int64_t end = env_now_ms() + ms;
+
+	while (env_now_ms() < end)
+		loop_turn(loop, 10);
+}
+
+static void count_synced(void *arg, enum client_event ev, yyjson_val *obj)
+{
+	(void)obj;
+	*(unsigned *)arg += ev == CLIENT_SYNCED;
+}
+
+static void recovered(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+#define CLIENTS 8
+#define EACH    6
+
+/* Many clients, none of whom is served for a while: what they ask is bounded, and soon after it is over all have
+ * what they want. */
+static void nobody_stampedes_while_all_servers_refuse(void **state)
+{
+	struct client_watch *w[CLIENTS][EACH];
+	struct client *c[CLIENTS];
+	unsigned synced = 0, well = 0, asked;
+	int64_t since;
+
+	serve(0, STOPPING);
+	serve(1, STOPPING);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		c[i] = connect_to(2);
+		client_on_well(c[i], recovered, &well);
+		for (unsigned k = 0; k < EACH; k++)
+			assert_int_equal(client_watch(&w[i][k], c[i], kinds_by_resource("", "v1", "nodes"), NULL, NULL, count_synced,
+				&synced), 0);
+	}
+	turn_for(3500);                /* the first tries are over */
+	asked = servers[0].asked + servers[1].asked;
+	turn_for(4000);
+	asked = servers[0].asked + servers[1].asked - asked;
+	if (asked > CLIENTS * 4 * 2 + CLIENTS * EACH)
+		fail_msg("%u requests in 4 s", asked);
+	assert_int_equal(synced, 0);
+	servers[0].how = servers[1].how = GOOD;
+	since = env_now_ms();
+	while (synced < CLIENTS * EACH && env_now_ms() - since < 6000)
+		loop_turn(loop, 10);
+	if (env_now_ms() - since > 3500)
+		fail_msg("converged after %d ms: %u", (int)(env_now_ms() - since), synced);
+	assert_int_equal(well, CLIENTS);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		for (unsigned k = 0; k < EACH; k++)
+			client_watch_close(w[i][k]);
+		client_close(c[i]);
+	}
+	leave(NULL);
+}
+
+static void a_watch_that_lives_stays_while_no_server_writes(void **state)
+{
+	struct client_watch *w;
+	struct client *c;
+
+	serve(0, READS_ONLY);
+	serve(1, READS_ONLY);
+	c = connect_to(2);
+	seen[0] = 0;
+	assert_int_equal(client_watch(&w, c, kinds_by_resource("", "v1", "nodes"), NULL, NULL, event, NULL), 0);
+	turn_until("resourceVersion=5&", servers[0].query);
+	call(c, "PUT", 0);
+	assert_int_equal(got.rc, -ERR_UNAVAILABLE);
+	/* Known by now: one server is asked, not both. */
+	servers[0].asked = servers[1].asked = 0;
+	call(c, "PUT", 0);
+	assert_int_equal(servers[0].asked + servers[1].asked, 1);
+	turn_for(3000);
+	servers[0].how = servers[1].how = GOOD;
+	turn_for(3000);
+	assert_int_equal(servers[0].watches + servers[1].watches, 1);
+	call(c, "PUT", 0);
+	assert_int_equal(got.rc, 0);
+	client_watch_close(w);
+	leave(c);
+}
+
+static void a_watch_leaves_a_server_that_is_worse_than_another(void **state)
+{
+	struct client_watch *w;
+	struct client *c;
+
+	serve(0, READS_ONLY);
+	serve(1, GOOD);
+	c = connect_to(2);
+	seen[0] = 0;
+	assert_int_equal(client_watch(&w, c, kinds_by_resource("", "v1", "nodes"), NULL, NULL, event, NULL), 0);
+	turn_until("resourceVersion=5&", servers[0].query);
+	call(c, "PUT", 0);
+	assert_int_equal(got.rc, 0);
+	assert_string_equal(client_server(c), url(1));
+	for (int i = 0; i < 600 && !servers[1].watches; i++)
+		loop_turn(loop, 10);
+	turn_until("resourceVersion=5&", servers[1].query);
+	assert_string_equal(seen, "+a synced ");
+	client_watch_close(w);
+	leave(c);
+}
+
+static void a_refused_watch_finds_a_server(void **state)
+{
+	struct client_watch *w;
+	struct client *c;
+
+	serve(0, STOPPING);
+	serve(1, STOPPING);
+	serve(2, GOOD);
+	c = connect_to(3);
+	seen[0] = 0;
+	assert_int_equal(client_watch(&w, c, kinds_by_resource("", "v1", "nodes"), NULL, NULL, event, NULL), 0);
+	turn_until("synced", seen);
+	assert_string_equal(client_server(c), url(2));
+	client_watch_close(w);
+	leave(c);
+}
+
+static void a_watch_that_fails_at_once_is_not_hurried(void **state)
+{
+	static const enum how bad[] = { ENDS, EXPIRES };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct client_watch *w;
+		struct client *c;
+
+		serve(0, bad[i]);
+		c = connect_to(1);
+		seen[0] = 0;
+		assert_int_equal(client_watch(&w, c, kinds_by_resource("", "v1", "nodes"), NULL, NULL, event, NULL), 0);
+		turn_for(4000);
+		if (servers[0].watches < 2 || servers[0].watches > 6)
+			fail_msg("%u watches in 4 s", servers[0].watches);
+		client_watch_close(w);
+		leave(c);
+	}
+}
+
+/* It accepts and says nothing, not even who it is. */
+static void a_handshake_that_hangs_is_given_up(void **state)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char silent[60];
+	const char *more[] = { NULL, NULL };
+	struct client_config cfg = { .server = silent, .more = more };
+	struct client *c;
+	int64_t since = env_now_ms();
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	snprintf(silent, sizeof(silent), "https://127.0.0.1:%u", ntohs(at.sin_port));
+	serve(1, GOOD);
+	more[0] = url(1);
+	assert_int_equal(client_open_remote(&c, loop, &cfg, NULL), 0);
+	call(c, "POST", 0);
+	assert_int_equal(got.rc, 0);
+	assert_in_range(env_now_ms() - since, 2500, 5000);
+	assert_string_equal(client_server(c), url(1));
+	close(fd);
+	leave(c);
+}
+
 static void servers_are_learned(void **state)
 {
 	const char *both[3] = { 0 }, *one[2] = { 0 };
@@ -365,6 +554,12 @@ int main(void)
 		cmocka_unit_test(a_post_over_a_kept_connection_is_sent_once),
 		cmocka_unit_test(a_watch_goes_on_elsewhere),
 		cmocka_unit_test(a_watch_leaves_a_silent_server_with_the_calls),
+		cmocka_unit_test(nobody_stampedes_while_all_servers_refuse),
+		cmocka_unit_test(a_watch_that_lives_stays_while_no_server_writes),
+		cmocka_unit_test(a_watch_leaves_a_server_that_is_worse_than_another),
+		cmocka_unit_test(a_refused_watch_finds_a_server),
+		cmocka_unit_test(a_watch_that_fails_at_once_is_not_hurried),
+		cmocka_unit_test(a_handshake_that_hangs_is_given_up),
 		cmocka_unit_test(servers_are_learned),
 		cmocka_unit_test(a_kubeconfig_names_several_servers),
 		cmocka_unit_test(a_kubeconfig_has_a_context_for_each_server),
