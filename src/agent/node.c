@@ -5,7 +5,10 @@
  * periodic wakeup).
  *
  *   REGISTER --created or there--> STATUS --ok--> UP --tick--> (lease; status when due)
- *       ^-----------404, error (next tick)-----------'
+ *       ^-----------404, error (after a while)-------'
+ *
+ * What fails is tried again after a second, then after longer, up to an eighth of the Lease's life, or as soon as
+ * servers serve again. What others write about this node is put right at once, then at a slower and slower pace.
  *
  * Source: kubelet nodestatus/setters.go (conditions, reasons), nodelease (40 s, a quarter).
  */
@@ -29,6 +32,9 @@
 
 #define STATUS_EVERY_MS 300000
 #define RETRY_MS 1000
+#define CORRECT_MS 1000                /* between corrections, doubling to: */
+#define CORRECT_MAX_MS 60000
+#define WELL_MS 500
 #define IMAGES_SHOWN 50
 #define MEMORY_LOW_BYTES (100 << 20)
 #define RESERVED_MEMORY (100 << 20)    /* allocatable is below capacity: the machine's own */
@@ -37,11 +43,14 @@ enum node_cond { NODE_READY, NODE_MEMORY, NODE_DISK, NODE_PID, NODE_CONDS };
 
 struct node {
 	struct agent *a;
-	struct loop_timer timer;
+	struct loop_timer timer, correction;
 	bool registered, registering, status_busy, lease_busy, lease_there, up;
 	bool failing;                  /* told once, until something works again */
 	bool status_stale;             /* changed while a write was under way */
 	int64_t status_at_ms;
+	int64_t retry_ms;              /* before the next try */
+	int64_t corrected_ms, pace_ms; /* when others' words were put right last; how soon again */
+	struct node_twin twin;
 	bool value[NODE_CONDS];
 	int64_t since_us[NODE_CONDS];
 	uint64_t disk_bytes;
@@ -219,13 +228,35 @@ void node_status_text(struct node *n, struct buf *b)
 static void status_write(struct node *n);
 static void tick(void *arg);
 
+static void retry_later(struct node *n)
+{
+	int64_t max = n->a->lease_s * INT64_C(1000) / 8;
+
+	n->retry_ms = n->retry_ms ? n->retry_ms * 2 : RETRY_MS;
+	if (n->retry_ms > max)
+		n->retry_ms = max;
+	loop_timer_set(&n->timer, n->retry_ms / 2 + env_random_below((uint32_t)n->retry_ms));
+}
+
 static void call_failed(struct node *n, const char *what, const struct client_reply *r)
 {
 	if (r->rc != -ERR_CANCELED && !n->failing)
-		log_warn("%s: %s%s; trying again every %d ms", what, r->message, r->rc == -ERR_UNAUTHORIZED ? ". If this node was "
-			"removed from the cloud: stop the agent, remove its pki directory, join again" : "", RETRY_MS);
+		log_warn("%s: %s%s; trying again", what, r->message, r->rc == -ERR_UNAUTHORIZED ? ". If this node was "
+			"removed from the cloud: stop the agent, remove its pki directory, join again" : "");
 	n->failing = true;
-	loop_timer_set(&n->timer, RETRY_MS);
+	retry_later(n);
+}
+
+static void call_worked(struct node *n)
+{
+	n->failing = false;
+	n->retry_ms = 0;
+}
+
+static void is_registered(struct node *n)
+{
+	n->registered = true;
+	status_write(n);
 }
 
 static void relabel(struct node *n);
@@ -237,16 +268,25 @@ static void registered(void *arg, const struct client_reply *r)
 	n->registering = false;
 	if (n->a->closing)
 		return;
-	if (r->rc && r->rc != -ERR_EXISTS && r->rc != -ERR_CONFLICT) {
+	if (r->rc && r->rc != -ERR_EXISTS)
 		call_failed(n, "registering the node", r);
-		return;
-	}
-	if (r->rc && *n->a->labels) {
+	else if (r->rc && *n->a->labels)
 		relabel(n);
+	else
+		is_registered(n);
+}
+
+static void relabelled(void *arg, const struct client_reply *r)
+{
+	struct node *n = arg;
+
+	n->registering = false;
+	if (n->a->closing)
 		return;
-	}
-	n->registered = true;
-	status_write(n);
+	if (r->rc)
+		call_failed(n, "labels of the node", r);
+	else
+		is_registered(n);
 }
 
 /* The Node was there before: what the operator says today holds. */
@@ -260,8 +300,8 @@ static void relabel(struct node *n)
 	buf_printf(&b, "{\"metadata\":{\"labels\":{%s}}}", n->a->labels);
 	q.body = b.p;
 	q.body_len = b.len;
-	if (b.failed || client_call(n->a->client, &q, registered, n))
-		loop_timer_set(&n->timer, RETRY_MS);
+	if (b.failed || client_call(n->a->client, &q, relabelled, n))
+		retry_later(n);
 	else
 		n->registering = true;
 }
@@ -285,7 +325,7 @@ static void node_register(struct node *n)
 	q.body = b.p;
 	q.body_len = b.len;
 	if (b.failed || client_call(n->a->client, &q, registered, n))
-		loop_timer_set(&n->timer, RETRY_MS);
+		retry_later(n);
 	else
 		n->registering = true;
 }
@@ -305,6 +345,8 @@ static void status_done(void *arg, const struct client_reply *r)
 		call_failed(n, "status of the node", r);
 		return;
 	}
+	call_worked(n);
+	twin_wrote(&n->twin, r->obj);
 	if (!n->up) {
 		n->up = true;
 		tick(n);
@@ -343,7 +385,7 @@ static void lease_done(void *arg, const struct client_reply *r)
 	else if (r->rc && r->rc != -ERR_EXISTS && !n->a->closing)
 		call_failed(n, "lease of the node", r);
 	else if (!r->rc)
-		n->failing = false;
+		call_worked(n);
 }
 
 static void lease_renew(struct node *n)
@@ -394,9 +436,33 @@ void node_changed(struct node *n)
 	loop_timer_set(&n->timer, 0);
 }
 
+static void correct_now(void *arg)
+{
+	struct node *n = arg;
+
+	n->corrected_ms = loop_now_ms(n->a->loop);
+	n->status_at_ms = 0;
+	loop_timer_set(&n->timer, 0);
+}
+
+/* The API says something else than this node does: its status is written anew, soon. */
+static void correct(struct node *n)
+{
+	int64_t since = loop_now_ms(n->a->loop) - n->corrected_ms, wait;
+
+	if (loop_timer_is_set(&n->correction))
+		return;
+	if (!n->corrected_ms || since >= 2 * CORRECT_MAX_MS)
+		n->pace_ms = 0;
+	wait = n->pace_ms > since ? n->pace_ms - since : 0;
+	n->pace_ms = n->pace_ms * 2 > CORRECT_MAX_MS ? CORRECT_MAX_MS : n->pace_ms ? n->pace_ms * 2 : CORRECT_MS;
+	loop_timer_set(&n->correction, wait);
+}
+
 void node_seen(struct node *n, yyjson_val *node)
 {
 	struct agent *a = n->a;
+	bool twin = twin_seen(&n->twin, a, node) || twin_there(&n->twin, a);
 	yyjson_val *it;
 	size_t i, max;
 	void *p;
@@ -408,12 +474,31 @@ void node_seen(struct node *n, yyjson_val *node)
 			continue;
 		bool ready = !strcmp(status, "True"), again = ready && !a->believed;
 		a->believed = ready;
-		if (n->up && ready != n->value[NODE_READY]) {
-			n->status_at_ms = 0;
-			loop_timer_set(&n->timer, 0);
-		}
+		if (n->up && ready != n->value[NODE_READY] && !twin)
+			correct(n);
 		for (size_t at = 0; again && map_next(&a->pods, &at, NULL, &p);)
 			status_reclaim(p);
+	}
+}
+
+/* Whoever waits need not: soon, and not all nodes at the same time. */
+static void servers_serve(void *arg)
+{
+	struct node *n = arg;
+	size_t it = 0;
+	void *v;
+
+	if (n->a->closing)
+		return;
+	n->retry_ms = 0;
+	if (n->failing || !n->up)
+		loop_timer_set(&n->timer, env_random_below(WELL_MS));
+	while (map_next(&n->a->pods, &it, NULL, &v)) {
+		struct pod *p = v;
+
+		p->status_backoff_ms = 0;
+		if (p->status_dirty && loop_timer_is_set(&p->status_timer))
+			loop_timer_set(&p->status_timer, env_random_below(WELL_MS));
 	}
 }
 
@@ -435,6 +520,8 @@ int node_open(struct node **ret, struct agent *a)
 	n->lease_there = true;
 	loop_timer_init(&n->timer, a->loop, tick, n);
 	loop_timer_set(&n->timer, 0);
+	loop_timer_init(&n->correction, a->loop, correct_now, n);
+	client_on_well(a->client, servers_serve, n);
 	only = n;
 	*ret = n;
 	return 0;
@@ -445,6 +532,8 @@ void node_close(struct node *n)
 	if (!n)
 		return;
 	loop_timer_stop(&n->timer);
+	loop_timer_stop(&n->correction);
 	only = NULL;
+	buf_finish(&n->twin.own);
 	free(n);
 }
