@@ -218,7 +218,7 @@ static void on_event(void *arg, const struct store_event *ev)
 		old->pub.unseen = false;
 		return;
 	}
-	o = obj_new(c->shared, r->name, ev->key, ev->value, ev->create_rev, ev->rev, live);
+	o = obj_new(c->shared, r->name, ev->key, ev->value, ev->create_rev, ev->rev, live && !c->opening);
 	if (!o)
 		return;
 	insert(c, r, o, old);
@@ -278,13 +278,23 @@ static void on_found(void *arg, int64_t rev)
 		(long long)rev);
 }
 
-static const struct store_follower follower = { on_event, on_progress, on_lost, on_found };
+/* At the start: from here on there is history, as if this had been followed. */
+static void on_past(void *arg, int64_t rev)
+{
+	struct cache *c = arg;
+	size_t it = 0;
+	void *r;
+
+	c->rev = c->open_rev = rev;
+	while (map_next(&c->resources, &it, NULL, &r))
+		((struct resource *)r)->floor_rev = rev;
+}
+
+static const struct store_follower follower = { on_event, on_progress, on_lost, on_found, on_past };
 
 int cache_open(struct cache **ret, struct store *s, struct err *reterr)
 {
 	struct cache *c = calloc(1, sizeof(*c));
-	size_t it = 0;
-	void *r;
 	int rc;
 
 	if (!c || !(c->shared = shared_open(store_loop(s)))) {
@@ -298,14 +308,16 @@ int cache_open(struct cache **ret, struct store *s, struct err *reterr)
 	c->objects.borrows = c->uids.borrows = true;
 	loop_timer_init(&c->forget, c->loop, events_forget, c);
 	c->open_rev = -1;
+	c->opening = true;
 	rc = store_follow(s, &follower, c, reterr);
-	c->rev = c->open_rev = store_rev(s);
+	if (c->open_rev < 0)           /* the store tells of no past */
+		on_past(c, store_rev(s));
+	c->rev = store_rev(s);
+	c->opening = false;
 	if (rc < 0) {
 		cache_close(c);
 		return rc;
 	}
-	while (map_next(&c->resources, &it, NULL, &r))
-		((struct resource *)r)->floor_rev = c->open_rev;
 	*ret = c;
 	return 0;
 }

@@ -109,7 +109,7 @@ struct cache {
 	struct map resources, objects, uids, owners, nodes;
 	struct list observers;     /* of all resources */
 	struct cache_observer *dead;   /* removed while events are told */
-	bool telling, lost;        /* lost: sight of the log */
+	bool telling, opening, lost;       /* lost: sight of the log */
 	struct list framed;        /* events with frames, newest last */
 	size_t frame_bytes;
 	int64_t rev, open_rev;

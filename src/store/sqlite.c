@@ -394,6 +394,20 @@ static int sqlite_load(struct store *base, store_load_fn *fn, void *arg, int64_t
 	return r;
 }
 
+static int sqlite_load_past(struct store *base, store_load_fn *fn, store_past_fn *past, void *arg, int64_t *ret_rev,
+	struct err *reterr)
+{
+	struct sqlite *s = sqlite_of(base);
+	sqlite3 *db;
+	int r = sqlite_file_open_reader(&db, s->path, reterr);
+
+	if (r < 0)
+		return r;
+	r = sqlite_past_load(db, s->path, fn, past, arg, ret_rev, reterr);
+	sqlite3_close(db);
+	return r;
+}
+
 struct range_job {
 	struct sqlite *s;
 	unsigned limit;
@@ -513,7 +527,7 @@ static void sqlite_close(struct store *base)
 }
 
 static const struct store_ops sqlite_ops = {
-	sqlite_close, sqlite_write, sqlite_load, sqlite_range, sqlite_compact, sqlite_stats, NULL,
+	sqlite_close, sqlite_write, sqlite_load, sqlite_range, sqlite_compact, sqlite_stats, NULL, sqlite_load_past,
 };
 
 int store_sqlite_open(struct store **ret, struct loop *l, const char *path, struct err *reterr)

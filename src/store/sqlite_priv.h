@@ -67,6 +67,12 @@ int sqlite_log_range(struct sqlite_log *g, const char *prefix, const char *start
 	unsigned limit, int64_t rev, struct sqlite_items *ret, struct err *reterr);
 void sqlite_items_finish(struct sqlite_items *items);
 
+/* ---- sqlite_past.c ---- */
+
+/* As store_ops.load_past, over a connection of its own. */
+int sqlite_past_load(sqlite3 *db, const char *path, store_load_fn *fn, store_past_fn *past, void *arg, int64_t *ret_rev,
+	struct err *reterr);
+
 /* ---- sqlite_checkpoint.c ---- */
 
 struct sqlite_checkpointer;

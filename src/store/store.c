@@ -219,10 +219,19 @@ static void load_one(void *arg, const struct store_event *ev)
 	tell(l->s, l->f, l->arg, ev);
 }
 
+static void load_past(void *arg, int64_t rev)
+{
+	const struct loading *l = arg;
+
+	l->f->past(l->arg, out(l->s, rev));
+}
+
 int store_follow(struct store *s, const struct store_follower *f, void *arg, struct err *reterr)
 {
+	struct loading l = { s, f, arg };
 	int64_t rev;
-	int r = s->ops->load(s, load_one, &(struct loading){ s, f, arg }, &rev, reterr);
+	int r = f->past && s->ops->load_past ? s->ops->load_past(s, load_one, load_past, &l, &rev, reterr) :
+		s->ops->load(s, load_one, &l, &rev, reterr);
 
 	if (r < 0)
 		return r;

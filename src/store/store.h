@@ -63,15 +63,18 @@ struct store_event {
  *             to come, with the revision of its newest write, known or not
  *   found     ... rev, which this tells: whatever was not among them is gone. Turns of
  *             the loop may lie between. NULL: only for stores that one program writes
+ *   past      what store_follow() told until now is the state at rev, a while ago; what it tells from here on
+ *             is each write since, in revision order. Only of a store that keeps them here. NULL: not wanted
  */
 struct store_follower {
 	void (*event)(void *arg, const struct store_event *ev);
 	void (*progress)(void *arg, int64_t rev);
 	void (*lost)(void *arg);
 	void (*found)(void *arg, int64_t rev);
+	void (*past)(void *arg, int64_t rev);
 };
 /* The one follower: first, before this returns, every live key in key order (its
- * newest event), then every write as it becomes durable. f is copied. */
+ * newest event; with past: see there), then every write as it becomes durable. f is copied. */
 int store_follow(struct store *s, const struct store_follower *f, void *arg, struct err *reterr);
 
 /*

@@ -27,6 +27,8 @@ struct store_write {
 
 /* Newest durable state of a key, for the follower's start. */
 typedef void store_load_fn(void *arg, const struct store_event *ev);
+/* What was loaded until now is the state at rev; each write since follows. */
+typedef void store_past_fn(void *arg, int64_t rev);
 
 struct store_ops {
 	/* Every accepted write was completed when this returns. */
@@ -41,6 +43,9 @@ struct store_ops {
 	void (*stats)(const struct store *s, struct store_stats *ret);
 	/* As store_sync(). NULL: only this program writes. */
 	int (*sync)(struct store *s, store_sync_fn *done, void *arg);
+	/* As load, of a state that is some history old, and that history. NULL: none is kept here. */
+	int (*load_past)(struct store *s, store_load_fn *fn, store_past_fn *past, void *arg, int64_t *ret_rev,
+		struct err *reterr);
 };
 
 /* The first member of every backend's struct; loop thread. */
