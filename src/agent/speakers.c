@@ -6,8 +6,9 @@
  * address hash highest together. A node that comes or goes moves only its own share. The second
  * asks the first whether it lives, and speaks when it no longer answers.
  *
- * A change of a Service looks at that Service, a change of a node at all that are balanced.
- * Nothing is said before Nodes and Services are known.
+ * Of each address the two nodes that come first are known, and of each node the addresses that it is one of the two of:
+ * a node that goes makes only these choose anew, a new one is held against the two of each. A change of a Service looks at
+ * that Service. Nothing is said before Nodes and Services are known.
  */
 #define LOG_MODULE "services"
 #include "base/log.h"
@@ -18,14 +19,32 @@
 
 #include "agent/agent_priv.h"
 
-struct balanced {
-	char *key;                     /* "ns/name" */
-	char **ips, **nodes;           /* NULL-terminated; nodes NULL: any */
-	bool *mine;                    /* of ips: this node was told to speak for it */
-	char **watched;                /* of ips: address of the node that this one would take over from, or NULL */
+enum { FIRST, SECOND, RANKS };
+
+struct place {
+	char address[46];
+	bool mute;                     /* it does not answer, whatever the API says */
+	struct list ranked[RANKS];     /* the choices that it is the first, or second, of */
+	char name[];
 };
 
-struct place { char address[46]; bool mute; };         /* mute: it does not answer, whatever the API says */
+/* One address of a Service. */
+struct choice {
+	const char *ip;
+	struct place *top[RANKS];      /* whether mute or not; NULL: there are not so many */
+	uint64_t weight[RANKS];
+	struct list at[RANKS];         /* in top[]->ranked */
+	struct balanced *of;
+	char *watched;                 /* address of the node that this one would take over from, or NULL */
+	bool mine;                     /* this node was told to speak for it */
+};
+
+struct balanced {
+	char *key;                     /* "ns/name" */
+	char **ips, **nodes;           /* NULL-terminated; nodes, sorted: NULL: any */
+	size_t n, node_count;
+	struct choice *v;              /* of ips */
+};
 
 struct speakers {
 	struct agent *a;
@@ -71,35 +90,86 @@ uint64_t speakers_weight(const char *ip, const char *node)
 	return h ^ h >> 33;
 }
 
-static void consider(const char *ip, const char *node, const char **best, uint64_t *weight)
+static bool before(uint64_t weight, const struct place *p, uint64_t than, const struct place *other)
 {
-	uint64_t w = speakers_weight(ip, node);
-
-	if (!*best || w > *weight || (w == *weight && strcmp(node, *best) < 0)) {
-		*best = node;
-		*weight = w;
-	}
+	return !other || weight > than || (weight == than && strcmp(p->name, other->name) < 0);
 }
 
-/* The first of those that may; but: another than this one. */
-static const char *speaker(const struct speakers *s, const struct balanced *b, const char *ip, const char *but, bool mute)
+static void put(struct choice *c, int rank, struct place *p, uint64_t weight)
 {
-	const char *best = NULL, *name;
+	list_del(&c->at[rank]);
+	c->top[rank] = p;
+	c->weight[rank] = weight;
+	if (p)
+		list_add_tail(&p->ranked[rank], &c->at[rank]);
+}
+
+/* Is p, which is none of the two, better than one of them? Then it is one. */
+static bool offer(struct choice *c, struct place *p)
+{
+	uint64_t w = speakers_weight(c->ip, p->name);
+
+	if (before(w, p, c->weight[FIRST], c->top[FIRST])) {
+		put(c, SECOND, c->top[FIRST], c->weight[FIRST]);
+		put(c, FIRST, p, w);
+		return true;
+	}
+	if (!before(w, p, c->weight[SECOND], c->top[SECOND]))
+		return false;
+	put(c, SECOND, p, w);
+	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool may(const struct balanced *b, const char *name)
+{
+	return !b->nodes || bsearch(&name, b->nodes, b->node_count, sizeof(*b->nodes), by_name);
+}
+
+/* The next that may speak for b; *it begins as 0. */
+static struct place *next_place(const struct speakers *s, const struct balanced *b, size_t *it)
+{
+	void *p = NULL;
+
+	if (!b->nodes)
+		return map_next(&s->nodes, it, NULL, &p) ? p : NULL;
+	while (!p && *it < b->node_count)
+		p = map_get(&s->nodes, b->nodes[(*it)++]);
+	return p;
+}
+
+static void choose(struct speakers *s, struct choice *c)
+{
+	struct place *p;
+	size_t it = 0;
+
+	put(c, FIRST, NULL, 0);
+	put(c, SECOND, NULL, 0);
+	while ((p = next_place(s, c->of, &it)))
+		offer(c, p);
+}
+
+/* The first of those that answer. */
+static const struct place *speaker(const struct speakers *s, const struct choice *c)
+{
+	const struct place *best = NULL, *p;
 	uint64_t weight = 0;
 	size_t it = 0;
-	void *v;
 
-	for (char **n = b->nodes; n && *n; n++) {
-		const struct place *p = map_get(&s->nodes, *n);
+	for (int i = 0; i < RANKS; i++)
+		if (!c->top[i] || !c->top[i]->mute)
+			return c->top[i];
+	while ((p = next_place(s, c->of, &it))) {
+		uint64_t w = p->mute ? 0 : speakers_weight(c->ip, p->name);
 
-		if (p && (mute || !p->mute) && (!but || strcmp(*n, but) != 0))
-			consider(ip, *n, &best, &weight);
-	}
-	while (!b->nodes && map_next(&s->nodes, &it, &name, &v)) {
-		const struct place *p = v;
-
-		if ((mute || !p->mute) && (!but || strcmp(name, but) != 0))
-			consider(ip, name, &best, &weight);
+		if (p->mute || !before(w, p, weight, best))
+			continue;
+		best = p;
+		weight = w;
 	}
 	return best;
 }
@@ -116,15 +186,6 @@ static void watch(struct speakers *s, char **watched, const char *address)
 		net_watch(s->a->net, *watched, true);
 }
 
-/* The second looks whether the first lives: the API would take its time to say so. */
-static void watch_first(struct speakers *s, struct balanced *b, size_t i)
-{
-	const char *first = speaker(s, b, b->ips[i], NULL, true), *second = first ? speaker(s, b, b->ips[i], first, true) : NULL;
-	bool ours = second && !strcmp(second, s->a->node_name);
-
-	watch(s, &b->watched[i], ours ? ((struct place *)map_get(&s->nodes, first))->address : NULL);
-}
-
 static void speak(struct speakers *s, const char *ip, bool on)
 {
 	uintptr_t count = (uintptr_t)map_get(&s->spoken, ip);
@@ -139,17 +200,46 @@ static void speak(struct speakers *s, const char *ip, bool on)
 		net_announce(s->a->net, ip, on);
 }
 
+static bool is_us(const struct speakers *s, const struct place *p)
+{
+	return p && !strcmp(p->name, s->a->node_name);
+}
+
+/* Do what the choice says. The second looks whether the first lives: the API would take its time to say so. */
+static void settle(struct speakers *s, struct choice *c)
+{
+	bool mine = is_us(s, speaker(s, c));
+
+	watch(s, &c->watched, is_us(s, c->top[SECOND]) ? c->top[FIRST]->address : NULL);
+	if (mine == c->mine)
+		return;
+	c->mine = mine;
+	speak(s, c->ip, mine);
+}
+
+static void settle_ranked(struct speakers *s, struct place *p)
+{
+	for (int i = 0; i < RANKS; i++)
+		list_each(&p->ranked[i], it)
+			settle(s, list_entry(it - i, struct choice, at));
+}
+
+/* Where the two do not answer, it matters who else there is. */
+static void settle_mute(struct speakers *s)
+{
+	size_t it = 0;
+	void *v;
+
+	while (map_next(&s->nodes, &it, NULL, &v))
+		if (((struct place *)v)->mute)
+			settle_ranked(s, v);
+}
+
 static void decide(struct speakers *s, struct balanced *b)
 {
-	for (size_t i = 0; s->told && b->ips[i]; i++) {
-		const char *who = speaker(s, b, b->ips[i], NULL, false);
-		bool mine = who && !strcmp(who, s->a->node_name);
-
-		watch_first(s, b, i);
-		if (mine == b->mine[i])
-			continue;
-		b->mine[i] = mine;
-		speak(s, b->ips[i], mine);
+	for (size_t i = 0; s->told && i < b->n; i++) {
+		choose(s, &b->v[i]);
+		settle(s, &b->v[i]);
 	}
 }
 
@@ -164,12 +254,14 @@ static void decide_all(struct speakers *s)
 
 static void free_balanced(struct balanced *b)
 {
-	for (size_t i = 0; b->watched && b->ips[i]; i++)
-		free(b->watched[i]);
-	free(b->watched);
+	for (size_t i = 0; i < b->n; i++) {
+		put(&b->v[i], FIRST, NULL, 0);
+		put(&b->v[i], SECOND, NULL, 0);
+		free(b->v[i].watched);
+	}
+	free(b->v);
 	free_list(b->ips);
 	free_list(b->nodes);
-	free(b->mine);
 	free(b->key);
 	free(b);
 }
@@ -181,12 +273,24 @@ static struct balanced *make(const char *key, const char *const *ips, const char
 
 	while (ips[n])
 		n++;
-	if (b && (b->key = strdup(key)) && (b->ips = copy_list(ips)) && (!nodes || (b->nodes = copy_list(nodes))) &&
-	    (b->mine = calloc(n + 1, sizeof(*b->mine))) && (b->watched = calloc(n + 1, sizeof(*b->watched))))
-		return b;
-	if (b)
-		free_balanced(b);
-	return NULL;
+	if (!b || !(b->key = strdup(key)) || !(b->ips = copy_list(ips)) || (nodes && !(b->nodes = copy_list(nodes))) ||
+	    !(b->v = calloc(n, sizeof(*b->v)))) {
+		if (b)
+			free_balanced(b);
+		return NULL;
+	}
+	b->n = n;
+	for (size_t i = 0; i < n; i++) {
+		b->v[i].of = b;
+		b->v[i].ip = b->ips[i];
+		list_init(&b->v[i].at[FIRST]);
+		list_init(&b->v[i].at[SECOND]);
+	}
+	while (b->nodes && b->nodes[b->node_count])
+		b->node_count++;
+	if (b->nodes)
+		qsort(b->nodes, b->node_count, sizeof(*b->nodes), by_name);
+	return b;
 }
 
 void speakers_service(struct speakers *s, const char *key, const char *const *ips, const char *const *nodes)
@@ -203,22 +307,59 @@ void speakers_service(struct speakers *s, const char *key, const char *const *ip
 		}
 	}
 	/* What stays this node's is not given up on the way. */
-	for (size_t i = 0; was && was->ips[i]; i++) {
+	for (size_t i = 0; was && i < was->n; i++) {
 		bool kept = false;
 
-		for (size_t k = 0; was->mine[i] && b && b->ips[k] && !kept; k++)
-			if (!strcmp(b->ips[k], was->ips[i]))
-				kept = b->mine[k] = true;
-		if (was->mine[i] && !kept)
+		for (size_t k = 0; was->v[i].mine && b && k < b->n && !kept; k++)
+			if (!b->v[k].mine && !strcmp(b->ips[k], was->ips[i]))
+				kept = b->v[k].mine = true;
+		if (was->v[i].mine && !kept)
 			speak(s, was->ips[i], false);
 	}
 	if (b)
 		decide(s, b);
 	/* After: who is watched on is not asked from the beginning. */
-	for (size_t i = 0; was && was->ips[i]; i++)
-		watch(s, &was->watched[i], NULL);
+	for (size_t i = 0; was && i < was->n; i++)
+		watch(s, &was->v[i].watched, NULL);
 	if (was)
 		free_balanced(was);
+}
+
+static void node_gone(struct speakers *s, struct place *p)
+{
+	map_del(&s->nodes, p->name);
+	for (int i = 0; i < RANKS; i++)
+		list_each(&p->ranked[i], it) {
+			struct choice *c = list_entry(it - i, struct choice, at);
+
+			choose(s, c);
+			settle(s, c);
+		}
+	free(p);
+}
+
+static void node_new(struct speakers *s, const char *name, const char *address)
+{
+	struct place *p = calloc(1, sizeof(*p) + strlen(name) + 1);
+	size_t it = 0;
+	void *v;
+
+	if (!p || map_put(&s->nodes, name, p, NULL)) {
+		log_error("node %s: out of memory", name);
+		free(p);
+		return;
+	}
+	strcpy(p->name, name);
+	snprintf(p->address, sizeof(p->address), "%s", address);
+	list_init(&p->ranked[FIRST]);
+	list_init(&p->ranked[SECOND]);
+	while (s->told && map_next(&s->services, &it, NULL, &v)) {
+		struct balanced *b = v;
+
+		for (size_t i = 0; i < b->n && may(b, name); i++)
+			if (offer(&b->v[i], p))
+				settle(s, &b->v[i]);
+	}
 }
 
 void speakers_node(struct speakers *s, const char *name, const char *address)
@@ -228,18 +369,15 @@ void speakers_node(struct speakers *s, const char *name, const char *address)
 	if (!p ? !address : address && !strcmp(p->address, address))
 		return;
 	if (!address) {
-		free(map_del(&s->nodes, name));
+		node_gone(s, p);
+	} else if (!p) {
+		node_new(s, name, address);
 	} else {
-		if (!p && (!(p = calloc(1, sizeof(*p))) || map_put(&s->nodes, name, p, NULL))) {
-			log_error("node %s: out of memory", name);
-			free(p);
-			return;
-		}
 		snprintf(p->address, sizeof(p->address), "%s", address);
 		p->mute = false;
+		settle_ranked(s, p);
 	}
-	if (s->nodes_known)
-		decide_all(s);
+	settle_mute(s);
 }
 
 static void on_pulse(void *arg, const char *ip, bool alive)
@@ -256,9 +394,10 @@ static void on_pulse(void *arg, const char *ip, bool alive)
 			continue;
 		p->mute = !alive;
 		changed = true;
+		settle_ranked(s, p);
 	}
 	if (changed)
-		decide_all(s);
+		settle_mute(s);
 }
 
 static void known(struct speakers *s)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/agent_priv.h"
+#include "base/env.h"
 
 #define NODES 3
 
@@ -32,15 +33,36 @@ static unsigned of(struct net *n)
 	return (unsigned)((uintptr_t)n - 1);
 }
 
+/* In the last test, of one agent among many nodes. */
+static bool many;
+static int announced, announcements, looked_after;
+static uint64_t hashes;
+
+static uint64_t hash_fake(const void *p, size_t n)
+{
+	hashes++;
+	return hash_fnv64(p, n);
+}
+
 static void announce_fake(struct net *n, const char *ip, bool on)
 {
+	if (many) {
+		announced += on ? 1 : -1;
+		announcements++;
+		return;
+	}
 	machines[of(n)].speaks[strcmp(ip, vips[0]) != 0] += on ? 1 : -1;
 }
 
 static void watch_fake(struct net *n, const char *ip, bool on)
 {
-	int *count = &machines[of(n)].watches[ip[strlen(ip) - 1] - '1'];
+	int *count;
 
+	if (many) {
+		looked_after += on ? 1 : -1;
+		return;
+	}
+	count = &machines[of(n)].watches[ip[strlen(ip) - 1] - '1'];
 	*count += on ? 1 : -1;
 	machines[of(n)].unwatched += !*count;
 }
@@ -56,6 +78,7 @@ static void told_fake(struct net *n)
 	machines[of(n)].told = true;
 }
 
+#define hash_fnv64(...) hash_fake(__VA_ARGS__)
 #define net_announce(...) announce_fake(__VA_ARGS__)
 #define net_watch(...) watch_fake(__VA_ARGS__)
 #define net_pulses(...) pulses_fake(__VA_ARGS__)
@@ -221,6 +244,31 @@ static void the_second_stands_in_for_a_silent_first(void **state)
 	assert_int_equal(who(0), first);
 }
 
+static void three_are_asked_when_two_are_silent(void **state)
+{
+	char address[24];
+	int first, second, third;
+
+	(void)state;
+	service_says("d/a", vips[0], NULL);
+	all_known();
+	first = who(0);
+	second = watcher((unsigned)first);
+	third = 3 - first - second;
+	snprintf(address, sizeof(address), "10.0.0.%d", first + 1);
+	machines[third].pulse(machines[third].s, address, false);
+	assert_int_equal(machines[third].speaks[0], 0);
+	snprintf(address, sizeof(address), "10.0.0.%d", second + 1);
+	machines[third].pulse(machines[third].s, address, false);
+	assert_int_equal(machines[third].speaks[0], 1);
+	node_says((unsigned)third, false);
+	assert_int_equal(machines[third].speaks[0], 0);
+	node_says((unsigned)third, true);
+	assert_int_equal(machines[third].speaks[0], 1);
+	machines[third].pulse(machines[third].s, address, true);
+	assert_int_equal(machines[third].speaks[0], 0);
+}
+
 static void an_address_of_two_services_is_given_up_with_the_last(void **state)
 {
 	int first;
@@ -238,6 +286,94 @@ static void an_address_of_two_services_is_given_up_with_the_last(void **state)
 	assert_true(who(0) >= 0);
 }
 
+#define SERVICES 5000
+#define MANY     100
+
+static void many_node(struct speakers *s, unsigned i, bool able)
+{
+	char name[12], address[16];
+
+	snprintf(name, sizeof(name), "node-%u", i);
+	snprintf(address, sizeof(address), "10.0.1.%u", i);
+	speakers_node(s, name, able ? address : NULL);
+}
+
+/* Of the agent on node-0: how many addresses are its own if these nodes are not there. */
+static int expected(unsigned without)
+{
+	int n = 0;
+
+	for (unsigned k = 0; k < SERVICES; k++) {
+		char ip[20], name[12];
+		unsigned best = MANY;
+		uint64_t most = 0;
+
+		snprintf(ip, sizeof(ip), "192.0.%u.%u", k / 250, k % 250);
+		for (unsigned i = 0; i < MANY; i++) {
+			snprintf(name, sizeof(name), "node-%u", i);
+			uint64_t w = i == without ? 0 : speakers_weight(ip, name);
+			if (best == MANY || w > most) {
+				best = i;
+				most = w;
+			}
+		}
+		n += best == 0;
+	}
+	return n;
+}
+
+static void a_change_costs_what_it_changes(void **state)
+{
+	struct agent agent = { .node_name = (char *)"node-0", .net = (struct net *)(uintptr_t)1 };
+	struct speakers *s;
+	int64_t since;
+	uint64_t lost, joined;
+	int all, before;
+
+	(void)state;
+	many = true;
+	announced = looked_after = 0;
+	assert_int_equal(speakers_open(&s, &agent), 0);
+	for (unsigned i = 0; i < MANY; i++)
+		many_node(s, i, true);
+	for (unsigned k = 0; k < SERVICES; k++) {
+		char key[20], ip[20];
+		const char *const ips[] = { ip, NULL };
+
+		snprintf(key, sizeof(key), "d/s%u", k);
+		snprintf(ip, sizeof(ip), "192.0.%u.%u", k / 250, k % 250);
+		speakers_service(s, key, ips, NULL);
+	}
+	assert_int_equal(announced, 0);
+	speakers_nodes_known(s);
+	speakers_services_known(s);
+	all = announced;
+	assert_int_equal(all, expected(MANY));
+	assert_in_range(all, 20, 90);
+	for (unsigned gone = 1; gone < 4; gone++) {
+		before = looked_after;
+		announcements = 0;
+		hashes = 0;
+		since = env_now_us();
+		many_node(s, gone, false);
+		lost = hashes;
+		print_message("a node of %u goes: %llu weights, %lld us", MANY, (unsigned long long)lost, (long long)(env_now_us() - since));
+		assert_true(lost < SERVICES * 5);
+		assert_int_equal(announced, expected(gone));
+		assert_int_equal(announcements, announced - all);
+		hashes = 0;
+		since = env_now_us();
+		many_node(s, gone, true);
+		joined = hashes;
+		print_message("; comes: %llu weights, %lld us\n", (unsigned long long)joined, (long long)(env_now_us() - since));
+		assert_true(joined <= SERVICES);
+		assert_int_equal(announced, all);
+		assert_int_equal(looked_after, before);
+	}
+	speakers_close(s);
+	many = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +382,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(where_addresses_are_kept_a_node_with_endpoints_speaks, open_all, close_all),
 		cmocka_unit_test_setup_teardown(the_second_stands_in_for_a_silent_first, open_all, close_all),
 		cmocka_unit_test_setup_teardown(an_address_of_two_services_is_given_up_with_the_last, open_all, close_all),
+		cmocka_unit_test_setup_teardown(three_are_asked_when_two_are_silent, open_all, close_all),
+		cmocka_unit_test(a_change_costs_what_it_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
