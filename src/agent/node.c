@@ -379,13 +379,20 @@ static void lease_done(void *arg, const struct client_reply *r)
 	struct node *n = arg;
 
 	n->lease_busy = false;
-	n->lease_there = !r->rc || r->rc == -ERR_EXISTS;
-	if (r->rc == -ERR_NOT_FOUND && !n->a->closing)
-		loop_timer_set(&n->timer, 0);
-	else if (r->rc && r->rc != -ERR_EXISTS && !n->a->closing)
-		call_failed(n, "lease of the node", r);
-	else if (!r->rc)
+	if (n->a->closing)
+		return;
+	if (!r->rc) {
+		n->lease_there = true;
 		call_worked(n);
+	} else if (r->rc == -ERR_NOT_FOUND && n->lease_there) {
+		n->lease_there = false;
+		loop_timer_set(&n->timer, 0);
+	} else if (r->rc == -ERR_EXISTS) {
+		n->lease_there = true;         /* and not renewed yet */
+		retry_later(n);
+	} else {
+		call_failed(n, "lease of the node", r);
+	}
 }
 
 static void lease_renew(struct node *n)

@@ -62,6 +62,21 @@ refuse "a delay that is none" "--shutdown-delay soon is not a duration" "$SAMPAN
 load_begins 0
 restart 0 || exit 1
 load_ends
+# One that was killed: who has seen a revision before that goes on there, whatever others wrote before and after.
+rev_of() { k 0 get configmap "$1" -o 'jsonpath={.metadata.resourceVersion}'; }
+since() { # REVISION: each event since, once and in order
+	k 0 get --raw "/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=$1&timeoutSeconds=2" |
+		sed -n 's/^{"type":"\([A-Z]*\)".*"name":"\([^"]*\)".*/\1 \2/p' | tr '\n' ';'
+}
+k 0 create configmap seen >/dev/null; k 0 create configmap goes >/dev/null; seen=$(rev_of goes)
+k 0 create configmap other >/dev/null; k 0 label configmap seen a=b >/dev/null
+end "${PID[0]}" -9
+server_up 0 || exit 1
+k 0 delete configmap goes >/dev/null
+end "${PID[0]}"
+server_up 0 || exit 1
+k 0 create configmap last >/dev/null
+check "a watch goes on over two restarts" '^ADDED other;MODIFIED seen;DELETED goes;ADDED last;$' since "$seen"
 end "${PID[0]}"; unset 'PID[0]'
 [ "$(id -u)" = 0 ] || { echo "the rest needs root, for addresses of its own"; finish; }
 command -v etcd >/dev/null || skip "etcd is missing"

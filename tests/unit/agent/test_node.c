@@ -21,7 +21,8 @@ static struct asked {
 	char method[8], path[200];
 	struct buf body;
 } asked[64];
-static unsigned n_asked, registers, relabels, statuses, leases;
+static unsigned n_asked, registers, relabels, statuses, leases, lease_posts;
+static bool lease_gone;
 static int register_status, relabel_status, status_status;
 static int rev;
 static void (*on_status)(yyjson_val *node);
@@ -100,8 +101,16 @@ static void answer(void *arg)
 {
 	struct asked *k = arg;
 
-	if (strstr(k->path, "/leases")) {
+	if (strstr(k->path, "/leases") && !strcmp(k->method, "POST")) {
+		lease_posts++;
+		reply(k, 409, -ERR_EXISTS, NULL);
+	} else if (strstr(k->path, "/leases")) {
 		leases++;
+		if (lease_gone) {
+			lease_gone = false;
+			reply(k, 404, -ERR_NOT_FOUND, NULL);
+			return;
+		}
 		reply(k, status_status ? status_status : 200, status_status ? -ERR_UNAVAILABLE : 0, NULL);
 	} else if (!strcmp(k->method, "POST")) {
 		registers++;
@@ -252,6 +261,13 @@ static void nobody_hurries_while_servers_are_away_and_all_do_after(void **state)
 	well(well_arg);
 	turn_for(700);
 	assert_int_equal(leases, 1);
+	assert_int_equal(lease_posts, 0);
+	/* It is gone, and there again before this agent makes one: that it is renewed does not take a tick. */
+	lease_gone = true;
+	node_changed(n);
+	turn_for(2500);
+	assert_int_equal(lease_posts, 1);
+	assert_int_equal(leases, 3);
 	end(n);
 }
 
