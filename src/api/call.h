@@ -37,14 +37,15 @@ struct turn_seat {
 };
 
 struct ledger;
+struct session;
 /* ledger.c: what a write has set aside, agreed with other servers. */
 struct ledger_seat {
 	struct call *call;
 	struct ledger *ledger;         /* NULL: it takes no part */
 	struct list link, ready;
 	uint64_t n;
-	int64_t held_ms;               /* when it was decided */
-	bool holds;                    /* it is in the store, or on its way there */
+	struct session *session;       /* NULL: it holds nothing; else that is in the store, or on its way there, */
+	char *text;                    /* as this */
 	uint8_t step;                  /* enum step: what its call goes on with */
 };
 

@@ -124,14 +124,19 @@ static enum step answer_removed(struct call *c, int64_t rev)
 
 /* ---- the round's end ---- */
 
+static enum step again(struct call *c)
+{
+	c->stage = STAGE_LOAD;
+	return STEP_AGAIN;
+}
+
 static enum step lost(struct call *c)
 {
 	if (c->creating && !c->generated && c->verb == VERB_CREATE)
 		return fail_exists(c, c->name);
 	if (c->conditional && c->verb != VERB_DELETE)
 		return fail_modified(c);
-	c->stage = STAGE_LOAD;
-	return STEP_AGAIN;
+	return again(c);
 }
 
 /* The store tells the log what is wrong; whoever writes learns where to look. */
@@ -165,6 +170,8 @@ static void written(void *arg, int rc, int64_t rev)
 	call_give_back(c);
 	if (rc == -ERR_CONFLICT)
 		step = lost(c);
+	else if (rc == -ERR_EXPIRED)
+		step = again(c);
 	else if (rc)
 		step = fail_err(c, rc, why_not(rc));
 	else if (c->remove)
@@ -192,26 +199,26 @@ static bool same_as_current(struct call *c)
 /* Whoever asked may have lost the right to write while the call went its way. */
 static const struct err not_now = { .msg = "this server does not lead any more: its controllers write nothing" };
 
-/* *ret: what to hold the store to, NULL key: nothing. */
-static bool may_write(const struct call *c, struct store_while *ret)
+/* *ret: what to hold the store to. */
+static bool may_write(const struct call *c, struct store_terms *ret)
 {
 	struct api_life life = { 0 };
 	bool may = !c->may_write || c->may_write(c->may_arg, &life);
 
-	*ret = (struct store_while){ life.key, life.create_rev };
+	*ret = (struct store_terms){ .alive = { { life.key, life.create_rev } } };
 	return may;
 }
 
 static enum step remove_key(struct call *c)
 {
-	struct store_while life;
+	struct store_terms terms;
 	int rc;
 
 	if (c->dry_run)
 		return answer_removed(c, c->cur->rev);
-	if (!may_write(c, &life))
+	if (!may_write(c, &terms))
 		return fail_err(c, -ERR_UNAVAILABLE, &not_now);
-	rc = store_del_while(c->api->store, c->store_key, c->cur->rev, life.key ? &life : NULL, written, c);
+	rc = store_del_on(c->api->store, c->store_key, c->cur->rev, &terms, written, c);
 	if (rc)
 		return fail_err(c, rc, NULL);
 	call_hold(c);
@@ -220,7 +227,7 @@ static enum step remove_key(struct call *c)
 
 static enum step commit(struct call *c)
 {
-	struct store_while life;
+	struct store_terms terms;
 	enum step step;
 	int rc = make_key(c);
 
@@ -251,11 +258,11 @@ static enum step commit(struct call *c)
 	}
 	if (c->dry_run)
 		return answer(c, c->creating ? 201 : 200, c->cur ? c->cur->rev : 0);
-	if (!may_write(c, &life))
+	if (!may_write(c, &terms))
 		return fail_err(c, -ERR_UNAVAILABLE, &not_now);
-	if (!ledger_in_time(c))
-		return fail_busy(c, 503, 1, "this took too long, so that what it needs may be free for others again; try again");
-	rc = store_put_while(c->api->store, c->store_key, c->value, c->cur ? c->cur->rev : 0, life.key ? &life : NULL, written, c);
+	if (!ledger_life(c, &terms.alive[1]))
+		return again(c);
+	rc = store_put_on(c->api->store, c->store_key, c->value, c->cur ? c->cur->rev : 0, &terms, written, c);
 	if (rc)
 		return fail_err(c, rc, NULL);
 	call_hold(c);

@@ -67,7 +67,7 @@ void api_drain(struct api *a);
 void api_handle_http(void *api, struct http_req *r);
 
 /* May this be written now? *ret, if it is set: and only while that key of the store lives the life that began at
- * create_rev; the store looks at it when it writes (store_put_while). The key is borrowed for ever. */
+ * create_rev; the store looks at it when it writes (store_put_on). The key is borrowed for ever. */
 struct api_life { const char *key; int64_t create_rev; };
 typedef bool api_may_fn(void *arg, struct api_life *ret);
 

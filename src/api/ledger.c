@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ledger - see ledger.h. A value looks like
- *   {"metadata":{},"holds":[{"by":"SERVER","n":"7","of":"core/pods","ns":"x","name":"p","uid":"..","from":"0",..}]}
+ *   {"metadata":{},"holds":[{"by":"SESSION","n":"7","of":"core/pods","ns":"x","name":"p","uid":"..","from":"0",..}]}
  * A server rewrites what is its own from memory and copies the rest, but for what counts no more.
  */
 #define LOG_MODULE "api"
 #include "api/ledger_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/text.h"
-#include "store/store.h"
 
 #define LEDGERS     "sampan/ledgers"
 #define LEAVE_MS    20                 /* before others are told: often the next decision tells it */
-#define AGAIN_MS    1000               /* after the store refused that */
-#define HOLDS_MAX   500u               /* of one server and scope; more wait */
-
-_Static_assert(LEDGER_WRITE_MS + STORE_WRITE_MS < LEDGER_STALE_MS, "a hold outlives its write");
+#define AGAIN_MS    1000               /* after the store refused that, or while there is no room */
 
 struct ledger {
 	struct ledgers *ls;
@@ -31,6 +27,7 @@ struct ledger {
 	struct loop_task task;
 	struct loop_timer leave_timer;
 	int64_t expect_rev;            /* of the newest write */
+	struct ledger_value value;     /* that is being made */
 	bool busy;                     /* that is under way */
 	bool left;                     /* the store may say more than is held */
 	bool leaving;                  /* the write under way is to mend that */
@@ -43,8 +40,8 @@ struct ledgers {
 	struct list ready;             /* ledger_seat.ready: their calls go on */
 	struct loop_task go_on;
 	struct cache_observer *obs, *namespaces;
+	struct sessions *sessions;
 	uint64_t next;
-	char server[LEDGER_SERVER_MAX];       /* this one, since its start */
 };
 
 static struct cache_obj *stored(const struct ledgers *ls, const char *scope)
@@ -91,6 +88,52 @@ static void end(struct ledger_seat *seat, enum step step)
 	seat->ledger = NULL;
 }
 
+/* ---- what a seat holds ---- */
+
+static int describe(struct ledger_seat *seat, yyjson_mut_doc *d, yyjson_mut_val *h)
+{
+	struct call *c = seat->call;
+	const char *uid = doc_mstr(c->obj, "metadata.uid");
+	char n[24], from[24];
+
+	snprintf(n, sizeof(n), "%llu", (unsigned long long)seat->n);
+	snprintf(from, sizeof(from), "%lld", c->cur ? (long long)c->cur->rev : 0);
+	if (!h || !doc_mset_str(d, h, "n", n) ||
+	    !doc_mset_str(d, h, "of", c->kind->store) || !doc_mset_str(d, h, "ns", call_ns(c)) ||
+	    !doc_mset_str(d, h, "name", c->name) || !doc_mset_str(d, h, "uid", uid ? uid : "") ||
+	    !doc_mset_str(d, h, "from", from))
+		return -ERR_NOMEM;
+	return seat->ledger->ops->describe(c, d, h);
+}
+
+/* 1: it holds something; 0: nothing, or -ERR_*. */
+static int hold(struct ledger_seat *seat, struct session *session)
+{
+	yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *h = yyjson_mut_obj(d);
+	BUF_AUTO struct buf text = { 0 };
+	int rc = describe(seat, d, h);
+
+	if (rc == 1 && doc_mwrite(&text, h))
+		rc = -ERR_NOMEM;
+	if (rc == 1 && text.len > LEDGER_HOLD_MAX - 64)
+		rc = -ERR_SIZE;
+	if (rc == 1 && !(seat->text = text.failed ? NULL : strdup(text.p + 1)))
+		rc = -ERR_NOMEM;
+	yyjson_mut_doc_free(d);
+	if (rc == 1)
+		seat->session = session_ref(session);
+	return rc;
+}
+
+static void let_go(struct ledger_seat *seat)
+{
+	free(seat->text);
+	session_unref(seat->session);
+	seat->text = NULL;
+	seat->session = NULL;
+}
+
 /* ---- one scope ---- */
 
 static void run(void *arg);
@@ -107,7 +150,9 @@ static void ledger_free(struct ledger *l)
 	holds_finish(&l->others);
 	loop_defer_cancel(l->ls->api->loop, &l->task);
 	loop_timer_stop(&l->leave_timer);
-	free(l);
+	l->ls = NULL;
+	if (!l->busy)
+		free(l);
 }
 
 static struct ledger *ledger_of(struct ledgers *ls, const char *scope, const struct ledger_ops *ops)
@@ -123,7 +168,7 @@ static struct ledger *ledger_of(struct ledgers *ls, const char *scope, const str
 	}
 	l->ls = ls;
 	l->ops = ops;
-	l->others = (struct holds){ .api = ls->api, .server = ls->server };
+	l->others = (struct holds){ .api = ls->api, .sessions = ls->sessions };
 	strcpy(l->scope, scope);
 	list_init(&l->waiting);
 	list_init(&l->writing);
@@ -162,6 +207,10 @@ static void written(void *arg, int rc, int64_t rev)
 
 	(void)rev;
 	l->busy = false;
+	if (!l->ls) {
+		free(l);
+		return;
+	}
 	holds_told(&l->others, !rc);
 	while (!list_empty(&l->writing)) {
 		struct ledger_seat *seat = list_entry(l->writing.next, struct ledger_seat, link);
@@ -174,7 +223,7 @@ static void written(void *arg, int rc, int64_t rev)
 		}
 		l->count--;
 		l->ops->undo(seat->call);
-		seat->holds = false;
+		let_go(seat);
 		if (rc == -ERR_CONFLICT)
 			list_add_tail(&l->behind, &seat->link);
 		else
@@ -189,30 +238,6 @@ static void written(void *arg, int rc, int64_t rev)
 		loop_timer_set(&l->leave_timer, rc && rc != -ERR_CONFLICT ? AGAIN_MS : LEAVE_MS);
 }
 
-static int describe(struct ledger_seat *seat, const char *by, yyjson_mut_doc *d, yyjson_mut_val *h)
-{
-	struct call *c = seat->call;
-	const char *uid = doc_mstr(c->obj, "metadata.uid");
-	char n[24], from[24];
-
-	snprintf(n, sizeof(n), "%llu", (unsigned long long)seat->n);
-	snprintf(from, sizeof(from), "%lld", c->cur ? (long long)c->cur->rev : 0);
-	if (!h || !doc_mset_str(d, h, "by", by) || !doc_mset_str(d, h, "n", n) ||
-	    !doc_mset_str(d, h, "of", c->kind->store) || !doc_mset_str(d, h, "ns", call_ns(c)) ||
-	    !doc_mset_str(d, h, "name", c->name) || !doc_mset_str(d, h, "uid", uid ? uid : "") ||
-	    !doc_mset_str(d, h, "from", from))
-		return -ERR_NOMEM;
-	return seat->ledger->ops->describe(c, d, h);
-}
-
-static int add(struct ledger_seat *seat, yyjson_mut_doc *d, yyjson_mut_val *holds)
-{
-	yyjson_mut_val *h = yyjson_mut_obj(d);
-	int rc = describe(seat, seat->ledger->ls->server, d, h);
-
-	return rc == 1 && !yyjson_mut_arr_append(holds, h) ? -ERR_NOMEM : rc;
-}
-
 struct counting { struct ledger *l; int by; };
 
 static void count(void *arg, yyjson_val *hold)
@@ -223,13 +248,13 @@ static void count(void *arg, yyjson_val *hold)
 }
 
 /* Those that wait decide, with what others hold counted in. */
-static void decide(struct ledger *l, yyjson_val *holds, yyjson_mut_doc *d, yyjson_mut_val *out)
+static void decide(struct ledger *l, struct session *session, yyjson_val *holds)
 {
 	holds_each(&l->others, holds, count, &(struct counting){ l, 1 });
-	while (!list_empty(&l->waiting) && l->count < HOLDS_MAX) {
+	while (!list_empty(&l->waiting) && value_has_room(&l->value)) {
 		struct ledger_seat *seat = list_entry(l->waiting.next, struct ledger_seat, link);
 		enum step step = l->ops->decide(seat->call);
-		int rc = step != STEP_NEXT || seat->call->dry_run ? 0 : add(seat, d, out);
+		int rc = step != STEP_NEXT || seat->call->dry_run ? 0 : hold(seat, session);
 
 		if (rc < 0) {
 			l->ops->undo(seat->call);
@@ -241,89 +266,102 @@ static void decide(struct ledger *l, yyjson_val *holds, yyjson_mut_doc *d, yyjso
 		}
 		list_del(&seat->link);
 		list_add_tail(&l->writing, &seat->link);
-		seat->holds = true;
-		seat->held_ms = loop_now_ms(l->ls->api->loop);
+		value_add_own(&l->value, session_name(session), seat->text);
 		l->count++;
 	}
 	holds_each(&l->others, holds, count, &(struct counting){ l, -1 });
 }
 
-struct copying { yyjson_mut_doc *d; yyjson_mut_val *out; bool failed; };
-
-static void copy(void *arg, yyjson_val *hold)
-{
-	struct copying *x = arg;
-
-	x->failed |= !yyjson_mut_arr_append(x->out, yyjson_val_mut_copy(x->d, hold));
-}
+static void copy(void *arg, yyjson_val *hold) { value_add_other(arg, hold); }
 
 /* What stays in the ledger: what others hold, and what this server does. */
-static int keep(struct ledger *l, yyjson_val *holds, yyjson_mut_doc *d, yyjson_mut_val *out)
+static void keep(struct ledger *l, yyjson_val *holds)
 {
-	struct copying x = { .d = d, .out = out };
+	value_begin(&l->value);
+	holds_each(&l->others, holds, copy, &l->value);
+	list_each(&l->held, it) {
+		const struct ledger_seat *seat = list_entry(it, struct ledger_seat, link);
 
-	holds_each(&l->others, holds, copy, &x);
-	list_each(&l->held, it)
-		x.failed |= add(list_entry(it, struct ledger_seat, link), d, out) < 0;
-	return x.failed ? -ERR_NOMEM : 0;
+		if (!session_is_over(seat->session))
+			value_add_own(&l->value, session_name(seat->session), seat->text);
+	}
 }
 
-static int put(struct ledger *l, yyjson_mut_val *root)
+static int put(struct ledger *l)
 {
-	BUF_AUTO struct buf text = { 0 };
+	BLOB_AUTO struct blob *value = value_end(&l->value);
 	char key[STORE_KEY_MAX + 1];
-	struct blob *value;
 	int rc = cache_key(key, sizeof(key), LEDGERS, "", l->scope);
 
-	if (rc || doc_mwrite(&text, root) || text.failed || !(value = blob_new(text.p, text.len)))
+	if (rc || !value)
 		return rc ? rc : -ERR_NOMEM;
-	rc = store_put(l->ls->api->store, key, value, l->expect_rev, written, l);
-	blob_unref(value);
-	return rc;
+	return store_put(l->ls->api->store, key, value, l->expect_rev, written, l);
+}
+
+static void refuse(struct ledger *l)
+{
+	while (!list_empty(&l->waiting)) {
+		struct ledger_seat *seat = list_entry(l->waiting.next, struct ledger_seat, link);
+
+		end(seat, not_agreed(seat->call));
+	}
+}
+
+/* The ledger is o now, and it is this server's turn. */
+static void round_of(struct ledger *l, struct session *session, struct cache_obj *o)
+{
+	yyjson_val *holds = o ? doc_get(cache_tree(o), "holds") : NULL;
+	int rc;
+
+	if (holds_look(&l->others, holds)) {
+		refuse(l);
+		return;
+	}
+	if (!list_empty(&l->waiting) && holds_cut(&l->others, holds))
+		return;
+	keep(l, holds);
+	if (session)
+		decide(l, session, holds);
+	if (!l->left && list_empty(&l->writing)) {
+		buf_finish(&l->value.text);
+		if (!list_empty(&l->waiting))          /* no room: who leaves, or on_ledger, or else the time, wakes it */
+			loop_timer_set(&l->leave_timer, AGAIN_MS);
+		return;
+	}
+	l->expect_rev = o ? o->rev : 0;
+	l->leaving = l->left;
+	l->left = false;
+	holds_tell(&l->others);
+	loop_timer_stop(&l->leave_timer);
+	rc = put(l);
+	l->busy = !rc;
+	if (rc)
+		written(l, rc, 0);
 }
 
 static void run(void *arg)
 {
 	struct ledger *l = arg;
-	struct cache_obj *o = stored(l->ls, l->scope);
-	yyjson_val *holds;
-	yyjson_mut_doc *d;
-	yyjson_mut_val *root, *out;
-	int rc;
+	struct session *session = NULL;
+	struct cache_obj *o;
 
 	if (l->busy)
 		return;
 	begin_again(l);
-	if (!list_empty(&l->behind) || (list_empty(&l->waiting) && !l->left))
+	if (!list_empty(&l->behind))
 		return;
+	if (cache_is_lost(l->ls->api->cache)) {        /* objects may come to sight later than their holds are gone */
+		loop_timer_set(&l->leave_timer, AGAIN_MS);
+		return;
+	}
+	if (!list_empty(&l->waiting) && session_now(l->ls->sessions, &session) < 0)
+		refuse(l);
+	if (list_empty(&l->waiting) ? !l->left : !session)
+		return;
+	o = stored(l->ls, l->scope);
 	if (o)
 		cache_obj_ref(o);
-	holds = o ? doc_get(cache_tree(o), "holds") : NULL;
-	d = yyjson_mut_doc_new(NULL);
-	root = yyjson_mut_obj(d);
-	out = yyjson_mut_arr(d);
-	rc = !holds_look(&l->others, holds) && root && out && yyjson_mut_obj_add_obj(d, root, "metadata") && yyjson_mut_obj_add_val(d, root, "holds", out) ?
-		keep(l, holds, d, out) : -ERR_NOMEM;
-	if (!rc)
-		decide(l, holds, d, out);
-	if (!rc && (l->left || !list_empty(&l->writing))) {
-		l->expect_rev = o ? o->rev : 0;
-		l->leaving = l->left;
-		l->left = false;
-		holds_tell(&l->others);
-		loop_timer_stop(&l->leave_timer);
-		rc = put(l, root);
-		l->busy = !rc;
-		if (rc)
-			written(l, rc, 0);
-	} else if (rc) {
-		while (!list_empty(&l->waiting)) {
-			struct ledger_seat *seat = list_entry(l->waiting.next, struct ledger_seat, link);
-
-			end(seat, fail_err(seat->call, rc, NULL));
-		}
-	}
-	yyjson_mut_doc_free(d);
+	round_of(l, session, o);
 	cache_obj_unref(o);
 }
 
@@ -354,8 +392,9 @@ void ledger_leave(struct ledger_seat *seat)
 	if (!l)
 		return;
 	list_del(&seat->link);
-	if (!seat->holds)
+	if (!seat->session)
 		return;
+	let_go(seat);
 	l->count--;
 	l->left = true;
 	if (!list_empty(&l->waiting))
@@ -364,25 +403,23 @@ void ledger_leave(struct ledger_seat *seat)
 		loop_timer_set(&l->leave_timer, LEAVE_MS);
 }
 
-static void unsure_of(struct ledger_seat *seat)
+static void unsure_of(const struct ledger_seat *seat)
 {
-	yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
-	yyjson_mut_val *h = yyjson_mut_obj(d);
-	char by[LEDGER_SERVER_MAX + 1];
+	BUF_AUTO struct buf text = { 0 };
+	char by[LEDGER_BY_MAX];
 
-	snprintf(by, sizeof(by), "%s?", seat->ledger->ls->server);
-	yyjson_mut_doc_set_root(d, h);
-	if (describe(seat, by, d, h) != 1 || holds_add(&seat->ledger->others, yyjson_mut_doc_imut_copy(d, NULL)))
+	if (!seat->ledger || !seat->session)
+		return;
+	snprintf(by, sizeof(by), "%s?", session_name(seat->session));
+	value_hold(&text, by, seat->text);
+	if (text.failed || holds_add(&seat->ledger->others, text.p, text.len))
 		log_error("what %s/%s may have taken is not kept: out of memory", seat->call->ns, seat->call->name);
-	yyjson_mut_doc_free(d);
 }
 
 void ledger_unsure(struct call *c)
 {
-	if (c->quota_seat.ledger && c->quota_seat.holds)
-		unsure_of(&c->quota_seat);
-	if (c->service_seat.ledger && c->service_seat.holds)
-		unsure_of(&c->service_seat);
+	unsure_of(&c->quota_seat);
+	unsure_of(&c->service_seat);
 }
 
 void ledger_forget(struct ledger_seat *seat)
@@ -392,14 +429,17 @@ void ledger_forget(struct ledger_seat *seat)
 	ledger_leave(seat);
 }
 
-bool ledger_in_time(const struct call *c)
+bool ledger_life(const struct call *c, struct store_while *ret)
 {
-	int64_t now = loop_now_ms(c->api->loop);
 	const struct ledger_seat *seats[] = { &c->quota_seat, &c->service_seat };
 
-	for (size_t i = 0; i < 2; i++)
-		if (seats[i]->ledger && seats[i]->holds && now - seats[i]->held_ms > LEDGER_WRITE_MS)
+	for (size_t i = 0; i < 2; i++) {
+		if (!seats[i]->ledger || !seats[i]->session)
+			continue;
+		if (session_is_over(seats[i]->session))
 			return false;
+		*ret = session_life(seats[i]->session);
+	}
 	return true;
 }
 
@@ -410,7 +450,17 @@ static void on_ledger(void *arg, const struct cache_event *ev)
 	struct ledgers *ls = arg;
 	struct ledger *l = map_get(&ls->by_scope, ev->obj->name);
 
-	if (l && !list_empty(&l->behind))
+	if (l && (!list_empty(&l->behind) || !list_empty(&l->waiting)))
+		schedule(l);
+}
+
+static void on_sessions(void *arg)
+{
+	struct ledgers *ls = arg;
+	size_t it = 0;
+	void *l;
+
+	while (map_next(&ls->by_scope, &it, NULL, &l))
 		schedule(l);
 }
 
@@ -450,11 +500,10 @@ int ledgers_open(struct ledgers **ret, struct api *a)
 		return -ERR_NOMEM;
 	ls->api = a;
 	list_init(&ls->ready);
-	text_uuid(ls->server);
 	ls->obs = cache_observe(a->cache, LEDGERS, false, on_ledger, ls);
 	ls->namespaces = cache_observe(a->cache, a->k.ns->store, false, on_namespace, ls);
 	*ret = ls;
-	return ls->obs && ls->namespaces ? 0 : -ERR_NOMEM;
+	return ls->obs && ls->namespaces ? sessions_open(&ls->sessions, a, on_sessions, ls) : -ERR_NOMEM;
 }
 
 void ledgers_close(struct ledgers *ls)
@@ -470,6 +519,7 @@ void ledgers_close(struct ledgers *ls)
 	for (size_t it = 0; map_next(&ls->by_scope, &it, &scope, NULL); it = 0)
 		ledger_free(map_del(&ls->by_scope, scope));
 	map_finish(&ls->by_scope);
+	sessions_close(ls->sessions);
 	loop_defer_cancel(ls->api->loop, &ls->go_on);
 	free(ls);
 }

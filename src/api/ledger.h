@@ -15,12 +15,13 @@
  *   1. The decision is made from the cache and the ledger's revision R, and stands only if
  *      the ledger is still at R when the holds are added: since then others can only have
  *      made what was held counts. So no two servers give out one thing.
- *   2. A hold counts until the cache shows its object beyond the revision that it was made
- *      from, its server takes it out, or no server has written it for LEDGER_STALE_MS,
- *      as each sees it by its own clock.
- *   3. An object is given to the store within LEDGER_WRITE_MS after its hold, or not at all
- *      (ledger_in_time), and the store is done with it STORE_WRITE_MS later: what a dead
- *      server held is free again, what a slow one holds is not.
+ *   2. A hold is part of its server's session, a key of the store, and so is the write of its object: the
+ *      store does that only while the key is there.
+ *   3. A hold counts until the cache shows its object beyond the revision that it was made
+ *      from, its server takes it out, or the cache shows that its session is over: what was held is
+ *      in use then, or never will be. Whoever has seen a hold count for LEDGER_STALE_MS, by its own clock,
+ *      ends its session. No clock decides what is free.
+ *   4. A ledger is never larger than what the store takes: who finds no room waits.
  * A store of this server alone has no ledgers: deciding is all.
  * Why not an object for each address, as upstream has it: cluster IPs, node ports and
  * quotas are one mechanism here, a batch of writers costs one write, and what a crash
@@ -34,7 +35,6 @@
 #include "api/call.h"
 
 #define LEDGER_STALE_MS 60000
-#define LEDGER_WRITE_MS 20000
 #define LEDGER_SERVICES "services"
 #define LEDGER_QUOTAS   "quotas."      /* and the namespace */
 #define LEDGER_SCOPE_MAX 300
@@ -62,7 +62,9 @@ void ledger_leave(struct ledger_seat *seat);
 void ledger_unsure(struct call *c);
 /* ledger_leave, and its call ends without an answer. */
 void ledger_forget(struct ledger_seat *seat);
-/* May what c holds still be written? */
-bool ledger_in_time(const struct call *c);
+/* What the write of c's object depends on for what c holds: untouched where it holds nothing. False: that is over, and
+ * c begins again. The key lives as long as c's seats. */
+struct store_while;
+bool ledger_life(const struct call *c, struct store_while *ret);
 
 #endif

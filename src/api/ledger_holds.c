@@ -2,16 +2,26 @@
 /* ledger_holds - see ledger_priv.h. */
 #include "api/ledger_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ID_MAX (LEDGER_SERVER_MAX + 24)
+#define ID_MAX (LEDGER_BY_MAX + 24)
 
 struct first_seen { int64_t at_ms; char id[ID_MAX]; };
 struct unsure { struct unsure *next; yyjson_doc *hold; };
 
+/* The session that hold is part of; "": none that can be. */
+static void session_of(yyjson_val *hold, char name[TEXT_UUID_MAX])
+{
+	const char *by = doc_str(hold, "by");
+
+	snprintf(name, TEXT_UUID_MAX, "%s", by ? by : "");
+	name[strcspn(name, "?")] = 0;
+}
+
 /* Is its object in the cache as it was to be written, or later? */
-static bool is_counted(struct api *a, yyjson_val *hold)
+static bool is_shown(struct api *a, yyjson_val *hold)
 {
 	const char *of = doc_str(hold, "of"), *ns = doc_str(hold, "ns"), *name = doc_str(hold, "name"),
 		*uid = doc_str(hold, "uid"), *from = doc_str(hold, "from");
@@ -20,11 +30,20 @@ static bool is_counted(struct api *a, yyjson_val *hold)
 	return o && uid && from && !strcmp(o->uid, uid) && o->rev > strtoll(from, NULL, 10);
 }
 
+/* Its object is not in use yet, and may come to be. */
+static bool counts(const struct holds *h, yyjson_val *hold)
+{
+	char name[TEXT_UUID_MAX];
+
+	session_of(hold, name);
+	return !sessions_over(h->sessions, name) && !is_shown(h->api, hold);
+}
+
 static bool is_own(const struct holds *h, yyjson_val *hold)
 {
 	const char *by = doc_str(hold, "by");
 
-	return by && !strcmp(by, h->server);
+	return by && sessions_is_own(h->sessions, by);
 }
 
 static void id_of(yyjson_val *hold, char id[ID_MAX])
@@ -71,21 +90,35 @@ int holds_look(struct holds *h, yyjson_val *list)
 	return 0;
 }
 
-void holds_each(struct holds *h, yyjson_val *list, holds_fn *fn, void *arg)
+bool holds_cut(struct holds *h, yyjson_val *list)
 {
 	int64_t now = loop_now_ms(h->api->loop);
 	const struct first_seen *s = h->seen;
+	bool waits = false;
 	yyjson_val *hold;
 	size_t i, n;
 
 	yyjson_arr_foreach(list, i, n, hold) {
-		if (is_own(h, hold))
+		char name[TEXT_UUID_MAX];
+
+		if (is_own(h, hold) || now - s++->at_ms < LEDGER_STALE_MS || !counts(h, hold))
 			continue;
-		if (now - s++->at_ms < LEDGER_STALE_MS && !is_counted(h->api, hold))
-			fn(arg, hold);
+		session_of(hold, name);
+		waits |= sessions_cut(h->sessions, name);
 	}
+	return waits;
+}
+
+void holds_each(struct holds *h, yyjson_val *list, holds_fn *fn, void *arg)
+{
+	yyjson_val *hold;
+	size_t i, n;
+
+	yyjson_arr_foreach(list, i, n, hold)
+		if (!is_own(h, hold) && counts(h, hold))
+			fn(arg, hold);
 	for (struct unsure *u = h->unsure; u; u = u->next)
-		if (!is_counted(h->api, yyjson_doc_get_root(u->hold)))
+		if (counts(h, yyjson_doc_get_root(u->hold)))
 			fn(arg, yyjson_doc_get_root(u->hold));
 }
 
@@ -102,11 +135,13 @@ static void unsure_free(struct unsure *u)
 	}
 }
 
-int holds_add(struct holds *h, yyjson_doc *hold)
+int holds_add(struct holds *h, const char *text, size_t n)
 {
-	struct unsure *u = hold ? malloc(sizeof(*u)) : NULL;
+	struct unsure *u = malloc(sizeof(*u));
+	yyjson_doc *hold = yyjson_read(text, n, 0);
 
-	if (!u) {
+	if (!u || !hold) {
+		free(u);
 		yyjson_doc_free(hold);
 		return -ERR_NOMEM;
 	}

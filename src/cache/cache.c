@@ -380,6 +380,8 @@ void cache_rest(struct cache *c) { shared_rest(c->shared); }
 
 int64_t cache_rev(const struct cache *c) { return c->rev; }
 
+bool cache_is_lost(const struct cache *c) { return c->lost; }
+
 struct cache_obj *cache_get(struct cache *c, const char *store, const char *ns, const char *name)
 {
 	char key[STORE_KEY_MAX + 1];

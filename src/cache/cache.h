@@ -64,6 +64,7 @@ void cache_close(struct cache *c);
 /* A time of much work is over: give up what can be made again. From the top of the stack. */
 void cache_rest(struct cache *c);
 int64_t cache_rev(const struct cache *c);              /* newest revision applied */
+bool cache_is_lost(const struct cache *c);             /* what it shows is of several revisions, until sight of the log is found */
 
 /* Borrowed, NULL when absent. store: kinds_kind.store. ns "" for cluster-scoped. */
 struct cache_obj *cache_get(struct cache *c, const char *store, const char *ns, const char *name);

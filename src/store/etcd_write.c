@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * etcd_write - writes, each a transaction of its own: if the key is as expected, and our
- * session's key too, and the key that it depends on (store_while) lives the same life, then put or delete, else tell what there is.
+ * session's key too, and the keys that it depends on (store_terms) live the same lives, then put or delete, else tell
+ * what there is.
  *
  *   queued --sent--> running --applied, refused--> unseen --came by--> told
  *      ^                |
@@ -258,18 +259,25 @@ static void applied(struct write *w, const struct etcd_txn_done *t)
 	wait_until_shown(w, 0, t->header->revision, t->header->revision);
 }
 
+/* What the i-th question of a transaction found; NULL: nothing. */
+static const struct etcd_kv *answer_of(const struct etcd_txn_done *t, size_t i)
+{
+	const struct etcd_ranged *r = i < t->responses.n ? ((const struct etcd_op_done *)t->responses.v[i])->range : NULL;
+
+	return r && r->kvs.n ? r->kvs.v[0] : NULL;
+}
+
 /* The key was not as expected, or the session's was not. */
 static void refused(struct write *w, const struct etcd_txn_done *t)
 {
 	struct etcd *s = w->s;
-	const struct etcd_ranged *r[3] = { NULL, NULL, NULL };
-	const struct etcd_kv *kv, *session, *alive;
+	const struct etcd_kv *kv = answer_of(t, 0), *session = answer_of(t, 1), *alive;
+	bool over = false;
 
-	for (size_t i = 0; i < 3 && i < t->responses.n; i++)
-		r[i] = ((const struct etcd_op_done *)t->responses.v[i])->range;
-	kv = r[0] && r[0]->kvs.n ? r[0]->kvs.v[0] : NULL;
-	session = r[1] && r[1]->kvs.n ? r[1]->kvs.v[0] : NULL;
-	alive = r[2] && r[2]->kvs.n ? r[2]->kvs.v[0] : NULL;
+	for (size_t i = 0; i < w->w->alive_count; i++) {
+		alive = answer_of(t, 2 + i);
+		over |= !alive || alive->create_revision != w->w->alive[i].create_rev;
+	}
 	if (w->blind && took_effect(w, kv)) {
 		wait_until_shown(w, 0, kv->mod_revision, kv->mod_revision);
 	} else if (!session || session->mod_revision != w->fence_rev) {
@@ -279,8 +287,8 @@ static void refused(struct write *w, const struct etcd_txn_done *t)
 		fence(s);
 	} else if (w->blind) {
 		cannot_tell(w);
-	} else if (w->w->while_key && (!alive || alive->create_revision != w->w->while_rev)) {
-		tell(w, -ERR_UNAVAILABLE, 0);
+	} else if (over) {
+		wait_until_shown(w, -ERR_EXPIRED, 0, t->header->revision);
 	} else {
 		wait_until_shown(w, -ERR_CONFLICT, kv ? kv->mod_revision : 0,
 			kv ? kv->mod_revision : t->header->revision);
@@ -324,17 +332,36 @@ static void answered(struct etcd_call *call, const struct etcd_answer *a)
 	pump(s);
 }
 
+/* A transaction being made: what is compared, and what is asked when that is not so. */
+struct asking {
+	struct etcd_compare compare[2 + STORE_WHILE_MAX];
+	struct etcd_range range[2 + STORE_WHILE_MAX];
+	struct etcd_op op[2 + STORE_WHILE_MAX];
+	const void *compares[2 + STORE_WHILE_MAX], *ops[2 + STORE_WHILE_MAX];
+	size_t n;
+};
+
+static void expect(struct asking *a, const struct etcd_compare *c, bool whole)
+{
+	size_t i = a->n++;
+
+	a->compare[i] = *c;
+	a->range[i] = (struct etcd_range){ .key = c->key, .keys_only = !whole };
+	a->op[i] = (struct etcd_op){ .range = &a->range[i] };
+	a->compares[i] = &a->compare[i];
+	a->ops[i] = &a->op[i];
+}
+
 static int ask(struct write *w)
 {
 	struct etcd *s = w->s;
 	const struct store_write *sw = w->w;
-	char key[ETCD_KEY_MAX], while_key[ETCD_KEY_MAX] = "", tag[ETCD_TAG_LEN + 1];
+	char key[ETCD_KEY_MAX], alive[STORE_WHILE_MAX][ETCD_KEY_MAX], tag[ETCD_TAG_LEN + 1];
 	size_t n = sw->value ? sw->value->len : 0;
+	struct asking a = { .n = 0 };
 	BUF_AUTO struct buf value = { 0 };
 
 	etcd_key(s, key, sw->key);
-	if (sw->while_key)
-		etcd_key(s, while_key, sw->while_key);
 	etcd_tag_text(tag, w->tag);
 	buf_reserve(&value, n + ETCD_TAG_LEN);
 	if (sw->value)
@@ -344,24 +371,24 @@ static int ask(struct write *w)
 		return -ERR_NOMEM;
 
 	const struct pb_bytes k = pb_str(key, strlen(key)), sk = pb_str(s->w.session_key, strlen(s->w.session_key));
-	const struct etcd_compare as_expected = { ETCD_EQUAL, ETCD_COMPARE_MOD, sw->expect_rev, k };
-	const struct etcd_compare in_session = { ETCD_EQUAL, ETCD_COMPARE_MOD, s->w.fence_rev, sk };
-	const struct pb_bytes wk = pb_str(while_key, strlen(while_key));
-	const struct etcd_compare alive = { .result = ETCD_EQUAL, .target = ETCD_COMPARE_CREATE, .key = wk, .create_revision = sw->while_rev };
-	const size_t asked = sw->while_key ? 3 : 2;
+
+	expect(&a, &(struct etcd_compare){ ETCD_EQUAL, ETCD_COMPARE_MOD, sw->expect_rev, k }, w->blind);
+	expect(&a, &(struct etcd_compare){ ETCD_EQUAL, ETCD_COMPARE_MOD, s->w.fence_rev, sk }, false);
+	for (size_t i = 0; i < sw->alive_count; i++) {
+		etcd_key(s, alive[i], sw->alive[i].key);
+		expect(&a, &(struct etcd_compare){ .result = ETCD_EQUAL, .target = ETCD_COMPARE_CREATE,
+			.key = pb_str(alive[i], strlen(alive[i])), .create_revision = sw->alive[i].create_rev }, false);
+	}
+
 	const struct etcd_put put = { sw->del ? pb_str(s->w.deleted_key, strlen(s->w.deleted_key)) : k,
 		pb_str(value.p, value.len), sw->del ? s->w.lease : 0 };
 	const struct etcd_delete del = { k };
-	const struct etcd_range now = { .key = k, .keys_only = !w->blind }, session = { .key = sk, .keys_only = 1 };
-	const struct etcd_range alive_now = { .key = wk, .keys_only = 1 };
 	const struct etcd_op put_op = { .put = &put }, del_op = { .del = &del };
-	const struct etcd_op now_op = { .range = &now }, session_op = { .range = &session };
-	const struct etcd_op alive_op = { .range = &alive_now };
 	const struct etcd_txn txn = {
-		.compare = { asked, asked, (const void *[]){ &as_expected, &in_session, &alive } },
+		.compare = { a.n, a.n, a.compares },
 		.success = { sw->del && !w->plain ? 2 : 1, 2, sw->del ? (const void *[]){ &del_op, &put_op } :
 			(const void *[]){ &put_op, NULL } },
-		.failure = { asked, asked, (const void *[]){ &now_op, &session_op, &alive_op } },
+		.failure = { a.n, a.n, a.ops },
 	};
 	w->fence_rev = s->w.fence_rev;
 	w->gaps = s->f.gaps;

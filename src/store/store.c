@@ -140,7 +140,7 @@ void store_complete(struct store *s, struct store_write *w)
 			.rev = w->rev, .create_rev = w->create_rev, .key = w->key, .value = w->value });
 	} else if (w->rc == -ERR_CONFLICT) {
 		s->conflicts++;
-	} else {
+	} else if (w->rc != -ERR_EXPIRED) {
 		s->failing = true;
 	}
 	w->done(w->arg, w->rc, out(s, w->rev));
@@ -158,15 +158,23 @@ bool store_is_shared(const struct store *s) { return s->ops->sync != NULL; }
 /* ---- writing ---- */
 
 static int submit(struct store *s, const char *key, struct blob *value, bool del,
-	int64_t expect_rev, const struct store_while *wh, store_done_fn *done, void *arg)
+	int64_t expect_rev, const struct store_terms *t, store_done_fn *done, void *arg)
 {
-	size_t n = strlen(key), m = wh ? strlen(wh->key) + 1 : 0;
+	size_t n = strlen(key), more = 0;
 	struct store_write *w;
+	char *at;
 	int r;
 
-	if (!n || n > STORE_KEY_MAX || m > STORE_KEY_MAX + 1 || (value && value->len > STORE_VALUE_MAX))
+	for (size_t i = 0; t && i < STORE_WHILE_MAX; i++) {
+		size_t len = t->alive[i].key ? strlen(t->alive[i].key) : 0;
+
+		if (len > STORE_KEY_MAX)
+			return -ERR_SIZE;
+		more += len + 1;
+	}
+	if (!n || n > STORE_KEY_MAX || (value && value->len > STORE_VALUE_MAX))
 		return -ERR_SIZE;
-	w = malloc(sizeof(*w) + n + 1 + m);
+	w = malloc(sizeof(*w) + n + 1 + more);
 	if (!w)
 		return -ERR_NOMEM;
 	*w = (struct store_write){
@@ -174,9 +182,12 @@ static int submit(struct store *s, const char *key, struct blob *value, bool del
 		.done = done, .arg = arg, .key_len = (uint16_t)n,
 	};
 	memcpy(w->key, key, n + 1);
-	if (wh) {
-		w->while_key = memcpy(w->key + n + 1, wh->key, m);
-		w->while_rev = in(s, wh->create_rev);
+	at = w->key + n + 1;
+	for (size_t i = 0; t && i < STORE_WHILE_MAX; i++) {
+		if (!t->alive[i].key)
+			continue;
+		w->alive[w->alive_count++] = (struct store_while){ strcpy(at, t->alive[i].key), in(s, t->alive[i].create_rev) };
+		at += strlen(at) + 1;
 	}
 	r = s->ops->write(s, w);
 	if (r < 0) {
@@ -192,10 +203,10 @@ int store_put(struct store *s, const char *key, struct blob *value, int64_t expe
 	return submit(s, key, value, false, expect_rev, NULL, done, arg);
 }
 
-int store_put_while(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
-	const struct store_while *w, store_done_fn *done, void *arg)
+int store_put_on(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
+	const struct store_terms *t, store_done_fn *done, void *arg)
 {
-	return submit(s, key, value, false, expect_rev, w, done, arg);
+	return submit(s, key, value, false, expect_rev, t, done, arg);
 }
 
 int store_del(struct store *s, const char *key, int64_t expect_rev,
@@ -204,10 +215,10 @@ int store_del(struct store *s, const char *key, int64_t expect_rev,
 	return submit(s, key, NULL, true, expect_rev, NULL, done, arg);
 }
 
-int store_del_while(struct store *s, const char *key, int64_t expect_rev, const struct store_while *w,
+int store_del_on(struct store *s, const char *key, int64_t expect_rev, const struct store_terms *t,
 	store_done_fn *done, void *arg)
 {
-	return submit(s, key, NULL, true, expect_rev, w, done, arg);
+	return submit(s, key, NULL, true, expect_rev, t, done, arg);
 }
 
 struct loading { struct store *s; const struct store_follower *f; void *arg; };

@@ -116,15 +116,17 @@ int store_put(struct store *s, const char *key, struct blob *value, int64_t expe
 int store_del(struct store *s, const char *key, int64_t expect_rev,
 	store_done_fn *done, void *arg);
 
-/* The same for a write that is right only while another key lives the life that began at create_rev: a
- * leader's, whose Lease ends when another begins. Where several programs write, that is looked at with the write
- * itself, whatever held it up on its way; where one does, that program knows. Over: done gets -ERR_UNAVAILABLE.
- * w NULL: as above.
+/* The same for a write that is right only while other keys live the lives that began at create_rev: a
+ * leader's Lease, a server's session (api/ledger.h). Where several programs write, that is looked at with the write
+ * itself, whatever held it up on its way; where one does, that program knows. Over: done gets -ERR_EXPIRED, once
+ * the follower has seen the end; nothing was written. t NULL: as above.
  * Tests: tests/contract/test_store_while.c. Source: etcd rpc.proto, Compare on create_revision. */
-struct store_while { const char *key; int64_t create_rev; };
-int store_put_while(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
-	const struct store_while *w, store_done_fn *done, void *arg);
-int store_del_while(struct store *s, const char *key, int64_t expect_rev, const struct store_while *w,
+#define STORE_WHILE_MAX 2
+struct store_while { const char *key; int64_t create_rev; };     /* key NULL: none */
+struct store_terms { struct store_while alive[STORE_WHILE_MAX]; };
+int store_put_on(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
+	const struct store_terms *t, store_done_fn *done, void *arg);
+int store_del_on(struct store *s, const char *key, int64_t expect_rev, const struct store_terms *t,
 	store_done_fn *done, void *arg);
 
 struct store_item { const char *key; int64_t rev, create_rev; struct blob *value; };

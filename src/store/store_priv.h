@@ -13,8 +13,8 @@ struct store_write {
 	struct store_write *next;
 	struct blob *value;
 	int64_t expect_rev;
-	const char *while_key;               /* store_while's; NULL: none. Behind key */
-	int64_t while_rev;
+	struct store_while alive[STORE_WHILE_MAX];   /* keys: behind key. The first alive_count of them */
+	uint8_t alive_count;
 	bool del;
 	store_done_fn *done;
 	void *arg;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_store_while - writes that depend on another key's life (store_put_while), over every backend. */
+/* test_store_while - writes that depend on another key's life (store_put_on), over every backend. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +19,7 @@
 
 static struct loop *loop;
 static struct store *store;
+static int64_t other;                  /* the life of the key "other" that writes depend on, too; 0: none */
 
 struct answer { bool came; int rc; int64_t rev; };
 
@@ -27,12 +28,12 @@ static void take_answer(void *arg, int rc, int64_t rev) { *(struct answer *)arg 
 /* value NULL: a deletion. life: of the key "life", 0: it depends on nothing. */
 static struct answer write_key(const char *key, const char *value, int64_t expect, int64_t life)
 {
-	const struct store_while w = { "life", life };
+	const struct store_terms t = { .alive = { { life ? "life" : NULL, life }, { other ? "other" : NULL, other } } };
 	BLOB_AUTO struct blob *b = value ? blob_new(value, strlen(value)) : NULL;
 	struct answer a = { 0 };
 
-	assert_int_equal(b ? store_put_while(store, key, b, expect, life ? &w : NULL, take_answer, &a) :
-		store_del_while(store, key, expect, life ? &w : NULL, take_answer, &a), 0);
+	assert_int_equal(b ? store_put_on(store, key, b, expect, &t, take_answer, &a) :
+		store_del_on(store, key, expect, &t, take_answer, &a), 0);
 	for (int i = 0; i < 10000 && !a.came; i++)
 		loop_turn(loop, 1000);
 	assert_true(a.came);
@@ -49,7 +50,7 @@ static int64_t must(const char *key, const char *value, int64_t expect, int64_t 
 
 static void a_write_ends_with_the_life_that_it_depends_on(void)
 {
-	int over = store_is_shared(store) ? -ERR_UNAVAILABLE : 0;  /* one program alone is held to nothing */
+	int over = store_is_shared(store) ? -ERR_EXPIRED : 0;  /* one program alone is held to nothing */
 	int64_t life = must("life", "a", 0, 0), k = must("k", "v", 0, 0), later;
 	struct answer a;
 
@@ -69,6 +70,17 @@ static void a_write_ends_with_the_life_that_it_depends_on(void)
 		assert_int_equal(write_key("k", NULL, k, life).rc, over);
 	k = must("k", "z", k, 0);                  /* what was refused had not been written */
 	assert_int_equal(write_key("new", "n", 0, life).rc, over);
+	/* Each of two lives counts, and the one that still is does not help. */
+	other = must("other", "o", 0, 0);
+	k = must("k", "both", k, later);
+	must("other", NULL, other, 0);
+	a = write_key("k", "one", k, later);
+	assert_int_equal(a.rc, over);
+	k = over ? k : a.rev;
+	a = write_key("k", "the other", k, 0);
+	assert_int_equal(a.rc, over);
+	k = over ? k : a.rev;
+	other = 0;
 	must("k", NULL, k, later);
 }
 

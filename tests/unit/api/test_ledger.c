@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_ledger - two servers over one store: neither gives out what the other has, and what fits is given out. */
-#include "api/ledger.h"
+#include "api/ledger_priv.h"
 #include "base/env.h"
 #include "fixture.h"
 #include "twin.h"
@@ -13,6 +13,8 @@
 #define QUOTAS "/api/v1/namespaces/default/resourcequotas"
 #define LEDGER(scope) "sampan/ledgers/" scope
 #define MANY 60
+#define CROWD 360
+#define SESSION(name) "sampan/sessions/" name
 #define EMPTY "{\"metadata\":{},\"holds\":[]}"
 
 static struct both {
@@ -77,7 +79,7 @@ static int teardown(void **state)
 /* ---- many at once ---- */
 
 struct one { int status; char ip[46], ports[80]; };
-static struct one ones[MANY];
+static struct one ones[CROWD];
 static unsigned left;
 
 static void answered(void *arg, int status, const struct blob *body)
@@ -98,25 +100,35 @@ static void answered(void *arg, int status, const struct blob *body)
 	left--;
 }
 
-/* format: a body with the number of the request in it. Through both servers in turn, at once. */
-static void race(unsigned n, const char *path, const char *format)
+static void post(struct fixture *f, const char *path, const char *body, struct one *o)
 {
 	static const char *const groups[] = { "system:masters", NULL };
 	static const struct user admin = { .name = "admin", .groups = groups };
+	struct api_call q = { .method = "POST", .path = path, .content_type = "application/json", .body = body,
+		.body_len = strlen(body), .user = &admin };
 
-	left = n;
-	memset(ones, 0, sizeof(ones));
-	for (unsigned i = 0; i < n; i++) {
-		char body[600];
-		struct api_call q = { .method = "POST", .path = path, .content_type = "application/json", .body = body, .user = &admin };
+	*o = (struct one){ 0 };
+	left++;
+	assert_int_equal(api_call(f->api, &q, answered, o), 0);
+}
 
-		snprintf(body, sizeof(body), format, i);
-		q.body_len = strlen(body);
-		assert_int_equal(api_call(i % 2 ? t.b.api : t.a.api, &q, answered, &ones[i]), 0);
-	}
+static void all_answered(void)
+{
 	for (int i = 0; i < 5000 && left; i++)
 		loop_turn(t.loop, 10);
 	assert_int_equal(left, 0);
+}
+
+/* format: a body with the number of the request in it. Through both servers in turn, at once. */
+static void race(unsigned n, const char *path, const char *format)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char body[600];
+
+		snprintf(body, sizeof(body), format, i);
+		post(i % 2 ? &t.b : &t.a, path, body, &ones[i]);
+	}
+	all_answered();
 }
 
 static unsigned count(unsigned n, int status)
@@ -233,19 +245,24 @@ static void put_done(void *arg, int rc, int64_t rev)
 	*(int *)arg = rc;
 }
 
-static void write_ledger(const char *key, const char *holds)
+static void write_key(const char *key, const char *text)
 {
-	const struct store_event *now = ledger(key);
-	struct blob *value;
-	char text[1000];
+	const struct store_event *now = twin_newest(&t.log, key);
+	struct blob *value = blob_new(text, strlen(text));
 	int rc = 1;
 
-	snprintf(text, sizeof(text), "{\"metadata\":{},\"holds\":[%s]}", holds);
-	value = blob_new(text, strlen(text));
 	assert_int_equal(store_put(t.a.store, key, value, now ? now->rev : 0, put_done, &rc), 0);
 	blob_unref(value);
 	rest();
 	assert_int_equal(rc, 0);
+}
+
+static void write_ledger(const char *key, const char *holds)
+{
+	BUF_AUTO struct buf text = { 0 };
+
+	buf_printf(&text, "{\"metadata\":{},\"holds\":[%s]}", holds);
+	write_key(key, text.p);
 }
 
 #define DEAD(n, uid) "{\"by\":\"dead\",\"n\":\"" n "\",\"of\":\"core/configmaps\",\"ns\":\"default\",\"name\":\"m0\",\"uid\":\"" uid \
@@ -255,6 +272,7 @@ static void the_holds_of_a_dead_server_end(void **state)
 {
 	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"3\"")), 201);
 	assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);
+	write_key(SESSION("dead"), "{\"metadata\":{}}");
 	write_ledger(LEDGER("quotas.default"), DEAD("1", "x") "," DEAD("2", "y"));
 	race(3, CONFIG_MAPS, MAP);
 	assert_int_equal(count(3, 201), 1);
@@ -265,6 +283,117 @@ static void the_holds_of_a_dead_server_end(void **state)
 	assert_int_equal(count(3, 201), 2);
 	rest();
 	assert_false(ledger_says(LEDGER("quotas.default"), "dead"));
+	assert_null(twin_newest(&t.log, SESSION("dead")));
+}
+
+static void what_is_held_under_no_session_does_not_count(void **state)
+{
+	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"1\"")), 201);
+	assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);
+	write_ledger(LEDGER("quotas.default"), DEAD("1", "x"));
+	assert_int_equal(ask(&t.b, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"m\"}}"), 201);
+}
+
+/* A write that lies somewhere, for as long as it takes. */
+static const char *held_up;
+static struct store_write *on_its_way;
+
+static int write_slowly(struct store *s, struct store_write *w)
+{
+	if (!held_up || strncmp(w->key, held_up, strlen(held_up)))
+		return twin_write(s, w);
+	on_its_way = w;
+	return 0;
+}
+
+static void what_a_silent_server_has_on_its_way_comes_to_nothing(void **state)
+{
+	static const struct { const char *key, *path, *theirs, *ours; int refused; } cases[] = {
+		{ "core/configmaps/", CONFIG_MAPS, "{\"metadata\":{\"name\":\"theirs\"}}", "{\"metadata\":{\"name\":\"ours\"}}", 403 },
+		{ "core/services/", SERVICES, "{\"metadata\":{\"name\":\"theirs\"},\"spec\":{\"clusterIP\":\"10.96.200.7\",\"ports\":[{\"port\":80}]}}",
+			"{\"metadata\":{\"name\":\"ours\"},\"spec\":{\"clusterIP\":\"10.96.200.7\",\"ports\":[{\"port\":80}]}}", 422 },
+	};
+	static struct store_ops ops;
+
+	ops = *t.b.store->ops;
+	ops.write = write_slowly;
+	t.b.store->ops = &ops;
+	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"1\"")), 201);
+	assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct store_write *w;
+
+		held_up = cases[i].key;
+		post(&t.b, cases[i].path, cases[i].theirs, &ones[0]);
+		for (int k = 0; k < 200 && !on_its_way; k++)
+			loop_turn(t.loop, 10);
+		assert_non_null(on_its_way);
+		held_up = NULL;
+		assert_int_equal(ask(&t.a, "POST", cases[i].path, cases[i].ours), cases[i].refused);
+		ahead_ms += LEDGER_STALE_MS + 1000;
+		assert_int_equal(ask(&t.a, "POST", cases[i].path, cases[i].ours), 201);
+		w = on_its_way;
+		on_its_way = NULL;
+		assert_int_equal(twin_write(t.b.store, w), 0);
+		all_answered();
+		assert_int_equal(ones[0].status, cases[i].refused);
+		/* Its server lives, after all, and goes on under another session. */
+		assert_int_equal(ask(&t.a, "DELETE", i ? SERVICES "/ours" : CONFIG_MAPS "/ours", NULL), 200);
+		assert_int_equal(ask(&t.b, "POST", cases[i].path, cases[i].theirs), 201);
+	}
+}
+
+/* ---- how large it gets ---- */
+
+static size_t largest(const char *key)
+{
+	size_t max = 0;
+
+	for (size_t i = 0; i < t.log.n; i++)
+		if (!strcmp(t.log.v[i].key, key) && t.log.v[i].ev.value && t.log.v[i].ev.value->len > max)
+			max = t.log.v[i].ev.value->len;
+	return max;
+}
+
+static void a_ledger_has_room_for_all_in_turn(void **state)
+{
+	char map[300], quota[400], name[230];
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	snprintf(map, sizeof(map), "{\"metadata\":{\"name\":\"m%%u-%s\"}}", name);
+	for (int i = 0; i < 3; i++) {          /* so that each hold is long */
+		snprintf(quota, sizeof(quota), "{\"metadata\":{\"name\":\"q%d-%s\"},\"spec\":{\"hard\":{\"configmaps\":\"%d\"}}}", i, name, CROWD - 10);
+		assert_int_equal(ask(&t.a, "POST", QUOTAS, quota), 201);
+	}
+	assert_int_equal(ask(&t.b, "GET", QUOTAS, NULL), 200);
+	race(CROWD, CONFIG_MAPS, map);
+	assert_int_equal(count(CROWD, 201), CROWD - 10);
+	assert_int_equal(count(CROWD, 403), 10);
+	assert_in_range(largest(LEDGER("quotas.default")), LEDGER_SHARE_MAX / 2, 2 * LEDGER_SHARE_MAX);
+	rest();
+	assert_true(ledger_says(LEDGER("quotas.default"), EMPTY));
+}
+
+static void who_finds_a_ledger_full_waits(void **state)
+{
+	BUF_AUTO struct buf holds = { 0 };
+
+	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"100000\"")), 201);
+	assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);
+	write_key(SESSION("busy"), "{\"metadata\":{}}");
+	for (unsigned i = 0; holds.len < LEDGER_BYTES_MAX - LEDGER_HOLD_MAX; i++)
+		buf_printf(&holds, "%s{\"by\":\"busy\",\"n\":\"%u\",\"of\":\"core/configmaps\",\"ns\":\"default\",\"name\":\"%u\",\"uid\":\"u\","
+			"\"from\":\"0\",\"quotas\":[[\"q\",\"configmaps\",\"1\"]]}", i ? "," : "", i, i);
+	write_ledger(LEDGER("quotas.default"), holds.p);
+	post(&t.a, CONFIG_MAPS, "{\"metadata\":{\"name\":\"a\"}}", &ones[0]);
+	post(&t.b, CONFIG_MAPS, "{\"metadata\":{\"name\":\"b\"}}", &ones[1]);
+	rest();
+	assert_int_equal(left, 2);
+	write_ledger(LEDGER("quotas.default"), "");
+	all_answered();
+	assert_int_equal(count(2, 201), 2);
+	assert_true(largest(LEDGER("quotas.default")) <= LEDGER_BYTES_MAX);
 }
 
 /* A write of which its server never hears: the store may do it yet. */
@@ -329,6 +458,7 @@ static void a_hold_whose_object_is_there_counts_no_more(void **state)
 	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"2\"")), 201);
 	assert_int_equal(ask(&t.a, "POST", CONFIG_MAPS, "{\"metadata\":{\"name\":\"m0\"}}"), 201);
 	uid = strstr(t.a.body.p, "\"uid\":\"") + 7;
+	write_key(SESSION("dead"), "{\"metadata\":{}}");
 	snprintf(hold, sizeof(hold), "{\"by\":\"dead\",\"n\":\"1\",\"of\":\"core/configmaps\",\"ns\":\"default\",\"name\":\"m0\",\"uid\":\"%.36s\","
 		"\"from\":\"0\",\"quotas\":[[\"q\",\"configmaps\",\"1\"]]}", uid);
 	write_ledger(LEDGER("quotas.default"), hold);
@@ -408,6 +538,10 @@ int main(void)
 		TEST(no_address_and_no_port_is_given_twice),
 		TEST(what_is_asked_for_by_many_goes_to_one),
 		TEST(the_holds_of_a_dead_server_end),
+		TEST(what_is_held_under_no_session_does_not_count),
+		TEST(what_a_silent_server_has_on_its_way_comes_to_nothing),
+		TEST(a_ledger_has_room_for_all_in_turn),
+		TEST(who_finds_a_ledger_full_waits),
 		TEST(what_may_have_been_written_holds_its_room),
 		TEST(a_hold_whose_object_is_there_counts_no_more),
 		TEST(who_was_too_late_to_leave_leaves_again),

@@ -66,13 +66,26 @@ static const struct store_event *twin_newest(const struct twin_log *l, const cha
 	return NULL;
 }
 
+static bool twin_alive(const struct twin_log *l, const struct store_write *w)
+{
+	for (size_t i = 0; i < w->alive_count; i++) {
+		const struct store_event *now = twin_newest(l, w->alive[i].key);
+
+		if (!now || now->create_rev != w->alive[i].create_rev)
+			return false;
+	}
+	return true;
+}
+
 static int twin_write(struct store *s, struct store_write *w)
 {
 	struct twin *t = twin_of(s);
 	struct twin_log *l = t->log;
 	const struct store_event *now = twin_newest(l, w->key);
 
-	if (store_decide(w, now ? now->rev : 0, now ? now->create_rev : 0, (int64_t)l->n + 1)) {
+	if (!twin_alive(l, w)) {
+		w->rc = -ERR_EXPIRED;
+	} else if (store_decide(w, now ? now->rev : 0, now ? now->create_rev : 0, (int64_t)l->n + 1)) {
 		if (l->n == l->cap)
 			l->v = realloc(l->v, (l->cap = l->cap ? 2 * l->cap : 256) * sizeof(*l->v));
 		l->v[l->n].key = strdup(w->key);
