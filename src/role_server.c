@@ -238,7 +238,7 @@ static int open_api(struct server *s, struct err *reterr)
 		.issuer = "https://kubernetes.default.svc.cluster.local", .token_file = s->flags.tokens,
 		.admission_on = s->flags.plugins_on, .admission_off = s->flags.plugins_off,
 		.service_cidr = s->flags.service_cidr, .advertise = s->set.advertise, .agent_ca_pem = s->pki.ca_cert.p,
-		.proxy_cert_pem = s->pki.proxy_cert.p, .proxy_key_pem = s->pki.proxy_key.p,
+		.event_ttl_s = s->set.event_ttl_s, .proxy_cert_pem = s->pki.proxy_cert.p, .proxy_key_pem = s->pki.proxy_key.p,
 		.metrics = metrics, .metrics_arg = s,
 		.controllers_run = controllers_run, .controllers_arg = s,
 	};

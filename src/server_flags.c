@@ -14,6 +14,7 @@
 #define SECOND_NS            1000000000LL
 #define CERT_VALID_MIN_S     8
 #define HISTORY_MIN_S        5         /* a list in pages takes this long */
+#define EVENT_TTL_MIN_S      5
 #define SHUTDOWN_DELAY_MAX_S 600
 #define GRACE_MIN_S          1         /* agents' Leases move every ten seconds; tests lower that */
 
@@ -36,6 +37,7 @@ void server_flags_parse(struct server_flags *f, const struct cli_command *c, int
 		{ "cert-validity", "DURATION", "how long certificates live; they are renewed before (default 8760h)",
 			&f->cert_validity, NULL },
 		{ "history", "DURATION", "how long superseded values are kept for lists in pages, while there are not very many", &f->history, NULL },
+		{ "event-ttl", "DURATION", "how long Events are kept after their last write (default 1h)", &f->event_ttl, NULL },
 		{ "node-monitor-grace-period", "DURATION", "how long a node may be silent", &f->death.grace, NULL },
 		{ "node-startup-grace-period", "DURATION", "the same for one that never told its status", &f->death.startup_grace, NULL },
 		{ "node-eviction-rate", "NUMBER", "silent nodes a second whose pods are evicted, in a zone that is well",
@@ -137,7 +139,7 @@ static int store_told(const struct server_flags *f, const char *file, struct err
 int server_flags_settings(const struct server_flags *f, const struct cli_command *c, struct server_settings *ret, struct err *reterr)
 {
 	char host[256];
-	int64_t valid = 0, history = 0;
+	int64_t valid = 0, history = 0, ttl = 0;
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));
@@ -156,9 +158,11 @@ int server_flags_settings(const struct server_flags *f, const struct cli_command
 	if ((rc = service_first_ip(f->service_cidr, ret->service_ip, reterr)) ||
 	    (f->cert_validity && (rc = duration("cert-validity", f->cert_validity, CERT_VALID_MIN_S, "8760h", &valid, reterr))) ||
 	    (rc = duration("history", f->history, HISTORY_MIN_S, "5m", &history, reterr)) ||
+	    (f->event_ttl && (rc = duration("event-ttl", f->event_ttl, EVENT_TTL_MIN_S, "1h", &ttl, reterr))) ||
 	    (rc = shutdown_delay(f->shutdown_delay, &ret->shutdown_delay_ms, reterr)))
 		return rc;
 	ret->cert_valid_s = valid / SECOND_NS;
+	ret->event_ttl_s = ttl / SECOND_NS < UINT32_MAX / 2 ? (unsigned)(ttl / SECOND_NS) : UINT32_MAX / 2;
 	ret->history = (struct store_history_limits)STORE_HISTORY_LIMITS;
 	ret->history.ms = history / 1000000;
 	rc = node_death(f, &ret->death, reterr);

@@ -18,7 +18,7 @@
 
 struct server_flags {                  /* as typed, borrowed from argv; NULL: not given */
 	const char *data_dir, *listen, *advertise, *service_cidr, *cluster_cidr, *balancer_pool, *pod_network, *tokens, *node_name,
-		*plugins_on, *plugins_off, *cert_validity, *history, *shutdown_delay, *store;
+		*plugins_on, *plugins_off, *cert_validity, *history, *event_ttl, *shutdown_delay, *store;
 	struct store_options store_opt;
 	struct { const char *grace, *startup_grace, *rate, *secondary_rate, *large, *unhealthy; } death;
 };
@@ -29,6 +29,7 @@ struct server_settings {
 	char service_ip[46];                   /* of the kubernetes Service */
 	char store[4200];                      /* its URI */
 	int64_t cert_valid_s;                  /* 0: the usual time */
+	unsigned event_ttl_s;                  /* 0: the usual time */
 	int64_t shutdown_delay_ms;             /* -1: as the store asks for */
 	struct store_history_limits history;
 	struct control_node_death death;

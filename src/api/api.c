@@ -135,6 +135,7 @@ int api_open(struct api **ret, struct loop *l, struct store *s, struct cache *c,
 		rc = copy_text(&a->service_cidr, cfg->service_cidr ? cfg->service_cidr : "10.96.0.0/16");
 	if (!rc)
 		rc = copy_text(&a->advertise, cfg->advertise);
+	a->event_ttl_s = cfg->event_ttl_s;
 	if (!rc && cfg->agent_ca_pem)
 		rc = copy_text(&a->ca_pem, cfg->agent_ca_pem);
 	if (!rc)

@@ -81,6 +81,8 @@ struct api {
 	struct arena *idle[API_IDLE_ARENAS];  /* of finished calls, for reuse */
 	unsigned idle_count;
 	struct map turns;                     /* turns.c: "store/ns/name" -> whose turn it is */
+	unsigned event_ttl_s;
+	unsigned unseated;                    /* fresh.c: calls that wait for the store before flow control */
 	bool ready, retiring, draining;
 	struct loop_timer drain_timer;        /* runs: watches have not ended yet */
 	int64_t started_us;                   /* wall clock */

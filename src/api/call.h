@@ -150,12 +150,14 @@ struct call {
 	bool remove;                   /* the key is to be removed */
 	bool reserved;                 /* addresses or ports are set aside for obj: */
 	struct reservation *reservation;
+	struct crd_hold *names;        /* of a definition, until the registry has them */
 	struct quota_hold *held;       /* what quotas count for obj until its event does */
 	struct ledger_seat quota_seat, service_seat;
 	bool budget_spent;             /* an eviction: the disruption budget was charged for it */
 	bool scale;                    /* the body and the answer are a Scale */
 	bool synced;                   /* fresh.c: the store was asked for what is new; sync_rc came of it */
 	int sync_rc;
+	bool unseated;                 /* it waits for that, and flow control has not seen it */
 	bool only_status;              /* success is told by a Status, 201: binding, eviction */
 	int64_t grace_s;               /* deletion: -1 not given */
 	const char *propagation, *want_uid, *want_rv;
@@ -327,6 +329,8 @@ enum step fresh_target(struct call *c);
 enum step fresh_answer(struct call *c);
 /* Ask the store; STEP_WAIT, and the stage runs again, or STEP_NEXT: c->sync_rc is 0 or -ERR_*. */
 enum step fresh_ask(struct call *c);
+/* That failed, and nothing can be said without it: the refusal. */
+enum step fresh_not(struct call *c);
 
 /* ---- reading ---- */
 enum step serve_get(struct call *c);
@@ -421,6 +425,9 @@ enum step police_binding(struct call *c);
 int crds_open(struct crds **ret, struct api *a);
 void crds_close(struct crds *cs);
 enum step crd_prepare(struct call *c);         /* of a definition that is written */
+/* At the last moment: its names, agreed with all servers and held. STEP_WAIT (commit runs again), STEP_NEXT or the failure. */
+enum step crd_take_names(struct call *c);
+void crd_undo(struct call *c);                 /* harmless when it holds none */
 enum step crd_delete_prepare(struct call *c);  /* of one that is marked as going */
 enum step crd_serve(struct call *c);           /* of a request about custom objects */
 bool crd_ending(const struct call *c);         /* no more objects of it are made */
@@ -469,6 +476,8 @@ bool discovery_group(const struct api *a, const char *group, const char *version
 /* ---- expire.c ---- */
 int expire_open(struct expirer **ret, struct api *a);
 void expire_close(struct expirer *x);
+/* For how long what c writes is kept, in seconds; 0: it stays. */
+unsigned expire_keep_s(const struct call *c);
 
 /* ---- metrics.c ---- */
 int metrics_open(struct metrics **ret);

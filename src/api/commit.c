@@ -144,17 +144,20 @@ static const struct err unwritten = { .msg = "the store could not write this: it
 	"free space (the server's log says more), then write again" };
 
 static const struct err unreached = { .msg = "the store cannot be reached: nothing was written; try again" };
+static const struct err full = { .msg = "the space of the store is used up, and nothing was written: remove what is not needed, "
+	"which goes on, then give it space (the server's log and docs/ETCD.md say how)" };
 static const struct err unknown = { .msg = "the store did not answer in time, so nobody can tell whether this was written: "
 	"read it, then write again if it was not" };
 
 static const struct err *why_not(int rc)
 {
-	return rc == -ERR_IO ? &unwritten : rc == -ERR_UNAVAILABLE ? &unreached : rc == -ERR_DEADLINE ? &unknown : NULL;
+	return rc == -ERR_FULL ? &full : rc == -ERR_IO ? &unwritten : rc == -ERR_UNAVAILABLE ? &unreached : rc == -ERR_DEADLINE ? &unknown : NULL;
 }
 
 void call_give_back(struct call *c)
 {
 	alloc_undo(c);
+	crd_undo(c);
 	quota_undo(c);
 	ledger_leave(&c->service_seat);
 	ledger_leave(&c->quota_seat);
@@ -173,7 +176,7 @@ static void written(void *arg, int rc, int64_t rev)
 	else if (rc == -ERR_EXPIRED)
 		step = again(c);
 	else if (rc)
-		step = fail_err(c, rc, why_not(rc));
+		step = fail_err(c, rc == -ERR_FULL ? -ERR_IO : rc, why_not(rc));
 	else if (c->remove)
 		step = answer_removed(c, rev);
 	else
@@ -246,8 +249,8 @@ static enum step commit(struct call *c)
 		return answer(c, 200, c->cur->rev);
 	if (c->creating && cache_get(c->api->cache, c->kind->store, call_ns(c), c->name))
 		return lost(c);
-	if (c->kind == c->api->k.service && !c->reserved) {
-		step = alloc_service(c);
+	if ((c->kind == c->api->k.service || c->kind == c->api->k.crd) && !c->reserved) {
+		step = c->kind == c->api->k.crd ? crd_take_names(c) : alloc_service(c);
 		if (step != STEP_NEXT)
 			return step;
 		blob_unref(c->value);
@@ -260,6 +263,7 @@ static enum step commit(struct call *c)
 		return answer(c, c->creating ? 201 : 200, c->cur ? c->cur->rev : 0);
 	if (!may_write(c, &terms))
 		return fail_err(c, -ERR_UNAVAILABLE, &not_now);
+	terms.keep_s = expire_keep_s(c);
 	if (!ledger_life(c, &terms.alive[1]))
 		return again(c);
 	rc = store_put_on(c->api->store, c->store_key, c->value, c->cur ? c->cur->rev : 0, &terms, written, c);

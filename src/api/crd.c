@@ -37,6 +37,7 @@ struct crds {
 	struct api *api;
 	struct cache_observer *obs;
 	struct list cleanups;
+	struct list holds;                 /* crd_names.c */
 	struct map waiting;                /* definitions whose names others have: name -> crds */
 };
 
@@ -326,6 +327,8 @@ bool crd_ending(const struct call *c)
 	return more && (!o || o->deleting);
 }
 
+struct list *crds_holds(struct api *a) { return &a->crds->holds; }
+
 int crds_open(struct crds **ret, struct api *a)
 {
 	struct crds *cs = calloc(1, sizeof(*cs));
@@ -334,6 +337,7 @@ int crds_open(struct crds **ret, struct api *a)
 		return -ERR_NOMEM;
 	cs->api = a;
 	list_init(&cs->cleanups);
+	list_init(&cs->holds);
 	cs->obs = cache_observe(a->cache, a->k.crd->store, true, on_definition, cs);
 	if (!cs->obs) {
 		free(cs);
@@ -349,6 +353,7 @@ void crds_close(struct crds *cs)
 		return;
 	list_each(&cs->cleanups, it)
 		cleanup_free(list_entry(it, struct cleanup, link));
+	crd_holds_finish(cs->api);
 	cache_unobserve(cs->obs);
 	map_finish(&cs->waiting);
 	kinds_custom_clear();

@@ -40,6 +40,7 @@ struct api_config {
 	const char *service_cidr;              /* "10.96.0.0/16" */
 	const char *admission_on, *admission_off; /* names of plug-ins "A,B" to run besides, or not to; NULL: none */
 	const char *advertise;                 /* "ADDR:PORT" clients inside use for the kubernetes Service */
+	unsigned event_ttl_s;                  /* Events are kept so long after their last write; 0: an hour */
 	const char *agent_ca_pem;              /* checks agents' serving certificates when proxying; told in cluster-info */
 	const char *proxy_cert_pem, *proxy_key_pem;  /* the server's own client certificate towards agents */
 	/* Adds the rest of the process's Prometheus text to /metrics; NULL: nothing. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * expire - Events are kept for an hour after their last write. They wait in the order
- * of their writes, so one timer for the oldest is enough. Of several servers over one store each is
- * late by a time of its own, so that mostly the first of them has removed an Event when the others would.
+ * expire - Events are kept for a while after their last write, an hour if nothing else is said. A store that several
+ * servers write ends them by itself (store_terms), whatever becomes of who wrote them. Where this server
+ * is alone they wait here in the order of their writes, so one timer for the oldest is enough.
  * Source: kube-apiserver --event-ttl.
  */
 #include <stdio.h>
@@ -11,11 +11,11 @@
 
 #include "api/call.h"
 #include "base/env.h"
+#include "base/text.h"
 #include "store/store.h"
 
-#define KEEP_MS  3600000
+#define KEEP_S   3600
 #define AT_ONCE  256u          /* removals in one turn */
-#define LATE_MS  60000u        /* at most, where other servers are */
 #define RETRY_MS 10000
 
 struct waiting {
@@ -31,8 +31,14 @@ struct expirer {
 	struct list order;     /* of struct waiting, oldest first */
 	struct map by_key;
 	struct loop_timer timer;
-	int64_t keep_ms;
+	bool replaying;        /* what was there before this server began */
 };
+
+/* Is c's kind one whose objects end? Both of Events' groups are stored as one. */
+unsigned expire_keep_s(const struct call *c)
+{
+	return c->kind->store && !strcmp(c->kind->store, c->api->k.event->store) ? c->api->event_ttl_s : 0;
+}
 
 static void set_timer(struct expirer *x)
 {
@@ -54,7 +60,7 @@ static void forget(struct expirer *x, struct waiting *w)
 	free(w);
 }
 
-/* Written again meanwhile (a conflict): its new hour has begun. Removed: the cache's event told us. */
+/* Written again meanwhile (a conflict): its time has begun anew. Removed: the cache's event told us. */
 static void removed(void *arg, int rc, int64_t rev)
 {
 	struct removal *r = arg;
@@ -104,6 +110,22 @@ static void expire(void *arg)
 	set_timer(x);
 }
 
+/* How old an Event that this server did not see written is, by what it says itself. */
+static int64_t age_ms(struct cache_obj *o)
+{
+	static const char *const says[] = { "metadata.creationTimestamp", "eventTime", "firstTimestamp", "lastTimestamp",
+		"deprecatedLastTimestamp", "series.lastObservedTime" };
+	int64_t now = env_wall_us(), age = INT64_MAX, us;
+
+	for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+		const char *text = doc_str(cache_tree(o), says[i]);
+
+		if (text && !text_parse_time(text, &us) && us <= now && now - us < age)
+			age = now - us;
+	}
+	return age == INT64_MAX ? 0 : age / 1000;
+}
+
 static void on_event(void *arg, const struct cache_event *ev)
 {
 	struct expirer *x = arg;
@@ -132,29 +154,61 @@ static void on_event(void *arg, const struct cache_event *ev)
 		list_del(&w->link);
 	}
 	w->rev = ev->rev;
-	w->at_ms = loop_now_ms(x->api->loop) + x->keep_ms;
+	w->at_ms = loop_now_ms(x->api->loop) + (int64_t)x->api->event_ttl_s * 1000 - (x->replaying ? age_ms(ev->obj) : 0);
 	list_add_tail(&x->order, &w->link);
-	if (!loop_timer_is_set(&x->timer))
+	if (!x->replaying && !loop_timer_is_set(&x->timer))
 		set_timer(x);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct waiting *const *x = a, *const *y = b;
+
+	return ((*x)->at_ms > (*y)->at_ms) - ((*x)->at_ms < (*y)->at_ms);
+}
+
+/* What was there came by name. */
+static int sort(struct expirer *x)
+{
+	struct waiting **v;
+	size_t n = 0, i = 0;
+
+	list_each(&x->order, it)
+		n++;
+	v = calloc(n + 1, sizeof(*v));
+	if (!v)
+		return -ERR_NOMEM;
+	list_each(&x->order, it)
+		v[i++] = list_entry(it, struct waiting, link);
+	qsort(v, n, sizeof(*v), by_time);
+	list_init(&x->order);
+	for (i = 0; i < n; i++)
+		list_add_tail(&x->order, &v[i]->link);
+	free(v);
+	set_timer(x);
+	return 0;
 }
 
 int expire_open(struct expirer **ret, struct api *a)
 {
-	struct expirer *x = calloc(1, sizeof(*x));
+	struct expirer *x;
 
+	*ret = NULL;
+	if (!a->event_ttl_s)
+		a->event_ttl_s = KEEP_S;
+	if (store_is_shared(a->store))
+		return 0;
+	x = calloc(1, sizeof(*x));
 	if (!x)
 		return -ERR_NOMEM;
 	x->api = a;
-	x->keep_ms = KEEP_MS + (store_is_shared(a->store) ? env_random_below(LATE_MS) : 0);
 	list_init(&x->order);
 	loop_timer_init(&x->timer, a->loop, expire, x);
+	x->replaying = true;
 	x->obs = cache_observe(a->cache, a->k.event->store, true, on_event, x);
-	if (!x->obs) {
-		free(x);
-		return -ERR_NOMEM;
-	}
+	x->replaying = false;
 	*ret = x;
-	return 0;
+	return x->obs ? sort(x) : -ERR_NOMEM;
 }
 
 void expire_close(struct expirer *x)
@@ -164,7 +218,8 @@ void expire_close(struct expirer *x)
 
 	if (!x)
 		return;
-	cache_unobserve(x->obs);
+	if (x->obs)
+		cache_unobserve(x->obs);
 	loop_timer_stop(&x->timer);
 	while (map_next(&x->by_key, &it, NULL, &v))
 		free(v);

@@ -11,6 +11,9 @@
  *   credential, permission     refused only when a fresh cache refuses it, too; and a kind
  *                              that is not known is looked for once more (route.c)
  *
+ * When the store is away, what needs it is told 503 and when to come back: after a moment, and once it is known
+ * to be away at once (store_sync). Of calls that flow control has not seen yet UNSEATED_MAX may wait.
+ *
  * A store that this server alone writes is never behind: nothing waits, nothing runs twice.
  * Source: KEP-2340 (consistent reads from cache), apiserver pkg/storage/etcd3/store.go
  * (GuaranteedUpdate with a cached object), pkg/serviceaccount (live lookup on a miss).
@@ -20,6 +23,8 @@
 
 #include "api/call.h"
 #include "store/store.h"
+
+#define UNSEATED_MAX 1024u
 
 static void forget_answer(struct call *c)
 {
@@ -36,6 +41,9 @@ static void synced(void *arg, int rc)
 	struct call *c = arg;
 
 	c->sync_rc = rc;
+	if (c->unseated)
+		c->api->unseated--;
+	c->unseated = false;
 	/* Nobody waits for it, and it has not written yet. */
 	if (c->http || c->done)
 		call_resume(c, STEP_AGAIN);
@@ -49,16 +57,19 @@ enum step fresh_ask(struct call *c)
 	if (c->synced)
 		return STEP_NEXT;
 	c->synced = true;
-	rc = store_sync(c->api->store, synced, c);
+	c->unseated = c->http && !c->seats;
+	rc = c->unseated && c->api->unseated >= UNSEATED_MAX ? -ERR_FULL : store_sync(c->api->store, synced, c);
 	if (rc <= 0) {
 		c->sync_rc = rc;
+		c->unseated = false;
 		return STEP_NEXT;
 	}
+	c->api->unseated += c->unseated;
 	call_hold(c);
 	return STEP_WAIT;
 }
 
-static enum step not_fresh(struct call *c)
+enum step fresh_not(struct call *c)
 {
 	forget_answer(c);
 	if (c->sync_rc != -ERR_UNAVAILABLE && c->sync_rc != -ERR_DEADLINE)
@@ -71,7 +82,7 @@ static enum step fresh(struct call *c)
 {
 	enum step step = fresh_ask(c);
 
-	return step == STEP_NEXT && c->sync_rc ? not_fresh(c) : step;
+	return step == STEP_NEXT && c->sync_rc ? fresh_not(c) : step;
 }
 
 enum step fresh_read(struct call *c)
@@ -116,5 +127,5 @@ enum step fresh_answer(struct call *c)
 		}
 		return STEP_WAIT;
 	}
-	return round && c->sync_rc ? not_fresh(c) : STEP_REPLY;
+	return c->sync_rc ? fresh_not(c) : STEP_REPLY;
 }

@@ -36,6 +36,7 @@
 
 #define LEDGER_STALE_MS 60000
 #define LEDGER_SERVICES "services"
+#define LEDGER_DEFINITIONS "definitions"
 #define LEDGER_QUOTAS   "quotas."      /* and the namespace */
 #define LEDGER_SCOPE_MAX 300
 

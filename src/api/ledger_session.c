@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 #define SESSIONS "sampan/sessions"
+#define KEEP_S   3600                  /* so that what nobody ends, ends */
 #define AGAIN_MS 1000                  /* after the store refused it */
 
 struct session {
@@ -92,7 +93,7 @@ static int begin(struct sessions *ss)
 	e->ss = ss;
 	e->refs = 2;
 	if (!rc)
-		rc = store_put(ss->api->store, e->key, value, 0, begun, e);
+		rc = store_put_on(ss->api->store, e->key, value, 0, &(struct store_terms){ .keep_s = KEEP_S }, begun, e);
 	if (rc)
 		free(e);
 	else

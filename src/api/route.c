@@ -203,6 +203,8 @@ enum step stage_route(struct call *c)
 	/* A custom kind may just have been defined through another server. */
 	if (c->is_resource && !c->kind && fresh_ask(c) == STEP_WAIT)
 		return STEP_WAIT;
+	if (c->is_resource && !c->kind && c->sync_rc)
+		return fresh_not(c);
 	if (!c->is_resource)
 		c->verb_name = lower(c, c->method);
 	return check_timeout(c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * etcd - the log in a cluster of etcd, for any number of servers. Beginning and end, and what
- * its parts share: etcd_write.c, etcd_follow.c, etcd_range.c, etcd_compact.c over etcd_client.c,
- * etcd_conn.c, etcd_pb.c. All of it runs on the loop, and nothing waits there but for opening,
+ * its parts share: etcd_write.c with etcd_txn.c, etcd_fence.c and etcd_lease.c; etcd_follow.c with etcd_load.c and
+ * etcd_sync.c; etcd_range.c, etcd_compact.c; all over etcd_client.c, etcd_conn.c, etcd_pb.c. All of it runs on the loop, and nothing waits there but for opening,
  * the first listing and closing.
  */
 #include <stdio.h>
@@ -78,6 +78,7 @@ static void ready(void *arg, const struct etcd_ranged *now)
 	/* Of what nobody follows yet; a follower's knowledge comes from its events. */
 	if (!s->f.on && now->header->revision > s->base.rev)
 		s->base.rev = now->header->revision;
+	etcd_sync_ready(s);
 	etcd_follow_ready(s);
 	etcd_writes_ready(s);
 }
@@ -139,7 +140,11 @@ static void etcd_close(struct store *base)
 	s->closing = true;
 	etcd_ranges_finish(s);
 	etcd_follow_finish(s);
+	etcd_load_finish(s);
+	etcd_sync_finish(s);
 	etcd_writes_finish(s);
+	etcd_fence_finish(s);
+	etcd_leases_finish(s);
 	etcd_call_cancel(&s->stat);
 	release(s);
 }
@@ -288,7 +293,10 @@ int store_etcd_open(struct store **ret, struct loop *l, const char *where, const
 	if ((r = split(s, where, members, reterr)) < 0)
 		goto fail;
 	etcd_writes_init(s);
+	etcd_fence_init(s);
 	etcd_follow_init(s);
+	etcd_load_init(s);
+	etcd_sync_init(s);
 	etcd_key(s, probe, "!c");
 	if ((r = etcd_client_open(&s->client, l, members, probe, opt, &events, s, reterr)) < 0 ||
 	    (r = wait_ready(s, members, reterr)) < 0 ||

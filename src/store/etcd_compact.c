@@ -3,7 +3,7 @@
  * etcd_compact - history is forgotten by one program of several: by whom that did it last,
  * unless nothing came from it though it was due several times. Who is to do it writes the
  * revision into !c, if nobody else has meanwhile, and then has etcd compact up to there. So
- * all learn from the log which revisions are gone, before they are.
+ * all learn from the log which revisions are gone, before they are; but where etcd has no space for !c.
  *
  * Source: apiserver pkg/storage/etcd3/compact.go (a compare-and-swap of compact_rev_key).
  */
@@ -29,7 +29,7 @@ void etcd_compact_saw(struct etcd *s, struct pb_bytes value, int64_t mod_rev)
 	if (mod_rev <= s->c.mod_rev || sscanf(text, "%" SCNd64 " %16[0-9a-f]", &rev, session) != 2)
 		return;
 	s->c.mod_rev = mod_rev;
-	s->c.other = strcmp(session, s->w.session) != 0;
+	s->c.other = strcmp(session, s->fence.session) != 0;
 	s->c.asked = 0;
 	if (rev > s->base.compacted_rev)
 		s->base.compacted_rev = rev;
@@ -48,13 +48,26 @@ static void compacted(struct etcd_call *call, const struct etcd_answer *a)
 		claim(s);
 }
 
+static void forget(struct etcd *s)
+{
+	const struct etcd_compact m = { s->c.doing };
+
+	s->c.call.ask_again = true;
+	s->c.call.done = compacted;
+	if (etcd_call(s->client, &s->c.call, "/etcdserverpb.KV/Compact", &etcd_compact_msg, &m, COMPACT_MS) < 0)
+		log_warn("etcd's history is not compacted now: out of memory");
+}
+
 static void claimed(struct etcd_call *call, const struct etcd_answer *a)
 {
 	struct etcd *s = list_entry(call, struct etcd, c.call);
-	const struct etcd_compact m = { s->c.doing };
 	const struct etcd_ranged *now;
 	struct etcd_txn_done t;
 
+	if (a->rc == -ERR_FULL) {      /* there is no space to tell the others; to forget gives some */
+		forget(s);
+		return;
+	}
 	if (a->rc < 0 || etcd_read(s, &etcd_txn_done_msg, a->p, a->n, &t) < 0 || !t.header) {
 		log_warn("compacting etcd's history up to revision %lld is put off: %s", (long long)s->c.doing, a->message);
 		return;
@@ -71,10 +84,7 @@ static void claimed(struct etcd_call *call, const struct etcd_answer *a)
 	if (t.header->revision > s->c.mod_rev)
 		s->c.mod_rev = t.header->revision;
 	s->c.other = false;
-	call->ask_again = true;
-	call->done = compacted;
-	if (etcd_call(s->client, call, "/etcdserverpb.KV/Compact", &etcd_compact_msg, &m, COMPACT_MS) < 0)
-		log_warn("etcd's history is not compacted now: out of memory");
+	forget(s);
 }
 
 static void claim(struct etcd *s)
@@ -82,7 +92,7 @@ static void claim(struct etcd *s)
 	char key[ETCD_KEY_MAX], value[64];
 
 	etcd_key(s, key, "!c");
-	snprintf(value, sizeof(value), "%lld %s", (long long)s->c.want, s->w.session);
+	snprintf(value, sizeof(value), "%lld %s", (long long)s->c.want, s->fence.session);
 
 	const struct pb_bytes k = pb_str(key, strlen(key));
 	const struct etcd_compare unchanged = { ETCD_EQUAL, ETCD_COMPARE_MOD, s->c.mod_rev, k };

@@ -41,7 +41,11 @@ static const struct pb_field put_fields[] = {
 };
 MSG(etcd_put, put_fields);
 static const struct pb_field delete_fields[] = { F(etcd_delete, key, 1, PB_BYTES) };
-static MSG(etcd_delete, delete_fields);
+MSG(etcd_delete, delete_fields);
+static const struct pb_field deleted_fields[] = {
+	SUB(etcd_deleted, header, 1, PB_ONE, etcd_header_msg), F(etcd_deleted, deleted, 2, PB_INT),
+};
+MSG(etcd_deleted, deleted_fields);
 static const struct pb_field op_fields[] = {
 	SUB(etcd_op, range, 1, PB_ONE, etcd_range_msg), SUB(etcd_op, put, 2, PB_ONE, etcd_put_msg),
 	SUB(etcd_op, del, 3, PB_ONE, etcd_delete_msg),

@@ -65,6 +65,7 @@ struct etcd_compare { int64_t result, target, mod_revision; struct pb_bytes key;
 struct etcd_txn { struct pb_list compare, success, failure; };
 struct etcd_txn_done { const struct etcd_header *header; int64_t succeeded; struct pb_list responses; };
 struct etcd_compact { int64_t revision; };
+struct etcd_deleted { const struct etcd_header *header; int64_t deleted; };
 struct etcd_done { const struct etcd_header *header; };       /* of what answers no more than that */
 
 struct etcd_watch_create { struct pb_bytes key, range_end; int64_t start_revision, progress_notify, fragment; };
@@ -85,7 +86,7 @@ struct etcd_authenticated { const struct etcd_header *header; struct pb_bytes to
 struct etcd_status { int64_t unused; };
 struct etcd_status_done { const struct etcd_header *header; struct pb_bytes version; int64_t db_size; };
 
-extern const struct pb_msg etcd_range_msg, etcd_ranged_msg, etcd_put_msg, etcd_txn_msg, etcd_txn_done_msg,
+extern const struct pb_msg etcd_range_msg, etcd_ranged_msg, etcd_put_msg, etcd_delete_msg, etcd_deleted_msg, etcd_txn_msg, etcd_txn_done_msg,
 	etcd_compact_msg, etcd_done_msg, etcd_watch_msg, etcd_watched_msg, etcd_lease_grant_msg,
 	etcd_lease_granted_msg, etcd_authenticate_msg, etcd_authenticated_msg, etcd_status_msg,
 	etcd_status_done_msg;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * etcd_write - writes, each a transaction of its own: if the key is as expected, and our
- * session's key too, and the keys that it depends on (store_terms) live the same lives, then put or delete, else tell
- * what there is.
+ * etcd_write - writes on their way, each a transaction of its own (etcd_txn.c), that is bound to this program's session
+ * (etcd_fence.c).
  *
  *   queued --sent--> running --applied, refused--> unseen --came by--> told
  *      ^                |
@@ -10,11 +9,10 @@
  *      +--it did not come by until the fence--+  |
  *                                             +--+--it came by--> told
  *
- * When a member dies with a write, nobody knows whether that was or will yet be applied. So
- * the session's key is written anew: what is still under way can then not be applied any more,
- * and what was applied lies below that revision in the log. So it is, too, when a member lives
- * but has not answered for a while: its leader may have died with the write. When the follower has got there,
- * every write of ours either came by, known by its tag, or was not and may be sent again.
+ * When a member dies with a write, nobody knows whether that was or will yet be applied. So the fence is made anew:
+ * what is still under way can then not be applied any more, and what was applied lies below that revision in the log.
+ * So it is, too, when a member lives but has not answered for a while: its leader may have died with the write. When the
+ * follower has got there, every write of ours either came by, known by its tag, or was not and may be sent again.
  * So a write is applied once, and its writer told the truth, whatever dies.
  *
  * Source: etcd rpc.proto, TxnRequest; Documentation/learning/api_guarantees: a request that
@@ -36,9 +34,9 @@ enum {
 	SLOW_MS = 1500,                /* no answer: what if its leader died with it? */
 	RUNNING_MAX = 256,
 	QUEUE_BYTES_MAX = 256 << 20,
-	SESSION_S = 3600,              /* after this without a write the session's key is made again */
 	COMPLAIN_MS = 5000,
 	RETRY_MS = 100,                /* what a member has no room for now */
+	FULL_MS = 1000,                /* is there space again? */
 };
 
 struct write {
@@ -57,7 +55,6 @@ struct write {
 };
 
 static void pump(struct etcd *s);
-static void fence(struct etcd *s);
 
 static struct write *first(const struct list *l) { return list_entry(l->next, struct write, node); }
 
@@ -126,7 +123,7 @@ static void wait_until_shown(struct write *w, int rc, int64_t rev, int64_t shown
 	list_add_head(at, &w->node);
 	/* A conflict's revision may be one of a foreign key. */
 	if (rc)
-		etcd_follow_want(s, shown_rev);
+		etcd_sync_want(s, shown_rev);
 }
 
 /* It was not done. at: where in the queue. */
@@ -144,7 +141,7 @@ static void sort_unsure(struct etcd *s)
 {
 	struct list *back = &s->w.queued;
 
-	if (!s->w.fence_rev || s->w.fencing || (s->f.on && s->f.reached < s->w.fence_rev))
+	if (!s->fence.rev || s->fence.busy || (s->f.on && s->f.reached < s->fence.at_rev))
 		return;
 	list_each(&s->w.unsure, n) {
 		struct write *w = list_entry(n, struct write, node);
@@ -235,9 +232,9 @@ static void expired(void *arg)
 		if (w->call.client)
 			s->w.running_count--;
 		/* What its writer does not know shall not happen later, either. */
-		if (w->out && !w->shown_rev && (!s->w.fence_rev || w->fence_rev == s->w.fence_rev)) {
-			s->w.fence_rev = 0;
-			fence(s);
+		if (w->out && !w->shown_rev && (!s->fence.rev || w->fence_rev == s->fence.rev)) {
+			s->fence.rev = 0;
+			etcd_fence(s);
 		}
 		complain(s, 0, w->out ? "etcd gave no answer in time" : "no member of etcd could be used in time");
 		tell(w, w->out || w->blind ? -ERR_DEADLINE : -ERR_UNAVAILABLE, 0);
@@ -259,39 +256,27 @@ static void applied(struct write *w, const struct etcd_txn_done *t)
 	wait_until_shown(w, 0, t->header->revision, t->header->revision);
 }
 
-/* What the i-th question of a transaction found; NULL: nothing. */
-static const struct etcd_kv *answer_of(const struct etcd_txn_done *t, size_t i)
-{
-	const struct etcd_ranged *r = i < t->responses.n ? ((const struct etcd_op_done *)t->responses.v[i])->range : NULL;
-
-	return r && r->kvs.n ? r->kvs.v[0] : NULL;
-}
-
 /* The key was not as expected, or the session's was not. */
 static void refused(struct write *w, const struct etcd_txn_done *t)
 {
 	struct etcd *s = w->s;
-	const struct etcd_kv *kv = answer_of(t, 0), *session = answer_of(t, 1), *alive;
-	bool over = false;
+	struct etcd_found now;
 
-	for (size_t i = 0; i < w->w->alive_count; i++) {
-		alive = answer_of(t, 2 + i);
-		over |= !alive || alive->create_revision != w->w->alive[i].create_rev;
-	}
-	if (w->blind && took_effect(w, kv)) {
-		wait_until_shown(w, 0, kv->mod_revision, kv->mod_revision);
-	} else if (!session || session->mod_revision != w->fence_rev) {
+	etcd_txn_found(w->w, t, &now);
+	if (w->blind && took_effect(w, now.kv)) {
+		wait_until_shown(w, 0, now.kv->mod_revision, now.kv->mod_revision);
+	} else if (now.session_rev != etcd_fence_compare(w->fence_rev)) {
 		queue_again(w, &s->w.queued);
-		if (w->fence_rev == s->w.fence_rev)
-			s->w.fence_rev = 0;
-		fence(s);
+		if (w->fence_rev == s->fence.rev)
+			s->fence.rev = 0;
+		etcd_fence(s);
 	} else if (w->blind) {
 		cannot_tell(w);
-	} else if (over) {
+	} else if (now.over) {
 		wait_until_shown(w, -ERR_EXPIRED, 0, t->header->revision);
 	} else {
-		wait_until_shown(w, -ERR_CONFLICT, kv ? kv->mod_revision : 0,
-			kv ? kv->mod_revision : t->header->revision);
+		wait_until_shown(w, -ERR_CONFLICT, now.kv ? now.kv->mod_revision : 0,
+			now.kv ? now.kv->mod_revision : t->header->revision);
 	}
 }
 
@@ -321,80 +306,29 @@ static void answered(struct etcd_call *call, const struct etcd_answer *a)
 	} else if (rc == -ERR_FULL && w->w->del && !w->plain) {
 		w->plain = true;
 		queue_again(w, &s->w.queued);
+	} else if (rc == -ERR_NOT_FOUND && w->w->keep_s && !a->maybe) {      /* its lease ended on the way */
+		etcd_lease_drop(s, w->w->keep_s);
+		queue_again(w, &s->w.queued);
 	} else if (a->maybe) {
 		doubt(w);
-		s->w.fence_rev = 0;
-		fence(s);
+		s->fence.rev = 0;
+		etcd_fence(s);
 	} else {
 		complain(s, rc, a->message);
-		tell(w, rc == -ERR_SIZE || rc == -ERR_NOMEM ? rc : -ERR_IO, 0);
+		tell(w, rc == -ERR_SIZE || rc == -ERR_NOMEM || rc == -ERR_FULL ? rc : -ERR_IO, 0);
 	}
 	pump(s);
 }
 
-/* A transaction being made: what is compared, and what is asked when that is not so. */
-struct asking {
-	struct etcd_compare compare[2 + STORE_WHILE_MAX];
-	struct etcd_range range[2 + STORE_WHILE_MAX];
-	struct etcd_op op[2 + STORE_WHILE_MAX];
-	const void *compares[2 + STORE_WHILE_MAX], *ops[2 + STORE_WHILE_MAX];
-	size_t n;
-};
-
-static void expect(struct asking *a, const struct etcd_compare *c, bool whole)
-{
-	size_t i = a->n++;
-
-	a->compare[i] = *c;
-	a->range[i] = (struct etcd_range){ .key = c->key, .keys_only = !whole };
-	a->op[i] = (struct etcd_op){ .range = &a->range[i] };
-	a->compares[i] = &a->compare[i];
-	a->ops[i] = &a->op[i];
-}
-
-static int ask(struct write *w)
+static int ask(struct write *w, int64_t lease)
 {
 	struct etcd *s = w->s;
-	const struct store_write *sw = w->w;
-	char key[ETCD_KEY_MAX], alive[STORE_WHILE_MAX][ETCD_KEY_MAX], tag[ETCD_TAG_LEN + 1];
-	size_t n = sw->value ? sw->value->len : 0;
-	struct asking a = { .n = 0 };
-	BUF_AUTO struct buf value = { 0 };
+	const struct etcd_question q = { w->w, w->tag, s->fence.rev, lease, w->plain, w->blind };
 
-	etcd_key(s, key, sw->key);
-	etcd_tag_text(tag, w->tag);
-	buf_reserve(&value, n + ETCD_TAG_LEN);
-	if (sw->value)
-		buf_add(&value, sw->value->p, n);
-	buf_add(&value, tag, ETCD_TAG_LEN);
-	if (value.failed)
-		return -ERR_NOMEM;
-
-	const struct pb_bytes k = pb_str(key, strlen(key)), sk = pb_str(s->w.session_key, strlen(s->w.session_key));
-
-	expect(&a, &(struct etcd_compare){ ETCD_EQUAL, ETCD_COMPARE_MOD, sw->expect_rev, k }, w->blind);
-	expect(&a, &(struct etcd_compare){ ETCD_EQUAL, ETCD_COMPARE_MOD, s->w.fence_rev, sk }, false);
-	for (size_t i = 0; i < sw->alive_count; i++) {
-		etcd_key(s, alive[i], sw->alive[i].key);
-		expect(&a, &(struct etcd_compare){ .result = ETCD_EQUAL, .target = ETCD_COMPARE_CREATE,
-			.key = pb_str(alive[i], strlen(alive[i])), .create_revision = sw->alive[i].create_rev }, false);
-	}
-
-	const struct etcd_put put = { sw->del ? pb_str(s->w.deleted_key, strlen(s->w.deleted_key)) : k,
-		pb_str(value.p, value.len), sw->del ? s->w.lease : 0 };
-	const struct etcd_delete del = { k };
-	const struct etcd_op put_op = { .put = &put }, del_op = { .del = &del };
-	const struct etcd_txn txn = {
-		.compare = { a.n, a.n, a.compares },
-		.success = { sw->del && !w->plain ? 2 : 1, 2, sw->del ? (const void *[]){ &del_op, &put_op } :
-			(const void *[]){ &put_op, NULL } },
-		.failure = { a.n, a.n, a.ops },
-	};
-	w->fence_rev = s->w.fence_rev;
+	w->fence_rev = s->fence.rev;
 	w->gaps = s->f.gaps;
 	w->call.done = answered;
-	return etcd_call(s->client, &w->call, "/etcdserverpb.KV/Txn", &etcd_txn_msg, &txn,
-		ETCD_CALL_MS);
+	return etcd_txn_ask(s, &w->call, &q);
 }
 
 /* The oldest has no answer. Unless only the queue before it is long, the fence passes it. */
@@ -407,8 +341,8 @@ static void slow(void *arg)
 	if (list_empty(&s->w.running))
 		return;
 	if (now >= w->sent_ms + SLOW_MS) {
-		s->w.fence_rev = 0;
-		fence(s);
+		s->fence.rev = 0;
+		etcd_fence(s);
 	} else {
 		loop_timer_set(&s->w.slow, w->sent_ms + SLOW_MS - now);
 	}
@@ -426,20 +360,41 @@ static void overtake(struct etcd *s)
 	s->w.running_count = 0;
 }
 
+/* May w be sent now? What it takes for that is on its way, or comes with time. */
+static bool may_send(struct write *w, int64_t *ret_lease)
+{
+	struct etcd *s = w->s;
+
+	*ret_lease = 0;
+	if (s->fence.rev == ETCD_FENCE_NONE && !w->w->del) {
+		if (!loop_timer_is_set(&s->w.retry))
+			loop_timer_set(&s->w.retry, FULL_MS);
+		return false;
+	}
+	/* Its tag would be a put. */
+	w->plain |= s->fence.rev == ETCD_FENCE_NONE;
+	return !w->w->keep_s || w->w->del || (*ret_lease = etcd_lease_take(s, w->w->keep_s)) != 0;
+}
+
 static void pump(struct etcd *s)
 {
-	if (!s->w.fence_rev || s->w.fencing)
+	if (!s->fence.rev || s->fence.busy)
 		return;
-	while (!list_empty(&s->w.queued) && s->w.running_count < RUNNING_MAX) {
-		struct write *w = first(&s->w.queued);
+	list_each(&s->w.queued, n) {
+		struct write *w = list_entry(n, struct write, node);
+		int64_t lease;
 
+		if (s->w.running_count >= RUNNING_MAX)
+			return;
 		/* This program was held, and its writer's reasons may be past. */
 		if (env_now_ms() >= w->due_ms + BUSY_MS) {
 			loop_timer_set(&s->w.due, 0);
 			return;
 		}
+		if (!may_send(w, &lease))
+			continue;
 		/* Not now: when a member is ready, or memory is there, an answer pumps again. */
-		if (ask(w) < 0)
+		if (ask(w, lease) < 0)
 			return;
 		w->out = true;
 		w->sent_ms = loop_now_ms(s->base.loop);
@@ -451,7 +406,22 @@ static void pump(struct etcd *s)
 	}
 }
 
-static void retry(void *arg) { pump(arg); }
+/* A member had no room, for a moment; or there was no space, and it is tried whether there is some now: not while
+ * deletions are out, whose outcome that would leave unknown. */
+static void retry(void *arg)
+{
+	struct etcd *s = arg;
+
+	if (s->fence.rev == ETCD_FENCE_NONE && s->w.running_count) {
+		loop_timer_set(&s->w.retry, RETRY_MS);
+		return;
+	}
+	if (s->fence.rev == ETCD_FENCE_NONE) {
+		s->fence.rev = 0;
+		etcd_fence(s);
+	}
+	pump(s);
+}
 
 int etcd_write(struct store *base, struct store_write *sw)
 {
@@ -482,100 +452,65 @@ int etcd_write(struct store *base, struct store_write *sw)
 		s->w.pending_max = s->w.pending;
 	if (!loop_timer_is_set(&s->w.due))
 		loop_timer_set(&s->w.due, WRITE_MS);
-	if (s->w.fence_rev)
+	if (s->fence.rev)
 		pump(s);
 	else
-		fence(s);
+		etcd_fence(s);
 	return 0;
 }
 
-/* ---- the fence ---- */
+/* ---- what fence and leases tell ---- */
 
-static void fence_failed(struct etcd *s, int rc, const char *message)
+/* Only those that wait now: who is told may write again at once. keep_s: of that; puts: those only. */
+static void refuse_queued(struct etcd *s, int rc, bool puts, int64_t keep_s)
 {
-	bool away = rc == -ERR_UNAVAILABLE || rc == -ERR_DEADLINE;
 	struct list told;
 
-	s->w.fencing = false;
-	s->w.lease = 0;
-	complain(s, rc, message);
-	/* Only those: who is told may write again at once. */
 	list_init(&told);
-	while (!list_empty(&s->w.queued)) {
-		struct list *n = s->w.queued.next;
+	list_each(&s->w.queued, n) {
+		const struct write *w = list_entry(n, struct write, node);
 
+		if ((puts && w->w->del) || (keep_s >= 0 && w->w->keep_s != keep_s))
+			continue;
 		list_del(n);
 		list_add_tail(&told, n);
 	}
 	while (!list_empty(&told)) {
 		struct write *w = first(&told);
 
-		tell(w, w->blind ? -ERR_DEADLINE : away ? -ERR_UNAVAILABLE : -ERR_IO, 0);
+		tell(w, w->blind ? -ERR_DEADLINE : rc, 0);
 	}
 }
 
-static void fenced(struct etcd_call *call, const struct etcd_answer *a)
+static int as_told(int rc)
 {
-	struct etcd *s = list_entry(call, struct etcd, w.fence);
-	struct etcd_done d;
-	int rc;
+	return rc == -ERR_UNAVAILABLE || rc == -ERR_DEADLINE ? -ERR_UNAVAILABLE : rc == -ERR_FULL ? rc : -ERR_IO;
+}
 
-	if (a->rc == -ERR_NOT_FOUND) {         /* the lease ended meanwhile */
-		s->w.fencing = false;
-		s->w.lease = 0;
-		fence(s);
-		return;
-	}
-	rc = a->rc < 0 ? a->rc : etcd_read(s, &etcd_done_msg, a->p, a->n, &d);
-	if (rc < 0 || !d.header) {
-		fence_failed(s, rc, a->message);
-		return;
-	}
-	s->w.fencing = false;
-	s->w.fence_rev = d.header->revision;
+void etcd_writes_refuse(struct etcd *s, int rc, const char *message)
+{
+	complain(s, rc, message);
+	refuse_queued(s, as_told(rc), false, -1);
+}
+
+void etcd_writes_fenced(struct etcd *s)
+{
 	overtake(s);
 	sort_unsure(s);
+	if (s->fence.rev == ETCD_FENCE_NONE) {
+		complain(s, -ERR_FULL, "no space for a session");
+		refuse_queued(s, -ERR_FULL, true, -1);
+	}
 	pump(s);
 }
 
-static void put_session(struct etcd *s)
+void etcd_writes_leased(struct etcd *s, unsigned keep_s, int rc, const char *message)
 {
-	struct etcd_put put = { pb_str(s->w.session_key, strlen(s->w.session_key)), pb_str("\n", 1), s->w.lease };
-
-	s->w.fence.done = fenced;
-	if (etcd_call(s->client, &s->w.fence, "/etcdserverpb.KV/Put", &etcd_put_msg, &put, WRITE_MS) < 0)
-		fence_failed(s, -ERR_NOMEM, "out of memory");
-}
-
-static void granted(struct etcd_call *call, const struct etcd_answer *a)
-{
-	struct etcd *s = list_entry(call, struct etcd, w.fence);
-	struct etcd_lease_granted g;
-
-	int rc = a->rc < 0 ? a->rc : etcd_read(s, &etcd_lease_granted_msg, a->p, a->n, &g);
-
-	if (rc < 0) {
-		fence_failed(s, rc, a->message);
-		return;
+	if (rc) {
+		complain(s, rc, message);
+		refuse_queued(s, as_told(rc), false, keep_s);
 	}
-	s->w.lease = g.id;
-	put_session(s);
-}
-
-static void fence(struct etcd *s)
-{
-	const struct etcd_lease_grant grant = { SESSION_S };
-
-	if (s->w.fence_rev || s->w.fencing)
-		return;
-	s->w.fencing = true;
-	s->w.fence.ask_again = true;
-	s->w.fence.attempt_ms = SLOW_MS;
-	s->w.fence.done = granted;
-	if (s->w.lease)
-		put_session(s);
-	else if (etcd_call(s->client, &s->w.fence, "/etcdserverpb.Lease/LeaseGrant", &etcd_lease_grant_msg, &grant, WRITE_MS) < 0)
-		fence_failed(s, -ERR_NOMEM, "out of memory");
+	pump(s);
 }
 
 /* ---- beginning and end ---- */
@@ -584,16 +519,12 @@ void etcd_writes_ready(struct etcd *s)
 {
 	/* Also when nothing waits: what was told to be unknown is out of effect then. */
 	if (s->w.next_tag != s->w.first_tag)
-		fence(s);
+		etcd_fence(s);
 	pump(s);
 }
 
 void etcd_writes_init(struct etcd *s)
 {
-	uint64_t id;
-	char name[32];
-
-	env_random(&id, sizeof(id));
 	env_random(&s->w.first_tag, sizeof(s->w.first_tag));
 	s->w.next_tag = s->w.first_tag;
 	list_init(&s->w.all);
@@ -604,18 +535,12 @@ void etcd_writes_init(struct etcd *s)
 	loop_timer_init(&s->w.due, s->base.loop, expired, s);
 	loop_timer_init(&s->w.slow, s->base.loop, slow, s);
 	loop_timer_init(&s->w.retry, s->base.loop, retry, s);
-	snprintf(s->w.session, sizeof(s->w.session), "%016llx", (unsigned long long)id);
-	snprintf(name, sizeof(name), "!s/%s", s->w.session);
-	etcd_key(s, s->w.session_key, name);
-	snprintf(name, sizeof(name), "!d/%s", s->w.session);
-	etcd_key(s, s->w.deleted_key, name);
 }
 
 void etcd_writes_finish(struct etcd *s)
 {
 	while (!list_empty(&s->w.all))
 		tell(list_entry(s->w.all.next, struct write, all), -ERR_DEADLINE, 0);
-	etcd_call_cancel(&s->w.fence);
 	loop_timer_stop(&s->w.due);
 	loop_timer_stop(&s->w.slow);
 	loop_timer_stop(&s->w.retry);

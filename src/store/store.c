@@ -182,6 +182,7 @@ static int submit(struct store *s, const char *key, struct blob *value, bool del
 		.done = done, .arg = arg, .key_len = (uint16_t)n,
 	};
 	memcpy(w->key, key, n + 1);
+	w->keep_s = t ? t->keep_s : 0;
 	at = w->key + n + 1;
 	for (size_t i = 0; t && i < STORE_WHILE_MAX; i++) {
 		if (!t->alive[i].key)

@@ -81,7 +81,7 @@ int store_follow(struct store *s, const struct store_follower *f, void *arg, str
  * store_sync - have all writes been seen that were acknowledged, to any program, until now?
  * Returns 0: yes, and done never runs; always so for a store that one program writes.
  *   1: done will run once, on the loop, never before this returned
- *   -ERR_FULL, -ERR_NOMEM: done never runs
+ *   -ERR_FULL, -ERR_NOMEM, -ERR_UNAVAILABLE (that it cannot be reached is known): done never runs
  * done gets 0 once the follower has seen them, -ERR_UNAVAILABLE when the store cannot be
  * reached, or -ERR_DEADLINE after STORE_SYNC_MS. Asking many times at once costs one question.
  * Source: etcd api_v3 linearizable Range; KEP-2340 (consistent reads from cache).
@@ -107,7 +107,8 @@ typedef void store_done_fn(void *arg, int rc, int64_t rev);
  * (a key that the store keeps for itself).
  * done gets 0, -ERR_CONFLICT, -ERR_IO (not written, the message was logged), or of a
  * store in the network -ERR_UNAVAILABLE (it was not reached: not written) or -ERR_DEADLINE
- * (nobody can tell whether it was written: read again), or -ERR_SIZE (its own limit is lower).
+ * (nobody can tell whether it was written: read again), -ERR_SIZE (its own limit is lower), or
+ * -ERR_FULL (its space is used up: only deletions are done; not written).
  * Source: etcd rpc.proto, Txn with a Compare on mod_revision.
  */
 int store_put(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
@@ -116,14 +117,20 @@ int store_put(struct store *s, const char *key, struct blob *value, int64_t expe
 int store_del(struct store *s, const char *key, int64_t expect_rev,
 	store_done_fn *done, void *arg);
 
-/* The same for a write that is right only while other keys live the lives that began at create_rev: a
+/*
+ * The same on terms. keep_s, of a put: what is written ends by itself so much later, and little later than that, and
+ * the follower is told as of any deletion. Only where several programs write: one alone removes what is its own. The
+ * next put of the key has its own keep_s. 0: it stays. Several keys may end with one revision.
+ * Tests: tests/contract/test_store_while.c. Source: etcd Lease.
+ * alive: the write is right only while other keys live the lives that began at create_rev: a
  * leader's Lease, a server's session (api/ledger.h). Where several programs write, that is looked at with the write
  * itself, whatever held it up on its way; where one does, that program knows. Over: done gets -ERR_EXPIRED, once
  * the follower has seen the end; nothing was written. t NULL: as above.
- * Tests: tests/contract/test_store_while.c. Source: etcd rpc.proto, Compare on create_revision. */
+ * Source: etcd rpc.proto, Compare on create_revision.
+ */
 #define STORE_WHILE_MAX 2
 struct store_while { const char *key; int64_t create_rev; };     /* key NULL: none */
-struct store_terms { struct store_while alive[STORE_WHILE_MAX]; };
+struct store_terms { struct store_while alive[STORE_WHILE_MAX]; unsigned keep_s; };
 int store_put_on(struct store *s, const char *key, struct blob *value, int64_t expect_rev,
 	const struct store_terms *t, store_done_fn *done, void *arg);
 int store_del_on(struct store *s, const char *key, int64_t expect_rev, const struct store_terms *t,

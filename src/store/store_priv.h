@@ -15,6 +15,7 @@ struct store_write {
 	int64_t expect_rev;
 	struct store_while alive[STORE_WHILE_MAX];   /* keys: behind key. The first alive_count of them */
 	uint8_t alive_count;
+	unsigned keep_s;
 	bool del;
 	store_done_fn *done;
 	void *arg;

@@ -697,6 +697,15 @@ static void test_a_gap_is_told_and_filled(void **state)
 	stop(s);
 }
 
+static void revoke_leases(void)
+{
+	char cmd[256];
+
+	snprintf(cmd, sizeof(cmd), "lease list | tail -n +2 | while read -r lease; do "
+		"ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:%d lease revoke $lease; done", host.port[0]);
+	assert_int_equal(etcd_host_ctl(&host, cmd), 0);
+}
+
 /* Its session ends after an hour without a member, or when somebody revokes its lease. */
 static void test_a_session_that_ended_begins_anew(void **state)
 {
@@ -708,11 +717,7 @@ static void test_a_session_that_ended_begins_anew(void **state)
 	s = serve(NULL);
 	rev = must_put(s, "a", "x", 0);
 	for (int i = 0; i < 3; i++) {
-		char cmd[256];
-
-		snprintf(cmd, sizeof(cmd), "lease list | tail -n +2 | while read -r lease; do "
-			"ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:%d lease revoke $lease; done", host.port[0]);
-		assert_int_equal(etcd_host_ctl(&host, cmd), 0);
+		revoke_leases();
 		a = i == 1 ? del(s, "a", rev) : put(s, "a", "y", rev);
 		assert_int_equal(a.rc, 0);
 		rev = i == 1 ? 0 : a.rev;
@@ -927,17 +932,203 @@ static void test_a_full_quota_takes_deletions_and_has_a_way_out(void **state)
 		rev[n] = a.rev;
 	}
 	assert_in_range(n, 3, 99);
-	assert_int_equal(a.rc, -ERR_IO);
+	assert_int_equal(a.rc, -ERR_FULL);
 	for (int i = 0; i < n - 1; i++) {
 		snprintf(key, sizeof(key), "a/%d", i);
 		assert_int_equal(del(s, key, rev[i]).rc, 0);
 	}
-	assert_int_equal(put(s, "b", "x", 0).rc, -ERR_IO);
+	assert_int_equal(put(s, "b", "x", 0).rc, -ERR_FULL);
 	snprintf(cmd, sizeof(cmd), "compaction --physical %lld", (long long)store_rev(s->store));
 	assert_int_equal(etcd_host_ctl(&host, cmd), 0);
 	assert_int_equal(etcd_host_ctl(&host, "defrag"), 0);
 	assert_int_equal(etcd_host_ctl(&host, "alarm disarm"), 0);
 	must_put(s, "b", "x", 0);
+	stop(s);
+}
+
+/* A session cannot be made anew then, and what cannot be told others is done all the same. */
+static void test_without_space_what_frees_some_goes_on(void **state)
+{
+	BLOB_AUTO struct blob *b = blob_alloc(100000);
+	struct server *s, *other;
+	int64_t rev[100], began;
+	struct answer a = { 0 };
+	char key[16], cmd[128];
+	int n = 0, i = 0;
+
+	host.args[0] = "--quota-backend-bytes";
+	host.args[1] = "3000000";
+	etcd_host_open(&host, 1);
+	proxy_open();
+	other = serve(NULL);
+	s = serve_through_proxy(true);
+	must_put(other, "theirs", "x", 0);
+	memset(b->p, 'x', b->len);
+	for (; n < 100 && a.rc == 0; n++) {
+		a = (struct answer){ 0 };
+		snprintf(key, sizeof(key), "k/%d", n % KEYS);
+		assert_int_equal(store_put(s->store, key, b, n < KEYS ? 0 : rev[n % KEYS], take_answer, &a), 0);
+		turn_until(&a.came, 40000);
+		if (a.rc == 0)
+			rev[n % KEYS] = a.rev;
+	}
+	assert_int_equal(a.rc, -ERR_FULL);
+	assert_true(n > 10);
+	n = n - 1 < KEYS ? n - 1 : KEYS;
+	/* The answer to a deletion is lost; and then that to one without a session. */
+	for (; i < 2; i++) {
+		snprintf(key, sizeof(key), "k/%d", i);
+		a = (struct answer){ 0 };
+		proxy.pass[1] = false;
+		assert_int_equal(store_del(s->store, key, rev[i], take_answer, &a), 0);
+		write_for(300);
+		proxy_cut();
+		turn_until(&a.came, 40000);
+		assert_true(a.rc == 0 || (i && a.rc == -ERR_DEADLINE));
+		for (int k = 0; k < 100 && other->key[i].seen_rev; k++)
+			loop_turn(loop, 50);
+		assert_int_equal(other->key[i].seen_rev, 0);
+	}
+	for (; i < n / 2; i++) {
+		snprintf(key, sizeof(key), "k/%d", i);
+		assert_int_equal(del(s, key, rev[i]).rc, 0);
+		assert_int_equal(sync_with(s), 0);
+	}
+	assert_int_equal(put(s, "b", "x", 0).rc, -ERR_FULL);
+	/* An hour has passed. */
+	revoke_leases();
+	for (; i < n; i++) {
+		snprintf(key, sizeof(key), "k/%d", i);
+		assert_int_equal(del(i % 2 ? other : s, key, rev[i]).rc, 0);
+	}
+	began = env_now_ms();
+	assert_int_equal(put(other, "b", "x", 0).rc, -ERR_FULL);
+	assert_in_range(env_now_ms() - began, 0, 4000);
+	/* History goes, and then there is space again. */
+	assert_int_equal(store_compact(s->store, store_rev(s->store)), 0);
+	snprintf(cmd, sizeof(cmd), "get a --rev=%lld 2>&1 | grep compacted", (long long)rev[0]);
+	for (i = 0; i < 50 && etcd_host_ctl(&host, cmd); i++)
+		write_for(100);
+	assert_in_range(i, 0, 49);
+	assert_int_equal(etcd_host_ctl(&host, "defrag"), 0);
+	assert_int_equal(etcd_host_ctl(&host, "alarm disarm"), 0);
+	must_put(s, "b", "x", 0);
+	must_put(other, "c", "x", 0);
+	assert_int_equal(sync_with(s), 0);
+	assert_int_equal(sync_with(other), 0);
+	for (i = 0; i < n; i++) {
+		assert_int_equal(s->key[i].seen_rev, 0);
+		assert_int_equal(other->key[i].seen, s->key[i].seen);
+	}
+	assert_int_equal(s->lost + other->lost, 0);
+	stop(s);
+	stop(other);
+	proxy_close();
+}
+
+/* ---- what ends by itself ---- */
+
+static int64_t put_for(struct server *s, int i, unsigned keep_s, int64_t expect)
+{
+	BLOB_AUTO struct blob *b = blob_new("x", 1);
+	struct answer a = { 0 };
+	char key[16];
+
+	snprintf(key, sizeof(key), "k/%d", i);
+	assert_int_equal(store_put_on(s->store, key, b, expect, &(struct store_terms){ .keep_s = keep_s }, take_answer, &a), 0);
+	turn_until(&a.came, 40000);
+	assert_int_equal(a.rc, 0);
+	return a.rev;
+}
+
+static int living(const struct server *s, int n)
+{
+	int sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += s->key[i].seen_rev != 0;
+	return sum;
+}
+
+static void test_what_a_dead_server_wrote_ends_in_its_time(void **state)
+{
+	struct server *dead, *s, *later;
+	int64_t rev, began, until;
+
+	etcd_host_open(&host, 1);
+	dead = serve(NULL);
+	s = serve(NULL);
+	for (int i = 0; i < 20; i++)
+		put_for(dead, i, 4, 0);
+	began = env_now_ms();
+	put_for(dead, 20, 0, put_for(dead, 20, 4, 0));         /* now it stays */
+	rev = put_for(dead, 21, 0, 0);
+	put_for(dead, 21, 4, rev);                             /* now it does not */
+	/* All of these have few leases. The first write after theirs have ended gets another. */
+	assert_int_equal(etcd_host_ctl(&host, "lease list | tail -n +2 | wc -l | grep -qx '[123]'"), 0);
+	revoke_leases();
+	for (int i = 0; i < 100 && living(s, KEYS) > 1; i++)
+		loop_turn(loop, 50);
+	assert_int_equal(living(s, KEYS), 1);
+	for (int i = 0; i < 20; i++)
+		put_for(dead, i, 4, 0);
+	stop(dead);
+	began = env_now_ms();
+	later = serve(NULL);
+	for (until = began + 15000; living(s, KEYS) > 1 && env_now_ms() < until;) {
+		assert_true(living(s, KEYS) == 21 || env_now_ms() - began > 3000);
+		loop_turn(loop, 50);
+	}
+	assert_int_equal(sync_with(s), 0);
+	assert_int_equal(sync_with(later), 0);
+	assert_int_equal(living(later, KEYS), 1);
+	for (int i = 0; i < 22; i++) {
+		assert_int_equal(s->key[i].seen, i < 20 ? 4 : i == 20 ? 2 : 3);
+		assert_int_equal(later->key[i].seen, i < 20 ? 2 : i == 20);
+		assert_int_equal(s->key[i].seen_rev != 0, i == 20);
+	}
+	must_put(s, "after", "x", 0);
+	stop(later);
+	stop(s);
+}
+
+/* ---- it is away ---- */
+
+static void test_that_it_is_away_is_known_to_all_who_come(void **state)
+{
+	struct answer a = { 0 };
+	struct server *s;
+	int64_t began;
+	int rc;
+
+	etcd_host_open(&host, 1);
+	s = serve(NULL);
+	must_put(s, "a", "x", 0);
+	for (int how = 0; how < 2; how++) {
+		etcd_host_signal(&host, 0, how ? SIGKILL : SIGSTOP);
+		began = env_now_ms();
+		a = (struct answer){ 0 };
+		assert_int_equal(store_sync(s->store, take_sync, &a), 1);
+		turn_until(&a.came, 5000);
+		assert_int_equal(a.rc, -ERR_UNAVAILABLE);
+		assert_in_range(env_now_ms() - began, 1000, 2500);
+		for (int i = 0; i < 3; i++) {
+			a = (struct answer){ 0 };
+			assert_int_equal(store_sync(s->store, take_sync, &a), -ERR_UNAVAILABLE);
+			write_for(200);
+			assert_false(a.came);
+		}
+		if (how)
+			etcd_host_start(&host, 0);
+		else
+			etcd_host_signal(&host, 0, SIGCONT);
+		for (rc = -ERR_UNAVAILABLE, began = env_now_ms(); rc < 0 && env_now_ms() - began < 20000; write_for(50))
+			rc = store_sync(s->store, take_sync, &a);
+		assert_int_equal(rc, 1);
+		if (!a.came)
+			turn_until(&a.came, 5000);
+		assert_int_equal(a.rc, 0);
+	}
 	stop(s);
 }
 
@@ -984,6 +1175,9 @@ int main(int argc, char **argv)
 		T(test_tls_and_certificates),
 		T(test_passwords),
 		T(test_a_full_quota_takes_deletions_and_has_a_way_out),
+		T(test_without_space_what_frees_some_goes_on),
+		T(test_what_a_dead_server_wrote_ends_in_its_time),
+		T(test_that_it_is_away_is_known_to_all_who_come),
 		T(test_members_die_under_writes),
 	};
 

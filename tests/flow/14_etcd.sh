@@ -11,7 +11,7 @@ cleanup_all() { halt "$first"; halt "$second"; etcd_cleanup; cleanup; }
 trap cleanup_all EXIT
 
 serve() { # DIR PORT
-	"$SAMPAN" server --data-dir "$1" --listen "127.0.0.1:$2" --store "etcd://$ETCD_AT" >>"$WORK/log" 2>&1 &
+	"$SAMPAN" server --data-dir "$1" --listen "127.0.0.1:$2" --store "etcd://$ETCD_AT" --event-ttl 6s >>"$WORK/log" 2>&1 &
 	CLOUD=$!
 	DATA=$1 KUBECONFIG=$1/admin.kubeconfig server_ready || exit 1
 }
@@ -45,6 +45,17 @@ cp -r "$A/pki" "$B/pki"
 serve "$B" "$((PORT + 1))"; second=$CLOUD
 two() { python3 tests/flow/two_servers.py "$A/admin.kubeconfig" "$B/admin.kubeconfig" "$@"; }
 check "two servers" "^[1-9][0-9]* checks passed, 0 failed" two at_once watches increments
+
+# An Event ends by itself, whatever becomes of who wrote it, and who watches hears of it once.
+KUBECONFIG=$B/admin.kubeconfig kubectl get events -w --output-watch-events -o name >"$WORK/events" 2>/dev/null & watcher=$!
+check "an Event" "created" kubectl apply --server-side -f - <<<'{"apiVersion":"v1","kind":"Event","metadata":{"name":"brief","namespace":"default"},"involvedObject":{"kind":"Pod","namespace":"default","name":"p"}}'
+until_ok "it is seen" "brief" cat "$WORK/events"
+halt "$first"
+until_ok "it has ended" "DELETED.*brief" cat "$WORK/events"
+serve "$A" "$PORT"; first=$CLOUD
+refuse "and is gone" "not found" kubectl get event brief
+check "once" "^1$" grep -c "DELETED.*brief" "$WORK/events"
+kill $watcher; wait $watcher 2>/dev/null
 
 etcd_stop
 check "etcd is away" "^[1-9][0-9]* checks passed, 0 failed" two away

@@ -231,6 +231,12 @@ def away():
     check("away: /livez/ping", c.call("GET", "/livez/ping")[0] == 200)
     for t in threads:
         t.join()
+    # By now that is known, and nobody waits to hear it, whoever asks.
+    for name, path in (("a list", CM), ("a kind that nobody knows", "/apis/example.com/v1/things")):
+        began = time.time()
+        status, o, got = c.call("GET", path)
+        took = time.time() - began
+        check(f"away: {name} is told at once", status == 503 and took < 1 and got.get("Retry-After") == "1", (status, o, took))
 
 
 for name in sys.argv[3:]:

@@ -78,12 +78,37 @@ static void one_that_is_deleted_and_made_again_begins_anew(void **state)
 	assert_int_equal(cache_count(f.cache, "core/events", NULL), 0);
 }
 
+/* Whoever begins again knows how old they are. */
+static void a_server_that_begins_again_does_not_keep_them_longer(void **state)
+{
+	struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443",
+		.issuer = "https://kubernetes.default.svc.cluster.local" };
+	struct err e;
+
+	make(3);
+	minutes_pass(20);
+	make(1);
+	minutes_pass(10);
+	make(2);
+	api_close(f.api);
+	assert_int_equal(api_open(&f.api, f.loop, f.store, f.cache, &cfg, &e), 0);
+	minutes_pass(29);
+	assert_int_equal(cache_count(f.cache, "core/events", NULL), 3);
+	minutes_pass(2);
+	assert_int_equal(cache_count(f.cache, "core/events", NULL), 2);
+	minutes_pass(20);
+	assert_int_equal(cache_count(f.cache, "core/events", NULL), 1);
+	minutes_pass(11);
+	assert_int_equal(cache_count(f.cache, "core/events", NULL), 0);
+}
+
 int main(void)
 {
 #define WITH_API(test) cmocka_unit_test_setup_teardown(test, open_api, close_api)
 	const struct CMUnitTest tests[] = {
 		WITH_API(an_event_lasts_an_hour_after_its_last_write),
 		WITH_API(one_that_is_deleted_and_made_again_begins_anew),
+		WITH_API(a_server_that_begins_again_does_not_keep_them_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

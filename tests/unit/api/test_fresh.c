@@ -225,6 +225,8 @@ static void test_permissions_given_elsewhere_count_at_once(void **state)
 static void test_a_store_that_is_away_is_told(void **state)
 {
 	static const int why[] = { -ERR_UNAVAILABLE, -ERR_DEADLINE };
+	static const char *const groups[] = { "system:authenticated", NULL };
+	static const struct user jane = { .name = "jane", .groups = groups };
 	struct both *t = *state;
 	char json[256];
 
@@ -237,6 +239,10 @@ static void test_a_store_that_is_away_is_told(void **state)
 		assert_int_equal(call(&t->b, "GET", MAPS "/m", "resourceVersion=0", NULL), 200);
 		assert_int_equal(call(&t->b, "GET", MAPS, "resourceVersion=0", NULL), 200);
 		assert_int_equal(call(&t->b, "DELETE", MAPS "/none", "", NULL), 503);
+		/* Nor can anybody tell who may do what, and which kinds there are. */
+		assert_int_equal(fixture_call_as(&t->b, &jane, "GET", MAPS, "resourceVersion=0", JSON, NULL), 503);
+		assert_true(has(&t->b, "\"retryAfterSeconds\":1"));
+		assert_int_equal(call(&t->b, "GET", "/apis/example.com/v1/things", "resourceVersion=0", NULL), 503);
 		assert_int_equal(call(&t->b, "GET", "/readyz", "", NULL), 500);
 		assert_true(has(&t->b, "[-]etcd failed"));
 		assert_int_equal(call(&t->b, "GET", "/livez/etcd", "", NULL), 500);
@@ -244,6 +250,8 @@ static void test_a_store_that_is_away_is_told(void **state)
 		assert_int_equal(call(&t->b, "GET", "/livez", "exclude=etcd&exclude=etcd-readiness", NULL), 200);
 	}
 	twin_of(t->b.store)->refuse = 0;
+	assert_int_equal(fixture_call_as(&t->b, &jane, "GET", MAPS, "", JSON, NULL), 403);
+	assert_int_equal(call(&t->b, "GET", "/apis/example.com/v1/things", "", NULL), 404);
 	assert_int_equal(call(&t->b, "GET", "/readyz", "", NULL), 200);
 	assert_int_equal(call(&t->b, "GET", MAPS "/m", "", NULL), 200);
 }

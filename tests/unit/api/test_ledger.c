@@ -78,7 +78,7 @@ static int teardown(void **state)
 
 /* ---- many at once ---- */
 
-struct one { int status; char ip[46], ports[80]; };
+struct one { int status; bool established; char ip[46], ports[80]; };
 static struct one ones[CROWD];
 static unsigned left;
 
@@ -91,6 +91,9 @@ static void answered(void *arg, int status, const struct blob *body)
 	size_t i, n;
 
 	o->status = status;
+	yyjson_arr_foreach(doc_get(root, "status.conditions"), i, n, port)
+		o->established |= yyjson_equals_str(yyjson_obj_get(port, "type"), "Established") &&
+			yyjson_equals_str(yyjson_obj_get(port, "status"), "True");
 	snprintf(o->ip, sizeof(o->ip), "%s", ip ? ip : "");
 	o->ports[0] = 0;
 	yyjson_arr_foreach(doc_get(root, "spec.ports"), i, n, port)
@@ -226,8 +229,6 @@ static void what_is_asked_for_by_many_goes_to_one(void **state)
 	assert_int_equal(count(2, 201), 1);
 }
 
-/* ---- what a server leaves behind ---- */
-
 static const struct store_event *ledger(const char *key)
 {
 	return twin_newest(&t.log, key);
@@ -239,6 +240,40 @@ static bool ledger_says(const char *key, const char *text)
 
 	return now && memmem(now->value->p, now->value->len, text, strlen(text));
 }
+
+/* ---- names of definitions ---- */
+
+static void one_of_many_that_define_a_name_gets_it(void **state)
+{
+	static const char *const names[] = {       /* plural, kind: what two have alike */
+		"\"plural\":\"as%u\",\"singular\":\"a%u\",\"kind\":\"Thing\",\"listKind\":\"A%uList\"",
+		"\"plural\":\"bs%u\",\"singular\":\"thing\",\"kind\":\"B%u\",\"listKind\":\"B%uList\"",
+		"\"plural\":\"cs%u\",\"singular\":\"c%u\",\"kind\":\"C%u\",\"listKind\":\"C%uList\",\"shortNames\":[\"th\"]",
+	};
+
+	for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+		unsigned established = 0;
+
+		for (unsigned i = 0; i < 4; i++) {
+			char body[900], said[300];
+
+			snprintf(said, sizeof(said), names[k], i, i, i, i);
+			snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%.3s.g%zu.example.com\"},\"spec\":{\"group\":\"g%zu.example.com\","
+				"\"scope\":\"Namespaced\",\"names\":{%s},\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,\"schema\":"
+				"{\"openAPIV3Schema\":{\"type\":\"object\"}}}]}}", said + 10, k, k, said);
+			post(i % 2 ? &t.b : &t.a, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body, &ones[i]);
+		}
+		all_answered();
+		assert_int_equal(count(4, 201), 4);
+		for (unsigned i = 0; i < 4; i++)
+			established += ones[i].established;
+		assert_int_equal(established, 1);
+	}
+	rest();
+	assert_true(ledger_says(LEDGER("definitions"), EMPTY));
+}
+
+/* ---- what a server leaves behind ---- */
 
 static void put_done(void *arg, int rc, int64_t rev)
 {
@@ -537,6 +572,7 @@ int main(void)
 		TEST(what_fails_takes_no_room),
 		TEST(no_address_and_no_port_is_given_twice),
 		TEST(what_is_asked_for_by_many_goes_to_one),
+		TEST(one_of_many_that_define_a_name_gets_it),
 		TEST(the_holds_of_a_dead_server_end),
 		TEST(what_is_held_under_no_session_does_not_count),
 		TEST(what_a_silent_server_has_on_its_way_comes_to_nothing),
