@@ -13,6 +13,7 @@
 #include "api/alloc_priv.h"
 #include "api/ledger.h"
 #include "base/env.h"
+#include "base/text.h"
 
 #define PORT_MIN 30000
 #define PORT_MAX 32767
@@ -27,11 +28,16 @@ struct allocator {
 
 /* What one write set aside, and what it needs to know for that. */
 struct reservation {
-	char ip[46];                   /* "": none */
+	char ip[2][46];                /* by place in its ipFamilies; "": none */
 	uint8_t ports[PORTS];          /* how often */
 	bool had[PORTS];               /* what the Service holds already */
 	uint16_t by_number[65536];     /* the node port that a port has for some protocol */
 };
+
+unsigned alloc_configured(const struct api *a, int ret[2])
+{
+	return addresses_families(a->alloc->addresses, ret);
+}
 
 void alloc_ip(const struct api *a, unsigned nth, char out[46])
 {
@@ -122,9 +128,11 @@ void alloc_undo(struct call *c)
 
 	if (!c->reserved || !r)
 		return;
-	if (*r->ip)
-		addresses_count(al->addresses, r->ip, -1);
-	r->ip[0] = '\0';
+	for (int i = 0; i < 2; i++) {
+		if (*r->ip[i])
+			addresses_count(al->addresses, r->ip[i], -1);
+		r->ip[i][0] = '\0';
+	}
 	for (size_t i = 0; i < PORTS; i++)
 		al->ports[i] = (uint16_t)(al->ports[i] - r->ports[i]);
 	memset(r->ports, 0, sizeof(r->ports));
@@ -160,43 +168,74 @@ static enum step invalid(struct call *c, const char *field, const char *fmt, ...
 	return fail_invalid(c, c->kind->kind, c->group, c->name, e);
 }
 
-static enum step take_ip(struct call *c, yyjson_mut_val *spec)
+static enum step refuse_ip(struct call *c, yyjson_mut_val *list, const char *ip)
 {
 	struct addresses *ad = c->api->alloc->addresses;
-	const char *ip = doc_mstr(spec, "clusterIP"), *old = doc_mstr(c->old, "spec.clusterIP");
 	BUF_AUTO struct buf ranges = { 0 };
-	yyjson_mut_val *list;
-	char text[46];
+	uint8_t addr[16];
+	int family = 0;
 
-	if (ip && !strcmp(ip, "None")) {
-		list = yyjson_mut_arr(c->doc);
-		return list && yyjson_mut_arr_add_str(c->doc, list, "None") &&
-			doc_mset(c->doc, spec, "clusterIPs", list) ? STEP_NEXT : fail_err(c, -ERR_SIZE, NULL);
-	}
-	if (ip && *ip && old && !strcmp(ip, old) && holds_addresses(doc_mstr(c->old, "spec.type")))
-		return STEP_NEXT;
+	if (addresses_known(ad, ip))
+		return invalid(c, "spec.clusterIPs", "Invalid value: %s: failed to allocate IP %s: provided IP is already allocated",
+			addresses_list(c->arena, list), ip);
+	if (!text_parse_ip(ip, &family, addr))
+		addresses_ranges(ad, family, &ranges);
+	return invalid(c, "spec.clusterIPs", "Invalid value: %s: failed to allocate IP %s: "
+		"the provided IP (%s) is not in the valid range. The range of valid IPs is %s",
+		addresses_list(c->arena, list), ip, ip, ranges.failed || !ranges.len ? "empty" : ranges.p);
+}
+
+/* The address of the family at i of ipFamilies: the one that is asked for, or any. */
+static enum step take_ip(struct call *c, yyjson_mut_val *spec, yyjson_mut_val *list, size_t i)
+{
+	struct addresses *ad = c->api->alloc->addresses;
+	const char *ip = yyjson_mut_get_str(yyjson_mut_arr_get(list, i));
+	int family = yyjson_mut_equals_str(yyjson_mut_arr_get(doc_mget(spec, "ipFamilies"), i), "IPv6") ? 6 : 4;
+	char *text = c->reservation->ip[i];
+
 	if (ip && *ip) {
-		if (!addresses_known(ad, ip)) {
-			addresses_ranges(ad, &ranges);
-			return invalid(c, "spec.clusterIPs", "Invalid value: [\"%s\"]: failed to allocate IP %s: "
-				"the provided IP (%s) is not in the valid range. The range of valid IPs is %s",
-				ip, ip, ip, ranges.failed || !ranges.len ? "empty" : ranges.p);
-		}
-		if (addresses_taken(ad, ip))
-			return invalid(c, "spec.clusterIPs", "Invalid value: [\"%s\"]: failed to allocate IP %s: "
-				"provided IP is already allocated", ip, ip);
-		snprintf(text, sizeof(text), "%s", ip);
-	} else if (!addresses_pick(ad, text)) {
+		if (!addresses_known(ad, ip) || addresses_taken(ad, ip))
+			return refuse_ip(c, list, ip);
+		snprintf(text, sizeof(c->reservation->ip[i]), "%s", ip);
+	} else if (!addresses_pick(ad, family, text)) {
+		*text = '\0';
 		alloc_undo(c);
 		return fail_status(c, 500, "InternalError", NULL, 0,
 			"Internal error occurred: failed to allocate a serviceIP: range is full");
 	}
-	memcpy(c->reservation->ip, text, sizeof(text));
 	addresses_count(ad, text, 1);
-	list = yyjson_mut_arr(c->doc);
-	if (!list || !yyjson_mut_arr_add_strcpy(c->doc, list, text) ||
-	    !doc_mset_str(c->doc, spec, "clusterIP", text) || !doc_mset(c->doc, spec, "clusterIPs", list))
+	if (!ip || !*ip) {
+		yyjson_mut_arr_remove(list, i);
+		if (!yyjson_mut_arr_insert(list, yyjson_mut_strcpy(c->doc, text), i))
+			return fail_err(c, -ERR_SIZE, NULL);
+	}
+	return i || doc_mset_str(c->doc, spec, "clusterIP", text) ? STEP_NEXT : fail_err(c, -ERR_SIZE, NULL);
+}
+
+/* One for each family; those it holds already stay, and what it no longer says is given back by its event. */
+static enum step take_ips(struct call *c, yyjson_mut_val *spec)
+{
+	yyjson_mut_val *was = doc_mget(c->old, "spec"), *list = doc_marr(c->doc, spec, "clusterIPs");
+	size_t families = doc_mlen(spec, "ipFamilies"), held;
+	bool held_any = was && holds_addresses(doc_mstr(was, "type"));
+
+	if (!list)
 		return fail_err(c, -ERR_SIZE, NULL);
+	if (yyjson_mut_equals_str(yyjson_mut_arr_get_first(list), "None") ||
+	    (held_any && yyjson_mut_equals_str(yyjson_mut_obj_get(was, "clusterIP"), "None")))
+		return STEP_NEXT;
+	held = held_any ? doc_mlen(was, "clusterIPs") : 0;
+	if (held_any && !held)         /* of before there were lists */
+		held = doc_mstr(was, "clusterIP") && *doc_mstr(was, "clusterIP");
+	for (size_t i = held; i < families && i < 2; i++) {
+		enum step step;
+
+		if (yyjson_mut_arr_size(list) == i && !yyjson_mut_arr_add_str(c->doc, list, ""))
+			return fail_err(c, -ERR_SIZE, NULL);
+		step = take_ip(c, spec, list, i);
+		if (step != STEP_NEXT)
+			return step;
+	}
 	return STEP_NEXT;
 }
 
@@ -316,11 +355,8 @@ static enum step reserve(struct call *c)
 	balancer = is(spec, "type", "LoadBalancer");
 	node_ports = is(spec, "type", "NodePort") ||
 		(balancer && doc_mbool(spec, "allocateLoadBalancerNodePorts", true));
-	if (!is(spec, "type", "ExternalName")) {
-		step = alloc_families(c, spec, addresses_family(c->api->alloc->addresses));
-		if (step == STEP_NEXT)
-			step = take_ip(c, spec);
-	}
+	if (!is(spec, "type", "ExternalName"))
+		step = take_ips(c, spec);
 	if (step == STEP_NEXT && (node_ports || balancer))
 		step = take_ports(c, spec, node_ports);
 	if (step == STEP_NEXT && balancer && is(spec, "externalTrafficPolicy", "Local"))
@@ -332,6 +368,8 @@ static enum step reserve(struct call *c)
 
 /* ---- with other servers ---- */
 
+static const char *const ip_keys[2] = { "ip", "secondIP" };
+
 static int describe(struct call *c, yyjson_mut_doc *d, yyjson_mut_val *hold)
 {
 	const struct reservation *r = c->reservation;
@@ -341,23 +379,23 @@ static int describe(struct call *c, yyjson_mut_doc *d, yyjson_mut_val *hold)
 	for (size_t i = 0; i < PORTS && ok; i++)
 		if (r->ports[i])
 			ok = yyjson_mut_arr_add_int(d, ports, (int64_t)(PORT_MIN + i));
-	if (ok && *r->ip)
-		ok = doc_mset_str(d, hold, "ip", r->ip);
+	for (int i = 0; i < 2 && ok; i++)
+		ok = !*r->ip[i] || doc_mset_str(d, hold, ip_keys[i], r->ip[i]);
 	if (!ok || !doc_mset(d, hold, "ports", ports))
 		return -ERR_NOMEM;
-	return *r->ip || yyjson_mut_arr_size(ports);
+	return *r->ip[0] || *r->ip[1] || yyjson_mut_arr_size(ports);
 }
 
 static void count_hold(struct api *a, const char *scope, yyjson_val *hold, int by)
 {
 	struct allocator *al = a->alloc;
-	const char *ip = doc_str(hold, "ip");
 	yyjson_val *port;
 	size_t i, n;
 
 	(void)scope;
-	if (ip)
-		addresses_count(al->addresses, ip, by);
+	for (i = 0; i < 2; i++)
+		if (doc_str(hold, ip_keys[i]))
+			addresses_count(al->addresses, doc_str(hold, ip_keys[i]), by);
 	yyjson_arr_foreach(doc_get(hold, "ports"), i, n, port) {
 		int64_t p = yyjson_get_sint(port);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * alloc_address - cluster IPs: from the ServiceCIDRs that are ready and stay, and from the
- * configured range unless a ServiceCIDR of the same addresses says otherwise. Ranges may
- * overlap: holders are counted by address. An IPAddress that somebody else keeps is taken.
+ * configured ranges, one of a family, unless a ServiceCIDR of the same addresses says otherwise.
+ * Ranges may overlap: holders are counted by address, so that a range costs nothing by its size.
+ * An IPAddress that somebody else keeps is taken.
  *
  * A range's lowest addresses are for those that people choose, and given out when all
  * others are held.
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "api/alloc_priv.h"
+#include "base/cidr.h"
 #include "base/env.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -25,62 +27,50 @@
 #define TEXT_MAX 46
 
 struct range {
-	const char *text;
-	uint8_t base[16];
-	int family, prefix;
+	struct cidr cidr;
 	uint64_t first, last, above;   /* offsets of its hosts; from above on those that are picked first */
 };
 struct addresses {
 	struct api *api;
-	struct range own;              /* the configured one */
+	struct range own[2];           /* the configured ones; the second's family is 0 when there is none */
 	struct map users;              /* address as text_ip() writes it -> number of holders */
 };
 
 /* ---- ranges ---- */
 
-static int range_parse(struct range *r, const char *cidr)
+static int range_of(struct range *r, const struct cidr *c)
 {
-	uint64_t size, chosen;
-	int bits;
+	int bits = cidr_host_bits(c);
+	uint64_t size = 1ull << (bits > SIZE_BITS_MAX ? SIZE_BITS_MAX : bits);
+	uint64_t chosen = size / 16 < 16 ? 16 : size / 16 > 256 ? 256 : size / 16;
 
-	if (text_parse_cidr(cidr, &r->family, r->base, &r->prefix))
-		return -ERR_BAD_REQUEST;
-	r->text = cidr;
-	bits = (r->family == 4 ? 32 : 128) - r->prefix;
-	size = 1ull << (bits > SIZE_BITS_MAX ? SIZE_BITS_MAX : bits);
-	chosen = size / 16 < 16 ? 16 : size / 16 > 256 ? 256 : size / 16;
+	r->cidr = *c;
 	r->first = 1;                                  /* not the network's own address */
-	r->last = size - (r->family == 4 ? 2 : 1);     /* nor the broadcast address */
+	r->last = size - (c->family == 4 ? 2 : 1);     /* nor the broadcast address */
 	r->above = size <= 16 ? r->first : r->first + chosen;
 	return size < 4 ? -ERR_BAD_REQUEST : 0;
+}
+
+static int range_parse(struct range *r, const char *text)
+{
+	struct cidr c;
+
+	return cidr_parse(text, &c) ? -ERR_BAD_REQUEST : range_of(r, &c);
 }
 
 static void nth(const struct range *r, uint64_t n, char out[TEXT_MAX])
 {
 	uint8_t addr[16];
-	size_t i = r->family == 4 ? 4 : 16;
-	unsigned carry = 0;
 
-	memcpy(addr, r->base, 16);
-	while (i > 0) {
-		carry += addr[--i] + (unsigned)(n & 255);
-		addr[i] = (uint8_t)carry;
-		carry >>= 8;
-		n >>= 8;
-	}
-	text_ip(out, r->family, addr);
+	cidr_nth(&r->cidr, n, 0, addr);
+	text_ip(out, r->cidr.family, addr);
 }
 
 static bool has(const struct range *r, int family, const uint8_t addr[16])
 {
-	char text[TEXT_MAX], first[TEXT_MAX], last[TEXT_MAX];
+	uint64_t at = cidr_has(&r->cidr, family, addr) ? cidr_index(&r->cidr, addr, 0) : 0;
 
-	if (family != r->family || !text_ip_within(addr, r->base, r->prefix))
-		return false;
-	text_ip(text, family, addr);
-	nth(r, 0, first);
-	nth(r, r->last + 1, last);
-	return strcmp(text, first) && (family == 6 || strcmp(text, last));
+	return at && (family == 6 || at <= r->last);
 }
 
 static bool is_ready(struct cache_obj *cidr)
@@ -98,7 +88,7 @@ static bool is_ready(struct cache_obj *cidr)
 
 /* False ends the walk. */
 typedef bool range_fn(void *arg, const struct range *r);
-struct walk { const struct addresses *ad; range_fn *fn; void *arg; bool own, on; };
+struct walk { const struct range *own; range_fn *fn; void *arg; bool seen, on; };
 
 static bool each_cidr(void *arg, struct cache_obj *o)
 {
@@ -110,36 +100,40 @@ static bool each_cidr(void *arg, struct cache_obj *o)
 		const char *text = yyjson_get_str(v);
 		struct range r;
 
-		if (!text || range_parse(&r, text) || r.family != w->ad->own.family)
+		if (!text || range_parse(&r, text) || r.cidr.family != w->own->cidr.family)
 			continue;
-		if (r.prefix == w->ad->own.prefix && !memcmp(r.base, w->ad->own.base, r.family == 4 ? 4 : 16))
-			w->own = true;
+		w->seen |= cidr_equal(&r.cidr, &w->own->cidr);
 		if (w->on && is_ready(o))
 			w->on = w->fn(w->arg, &r);
 	}
 	return true;
 }
 
-static void each_range(const struct addresses *ad, range_fn *fn, void *arg)
+/* Those of a family that the cloud has. */
+static void each_range(const struct addresses *ad, int family, range_fn *fn, void *arg)
 {
-	struct walk w = { .ad = ad, .fn = fn, .arg = arg, .on = true };
+	struct walk w = { .own = &ad->own[ad->own[0].cidr.family != family], .fn = fn, .arg = arg, .on = true };
 
+	if (w.own->cidr.family != family)
+		return;
 	cache_each(ad->api->cache, ad->api->k.service_cidr->store, NULL, NULL, NULL, each_cidr, &w);
-	if (!w.own && w.on)
-		fn(arg, &ad->own);
+	if (!w.seen && w.on)
+		fn(arg, w.own);
 }
 
 static bool add_text(void *arg, const struct range *r)
 {
 	struct buf *out = arg;
+	char text[CIDR_TEXT_MAX];
 
-	buf_printf(out, "%s%s", out->len ? ", " : "", r->text);
+	cidr_text(text, &r->cidr);
+	buf_printf(out, "%s%s", out->len ? ", " : "", text);
 	return true;
 }
 
-void addresses_ranges(const struct addresses *ad, struct buf *out)
+void addresses_ranges(const struct addresses *ad, int family, struct buf *out)
 {
-	each_range(ad, add_text, out);
+	each_range(ad, family, add_text, out);
 }
 
 /* ---- one address ---- */
@@ -159,7 +153,7 @@ bool addresses_known(const struct addresses *ad, const char *ip)
 	struct question q = { .known = false };
 
 	if (!text_parse_ip(ip, &q.family, q.addr))
-		each_range(ad, ask_range, &q);
+		each_range(ad, q.family, ask_range, &q);
 	return q.known;
 }
 
@@ -238,42 +232,51 @@ static bool pick_from(void *arg, const struct range *r)
 	return !p->found;
 }
 
-bool addresses_pick(const struct addresses *ad, char out[46])
+bool addresses_pick(const struct addresses *ad, int family, char out[46])
 {
 	struct pick p = { .ad = ad, .out = out };
 
-	each_range(ad, pick_from, &p);
+	each_range(ad, family, pick_from, &p);
 	return p.found;
 }
 
 void addresses_nth(const struct addresses *ad, unsigned n, char out[46])
 {
-	nth(&ad->own, n, out);
+	nth(&ad->own[0], n, out);
 }
 
 /* ---- its life ---- */
 
-int addresses_family(const struct addresses *ad)
+unsigned addresses_families(const struct addresses *ad, int ret[2])
 {
-	return ad->own.family;
+	for (int i = 0; i < 2; i++)
+		ret[i] = ad->own[i].cidr.family;
+	return ret[1] ? 2 : 1;
+}
+
+static int configured(struct addresses *ad, const char *text, struct err *reterr)
+{
+	struct cidr_pair pair;
+	int rc = cidr_pair_parse("the service range", text, &pair, reterr);
+
+	for (int i = 0; !rc && i < 2 && pair.v[i].family; i++)
+		if (range_of(&ad->own[i], &pair.v[i]) || ad->own[i].last < 13)
+			rc = err_set(reterr, ERR_BAD_REQUEST, "the service range \"%s\" is too small: it needs 16 addresses", text);
+	return rc;
 }
 
 int addresses_open(struct addresses **ret, struct api *a, struct err *reterr)
 {
 	struct addresses *ad = calloc(1, sizeof(*ad));
+	int rc;
 
 	if (!ad)
 		return err_set(reterr, ERR_NOMEM, "opening the allocator: out of memory");
 	ad->api = a;
-	if (range_parse(&ad->own, a->service_cidr)) {
+	rc = configured(ad, a->service_cidr, reterr);
+	if (rc) {
 		free(ad);
-		return err_set(reterr, ERR_BAD_REQUEST, "the service range \"%s\" is not a CIDR like 10.96.0.0/16",
-			a->service_cidr);
-	}
-	if (ad->own.last < 13) {
-		free(ad);
-		return err_set(reterr, ERR_BAD_REQUEST, "the service range \"%s\" is too small: it needs 16 addresses",
-			a->service_cidr);
+		return rc;
 	}
 	*ret = ad;
 	return 0;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "api/bootstrap_priv.h"
+#include "base/cidr.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -191,10 +192,29 @@ static int write_cluster_info(struct bootstrap *b)
 
 static int write_range(struct bootstrap *b)
 {
+	const struct kinds_kind *k = b->api->k.service_cidr;
+	struct cache_obj *have = cache_get(b->api->cache, k->store, "", "kubernetes");
+	yyjson_val *was = have ? doc_get(cache_tree(have), "spec.cidrs") : NULL;
 	BUF_AUTO struct buf json = { 0 };
+	char text[2][CIDR_TEXT_MAX];
+	struct cidr_pair own;
 
-	buf_printf(&json, "{\"metadata\":{\"name\":\"kubernetes\"},\"spec\":{\"cidrs\":[\"%s\"]}}", b->api->service_cidr);
-	return json.failed ? -ERR_NOMEM : bootstrap_create(b, b->api->k.service_cidr, "", "kubernetes", json.p);
+	if (cidr_pair_parse("", b->api->service_cidr, &own, NULL))
+		return -ERR_BAD_REQUEST;
+	buf_adds(&json, "{\"kind\":\"ServiceCIDR\",\"apiVersion\":\"networking.k8s.io/v1\",\"metadata\":{\"name\":\"kubernetes\"},"
+		"\"spec\":{\"cidrs\":[");
+	for (int i = 0; i < 2 && own.v[i].family; i++) {
+		cidr_text(text[i], &own.v[i]);
+		buf_printf(&json, "%s\"%s\"", i ? "," : "", text[i]);
+	}
+	buf_adds(&json, "]}}");
+	if (json.failed)
+		return -ERR_NOMEM;
+	if (!have)
+		return bootstrap_create(b, k, "", "kubernetes", json.p);
+	/* A cloud of one family gets the second one, as upstream has it. */
+	return own.v[1].family && yyjson_arr_size(was) == 1 && yyjson_equals_str(yyjson_arr_get_first(was), text[0]) ?
+		bootstrap_try(b, "PATCH", "/apis/networking.k8s.io/v1/servicecidrs/kubernetes", json.p) : 0;
 }
 
 /* ---- the waves ---- */

@@ -444,7 +444,7 @@ enum step alloc_service(struct call *c);       /* reserve; STEP_NEXT or the fail
 void alloc_undo(struct call *c);               /* the write did not happen */
 /* commit.c: what was set aside for the write, in memory and ledgers: its event counts it, or there is no write. */
 void call_give_back(struct call *c);
-enum step alloc_families(struct call *c, yyjson_mut_val *spec, int family);   /* those of a cloud of one family */
+enum step alloc_families(struct call *c);      /* alloc_family.c: a Service's families; STEP_NEXT or the refusal */
 void alloc_ip(const struct api *a, unsigned nth, char out[46]);   /* nth address of the service CIDR */
 
 /* ---- subresources ---- */

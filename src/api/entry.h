@@ -37,7 +37,7 @@ struct api_config {
 	void *sa_key_arg;
 	const char *issuer;                    /* "https://kubernetes.default.svc.cluster.local" */
 	const char *token_file;                /* static tokens, lines "token,user,uid,\"group1,group2\"", or NULL */
-	const char *service_cidr;              /* "10.96.0.0/16" */
+	const char *service_cidr;              /* "10.96.0.0/16", or with ",fd00:96::/112" */
 	const char *admission_on, *admission_off; /* names of plug-ins "A,B" to run besides, or not to; NULL: none */
 	const char *advertise;                 /* "ADDR:PORT" clients inside use for the kubernetes Service */
 	unsigned event_ttl_s;                  /* Events are kept so long after their last write; 0: an hour */

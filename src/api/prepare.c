@@ -39,8 +39,8 @@ enum step stage_prepare(struct call *c)
 		return fail_err(c, -ERR_SIZE, NULL);
 	if (c->kind == c->api->k.pv && (c->creating || !strcmp(c->sub, "status")) && !note_phase(c))
 		return fail_err(c, -ERR_SIZE, NULL);
-	if (c->kind == c->api->k.crd) {
-		enum step step = crd_prepare(c);
+	if (c->kind == c->api->k.crd || (c->kind == c->api->k.service && !sub)) {
+		enum step step = c->kind == c->api->k.crd ? crd_prepare(c) : alloc_families(c);
 
 		if (step != STEP_NEXT)
 			return step;

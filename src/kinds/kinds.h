@@ -148,6 +148,8 @@ int kinds_default(yyjson_mut_doc *d, struct arena *a, const struct kinds_kind *k
 /* old NULL: create. sub NULL: the main resource. Empty list: valid. */
 int kinds_validate(struct arena *a, const struct kinds_kind *k, const char *sub,
 	yyjson_mut_val *v, yyjson_mut_val *old, struct field_error **ret_errors);
+/* Those of its rules that are about a Service's addresses and families alone. */
+int kinds_validate_addresses(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *v, struct field_error **ret_errors);
 /* Warnings to the client about v (deprecated or not yet done fields). */
 int kinds_warnings(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *v,
 	yyjson_mut_val *old, struct kinds_problem **ret_warnings);

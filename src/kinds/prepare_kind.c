@@ -260,7 +260,6 @@ static yyjson_mut_val *old_port(const struct map *ports, yyjson_mut_val *port)
 static bool keep_allocated(yyjson_mut_doc *d, const struct kinds_type *t, yyjson_mut_val *spec,
 	yyjson_mut_val *old, const struct map *ports)
 {
-	static const char *const families[] = { "ipFamilies", "ipFamilyPolicy" };
 	yyjson_mut_arr_iter it;
 	yyjson_mut_val *p, *o;
 
@@ -272,9 +271,6 @@ static bool keep_allocated(yyjson_mut_doc *d, const struct kinds_type *t, yyjson
 				yyjson_mut_obj_get(old, "clusterIP")) &&
 		    !normal_take(d, t, spec, old, "clusterIPs"))
 			return false;
-		for (int i = 0; i < 2; i++)
-			if (!yyjson_mut_obj_get(spec, families[i]) && !normal_take(d, t, spec, old, families[i]))
-				return false;
 	}
 	if (needs_node_port(spec) && needs_node_port(old)) {
 		const struct kinds_field *f = normal_field(t, "ports", 5);

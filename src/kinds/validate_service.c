@@ -171,6 +171,18 @@ static void cluster_ips(struct vcheck *c, const struct vpath *p, yyjson_mut_val 
 	}
 }
 
+int kinds_validate_addresses(struct arena *a, const struct kinds_kind *k, yyjson_mut_val *v, struct field_error **ret_errors)
+{
+	struct vcheck c = { .a = a, .k = k, .v = v };
+
+	c.tail = &c.first;
+	if (!v_show(&c))
+		return -ERR_SIZE;
+	cluster_ips(&c, V_AT(NULL, "spec"), v_get(c.v, "spec"));
+	*ret_errors = c.first;
+	return arena_over(a) ? -ERR_SIZE : 0;
+}
+
 static void source_ranges(struct vcheck *c, const struct vpath *p, yyjson_mut_val *spec)
 {
 	yyjson_mut_val *list = v_get(spec, "loadBalancerSourceRanges");

@@ -105,7 +105,7 @@ def immutables():
         ("it stays", "PATCH", SVC + "/plain", {"spec": {"clusterIP": "10.96.3.3", "clusterIPs": ["10.96.3.3"]}}, {"headers": MERGE_PATCH},
          422, lambda o: "may not change once set" in o["message"]),
         ("so does the family", "PATCH", SVC + "/plain", {"spec": {"ipFamilies": ["IPv6"]}}, {"headers": MERGE_PATCH}, 422,
-         says("spec.ipFamilies[0]: Invalid value")),
+         says("expected an IPv6 value as indicated by `ipFamilies[0]`")),
         ("ports merge by port", "PATCH", SVC + "/plain", {"spec": {"ports": [{"name": "more", "port": 81}]}}, {"headers": STRATEGIC}, 200,
          lambda o: [p["port"] for p in o["spec"]["ports"]] == [81, 80] or [p["port"] for p in o["spec"]["ports"]] == [80, 81]),
         ("a class", "POST", SVC, svc("classy", type="LoadBalancer", loadBalancerClass="a.io/b"), {}, 201, None),

@@ -83,11 +83,14 @@ static inline int fixture_key(void *arg, const char **ret_pem, struct err *reter
 	return 0;
 }
 
+/* Ranges of Services; NULL: one of IPv4. */
+static const char *fixture_services __attribute__((unused));
+
 /* Over f->store, on f->loop; the key makes tokens work, and costs a moment. */
 static inline void fixture_start(struct fixture *f, bool with_key)
 {
 	struct err e = { 0 };
-	struct api_config cfg = { .service_cidr = "10.96.0.0/16", .advertise = "192.0.2.1:6443",
+	struct api_config cfg = { .service_cidr = fixture_services ? fixture_services : "10.96.0.0/16", .advertise = "192.0.2.1:6443",
 		.issuer = "https://kubernetes.default.svc.cluster.local" };
 
 	assert_int_equal(cache_open(&f->cache, f->store, &e), 0);
