@@ -8,11 +8,11 @@
 #define ADDRESSES_MAX 1000u
 #define OVER_CAPACITY "endpoints.kubernetes.io/over-capacity"
 
-static void add_address(yyjson_mut_doc *d, yyjson_mut_val *subset, const struct ep *e)
+static void add_address(yyjson_mut_doc *d, yyjson_mut_val *subset, const struct ep *e, const char *ip)
 {
 	yyjson_mut_val *a = yyjson_mut_obj(d);
 
-	doc_mset_str(d, a, "ip", e->ip);
+	doc_mset_str(d, a, "ip", ip);
 	if (*e->hostname)
 		doc_mset_str(d, a, "hostname", e->hostname);
 	if (*e->pod->node)
@@ -21,7 +21,7 @@ static void add_address(yyjson_mut_doc *d, yyjson_mut_val *subset, const struct 
 	yyjson_mut_arr_append(doc_marr(d, subset, e->ready ? "addresses" : "notReadyAddresses"), a);
 }
 
-/* One subset for each set of ports; endpoints come sorted by it. */
+/* One subset for each set of ports, of the primary family; endpoints come sorted by it. */
 static yyjson_mut_val *subsets(struct ep_service *s, yyjson_mut_doc *d, bool *ret_over)
 {
 	yyjson_mut_val *list = yyjson_mut_arr(d), *subset = NULL;
@@ -31,7 +31,7 @@ static yyjson_mut_val *subsets(struct ep_service *s, yyjson_mut_doc *d, bool *re
 	*ret_over = false;
 	for (size_t i = 0; i < s->n; i++) {
 		struct ep *e = &s->eps[i];
-		if ((e->terminating && !s->publish_not_ready) || (!e->port_count && !s->headless))
+		if (!e->ips[s->six[0]] || (e->terminating && !s->publish_not_ready) || (!e->port_count && !s->headless))
 			continue;
 		if (told == ADDRESSES_MAX) {
 			*ret_over = true;
@@ -42,7 +42,7 @@ static yyjson_mut_val *subsets(struct ep_service *s, yyjson_mut_doc *d, bool *re
 			subset = yyjson_mut_obj(d);
 			yyjson_mut_arr_append(list, subset);
 		}
-		add_address(d, subset, e);
+		add_address(d, subset, e, e->ips[s->six[0]]);
 		told++;
 		if (!doc_mget(subset, "ports") && e->port_count)
 			doc_mset(d, subset, "ports", ep_ports(d, e, true));

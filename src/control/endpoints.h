@@ -8,7 +8,8 @@
 struct ep_port { const char *name, *proto, *app; int port; };
 struct ep {
 	struct cache_obj *pod;
-	const char *ip, *hostname;     /* hostname "" when it has none in this Service */
+	const char *ips[2];            /* its IPv4 and IPv6 addresses, NULL: none */
+	const char *hostname;          /* "" when it has none in this Service */
 	bool ready, serving, terminating;
 	struct ep_port *ports;
 	unsigned port_count;
@@ -19,6 +20,8 @@ struct ep_service {
 	struct cache_obj *obj;
 	yyjson_val *tree;
 	bool headless, publish_not_ready;
+	bool six[2];                   /* its families, the primary one first: IPv6? */
+	unsigned families;
 	struct ep *eps;                /* sorted by port_key, then pod name */
 	size_t n;
 };

@@ -83,6 +83,22 @@ static bool resolve_ports(struct ep_service *s, struct ep *e, struct arena *a)
 
 struct collect { struct ep_service *s; yyjson_val *sel; struct arena *a; size_t cap; bool failed; };
 
+/* The first of each family. */
+static void addresses_of(yyjson_val *pod, const char *ret[2])
+{
+	yyjson_val *list = doc_get(pod, "status.podIPs"), *it;
+	const char *ip = doc_str(pod, "status.podIP");
+	size_t i, max;
+
+	yyjson_arr_foreach(list, i, max, it) {
+		const char *s = doc_str(it, "ip");
+		if (s && *s && !ret[strchr(s, ':') != NULL])
+			ret[strchr(s, ':') != NULL] = s;
+	}
+	if (!yyjson_arr_size(list) && ip && *ip)
+		ret[strchr(ip, ':') != NULL] = ip;
+}
+
 static bool collect(void *arg, struct cache_obj *pod)
 {
 	struct collect *x = arg;
@@ -91,8 +107,9 @@ static bool collect(void *arg, struct cache_obj *pod)
 	if (!selects(x->sel, &pod->labels))
 		return true;
 	yyjson_val *t = cache_tree(pod);
-	const char *ip = doc_str(t, "status.podIP");
-	if (!ip || !*ip || pod_finished(t))
+	const char *ips[2] = { NULL, NULL };
+	addresses_of(t, ips);
+	if ((!ips[0] && !ips[1]) || pod_finished(t))
 		return true;
 	if (s->n == x->cap) {
 		size_t cap = x->cap ? x->cap * 2 : 16;
@@ -107,7 +124,7 @@ static bool collect(void *arg, struct cache_obj *pod)
 	struct ep *e = &s->eps[s->n++];
 	const char *host = doc_str(t, "spec.hostname"), *sub = doc_str(t, "spec.subdomain");
 	bool ready = pod_ready(t);
-	*e = (struct ep){ .pod = pod, .ip = ip, .hostname = host && sub && !strcmp(sub, s->obj->name) ? host : "",
+	*e = (struct ep){ .pod = pod, .ips = { ips[0], ips[1] }, .hostname = host && sub && !strcmp(sub, s->obj->name) ? host : "",
 		.serving = ready, .terminating = pod->deleting,
 		.ready = s->publish_not_ready || (ready && !pod->deleting) };
 	if (s->publish_not_ready)
@@ -124,6 +141,18 @@ static int order(const void *pa, const void *pb)
 	return d ? d : strcmp(a->pod->name, b->pod->name);
 }
 
+static void families_of(struct ep_service *s, const char *ip)
+{
+	yyjson_val *list = doc_get(s->tree, "spec.ipFamilies"), *it;
+	size_t i, max;
+
+	yyjson_arr_foreach(list, i, max, it)
+		if (s->families < 2)
+			s->six[s->families++] = yyjson_equals_str(it, "IPv6");
+	if (!s->families)
+		s->six[s->families++] = ip && strchr(ip, ':');
+}
+
 bool ep_load(struct ctl *c, const char *ns, const char *name, struct ep_service *s, int *ret_rc)
 {
 	struct collect x = { .s = s, .a = ctl_arena(c) };
@@ -138,6 +167,7 @@ bool ep_load(struct ctl *c, const char *ns, const char *name, struct ep_service 
 	if (!yyjson_obj_size(x.sel) || (type && !strcmp(type, "ExternalName")))
 		return false;
 	s->headless = ip && !strcmp(ip, "None");
+	families_of(s, ip);
 	s->publish_not_ready = doc_bool(s->tree, "spec.publishNotReadyAddresses", false);
 	cache_each(ctl_cache(c), "core/pods", ns, NULL, NULL, collect, &x);
 	if (x.failed) {

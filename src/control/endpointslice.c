@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * endpointslice - a Service's pods, at most SLICE_MAX in an object. An endpoint stays in
- * its slice as long as it lives, so that a change of one pod rewrites one slice.
+ * endpointslice - a Service's pods, at most SLICE_MAX in an object, a set of objects for each of its families. An
+ * endpoint stays in its slice as long as it lives, so that a change of one pod rewrites one slice.
  */
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "control/endpoints.h"
 
 #define SLICE_MAX 100u
+#define SLICES "discovery.k8s.io/endpointslices"
 #define SERVICE_LABEL "kubernetes.io/service-name"
 #define MANAGED_LABEL "endpointslice.kubernetes.io/managed-by"
 #define MANAGED_BY    "endpointslice-controller.k8s.io"
@@ -20,11 +21,13 @@ struct slice {
 	unsigned n;
 	struct slice *next;
 };
+/* Those of one family. */
 struct slices {
 	struct ep_service *s;
 	struct arena *a;
 	struct slice *first, **last;
 	bool *placed;                  /* by index in s->eps */
+	bool six;                      /* of IPv6 */
 	bool failed;
 };
 
@@ -66,23 +69,38 @@ static const char *key_of_slice(struct slices *x, yyjson_val *tree)
 	return arena_strdup(x->a, key.p ? key.p : "");
 }
 
-static long find(const struct ep_service *s, const char *port_key, const char *uid)
+static long find(const struct slices *x, const char *port_key, const char *uid)
 {
+	const struct ep_service *s = x->s;
+
 	for (size_t i = 0; i < s->n; i++)
-		if (!strcmp(s->eps[i].pod->uid, uid) && !strcmp(s->eps[i].port_key, port_key))
+		if (s->eps[i].ips[x->six] && !strcmp(s->eps[i].pod->uid, uid) && !strcmp(s->eps[i].port_key, port_key))
 			return (long)i;
 	return -1;
+}
+
+static bool is_ours(struct cache_obj *o)
+{
+	const char *by = labels_get(&o->labels, MANAGED_LABEL);
+
+	return !strcmp(o->store, SLICES) && !o->deleting && by && !strcmp(by, MANAGED_BY);
+}
+
+static bool is_six(struct cache_obj *o)
+{
+	const char *type = doc_str(cache_tree(o), "addressType");
+
+	return type && !strcmp(type, "IPv6");
 }
 
 /* An existing slice keeps those of its endpoints that still are. */
 static bool load_slice(void *arg, struct cache_obj *o)
 {
 	struct slices *x = arg;
-	const char *by = labels_get(&o->labels, MANAGED_LABEL);
 	yyjson_val *it;
 	size_t i, max;
 
-	if (strcmp(o->store, "discovery.k8s.io/endpointslices") || o->deleting || !by || strcmp(by, MANAGED_BY))
+	if (!is_ours(o) || is_six(o) != x->six)
 		return true;
 	yyjson_val *tree = cache_tree(o);
 	struct slice *v = slice_add(x, o, key_of_slice(x, tree));
@@ -92,7 +110,7 @@ static bool load_slice(void *arg, struct cache_obj *o)
 	}
 	yyjson_arr_foreach(doc_get(tree, "endpoints"), i, max, it) {
 		const char *uid = doc_str(it, "targetRef.uid");
-		long at = uid ? find(x->s, v->port_key, uid) : -1;
+		long at = uid ? find(x, v->port_key, uid) : -1;
 		if (at >= 0 && !x->placed[at] && v->n < SLICE_MAX) {
 			v->eps[v->n++] = &x->s->eps[at];
 			x->placed[at] = true;
@@ -106,7 +124,7 @@ static void place_rest(struct slices *x)
 	for (size_t i = 0; i < x->s->n && !x->failed; i++) {
 		struct ep *e = &x->s->eps[i];
 		struct slice *v = x->first;
-		if (x->placed[i])
+		if (x->placed[i] || !e->ips[x->six])
 			continue;
 		while (v && (v->n == SLICE_MAX || strcmp(v->port_key, e->port_key)))
 			v = v->next;
@@ -146,7 +164,7 @@ static yyjson_mut_val *endpoint(struct slices *x, yyjson_mut_doc *d, const struc
 	struct cache_obj *node = *e->pod->node ? cache_get(ctl_cache(x->s->c), "core/nodes", "", e->pod->node) : NULL;
 	const char *zone = node ? labels_get(&node->labels, "topology.kubernetes.io/zone") : NULL;
 
-	yyjson_mut_arr_add_strcpy(d, doc_marr(d, o, "addresses"), e->ip);
+	yyjson_mut_arr_add_strcpy(d, doc_marr(d, o, "addresses"), e->ips[x->six]);
 	doc_mset_bool(d, o, "conditions.ready", e->ready);
 	doc_mset_bool(d, o, "conditions.serving", e->serving);
 	doc_mset_bool(d, o, "conditions.terminating", e->terminating);
@@ -198,50 +216,74 @@ static void write_slice(struct slices *x, struct slice *v)
 		return;
 	}
 	char prefix[270];
-	const char *family = doc_str(s->tree, "spec.ipFamilies.0");
 	snprintf(prefix, sizeof(prefix), "%s-", s->obj->name);
 	doc_mset_str(d, o, "kind", "EndpointSlice");
 	doc_mset_str(d, o, "apiVersion", "discovery.k8s.io/v1");
 	doc_mset_str(d, o, "metadata.generateName", prefix);
 	doc_mset_str(d, o, "metadata.namespace", s->obj->ns);
-	doc_mset_str(d, o, "addressType", family ? family : "IPv4");
+	doc_mset_str(d, o, "addressType", x->six ? "IPv6" : "IPv4");
 	ctl_set_owner(d, doc_mobj(d, o, "metadata"), s->obj, ctl_kind("", "services"));
 	ctl_create(s->c, k, s->obj->ns, o, false);
 }
 
-static int reconcile(struct ctl *c, const char *ns, const char *name)
+static void remove_slice(struct ep_service *s, struct cache_obj *o)
 {
-	struct ep_service s;
-	struct slices x = { .s = &s, .a = ctl_arena(c), .last = &x.first };
-	int rc;
+	ctl_delete(s->c, ctl_kind("discovery.k8s.io", "endpointslices"), o->ns, o->name, o->uid, NULL, -1);
+}
 
-	if (!ep_load(c, ns, name, &s, &rc))
-		return rc;             /* slices of a Service that is gone fall to the collector */
-	x.placed = arena_zalloc(x.a, s.n + 1);
+/* Of a family that the Service has no more. */
+static bool remove_other(void *arg, struct cache_obj *o)
+{
+	struct ep_service *s = arg;
+
+	if (is_ours(o) && s->families == 1 && is_six(o) != s->six[0])
+		remove_slice(s, o);
+	return true;
+}
+
+static int write_family(struct ep_service *s, bool six)
+{
+	struct slices x = { .s = s, .a = ctl_arena(s->c), .last = &x.first, .six = six };
+	bool any = false;
+
+	x.placed = arena_zalloc(x.a, s->n + 1);
 	if (!x.placed)
 		return -ERR_NOMEM;
-	cache_each_owned(ctl_cache(c), s.obj->uid, load_slice, &x);
+	cache_each_owned(ctl_cache(s->c), s->obj->uid, load_slice, &x);
 	place_rest(&x);
 	if (!x.first)
 		slice_add(&x, NULL, "");       /* none is said by an empty slice */
 	if (x.failed)
 		return -ERR_NOMEM;
-	bool any = false;
 	for (struct slice *v = x.first; v; v = v->next)
 		any |= v->n > 0;
 	for (struct slice *v = x.first; v; v = v->next) {
 		if (v->n || !v->obj || (!any && v == x.first))
 			write_slice(&x, v);
 		else
-			ctl_delete(c, ctl_kind("discovery.k8s.io", "endpointslices"), ns, v->obj->name, v->obj->uid, NULL, -1);
+			remove_slice(s, v->obj);
 	}
 	return 0;
+}
+
+static int reconcile(struct ctl *c, const char *ns, const char *name)
+{
+	struct ep_service s;
+	int rc;
+
+	if (!ep_load(c, ns, name, &s, &rc))
+		return rc;             /* slices of a Service that is gone fall to the collector */
+	for (unsigned i = 0; i < s.families && !rc; i++)
+		rc = write_family(&s, s.six[i]);
+	if (!rc)
+		cache_each_owned(ctl_cache(c), s.obj->uid, remove_other, &s);
+	return rc;
 }
 
 static const struct ctl_watch watches[] = {
 	{ "core/services", ctl_map_self },
 	{ "core/pods", ep_pod_changed },
-	{ "discovery.k8s.io/endpointslices", slice_changed },
+	{ SLICES, slice_changed },
 	{ NULL, NULL },
 };
 const struct ctl_def ctl_endpointslice = { .name = "endpointslice-controller", .watches = watches, .reconcile = reconcile };
