@@ -16,15 +16,28 @@
 #define MANAGED_BY "ipaddress.kubernetes.io/managed-by"
 #define ALLOCATOR  "ipallocator.k8s.io"
 
+/* Services may spell their addresses in other ways than the names of IPAddresses do. False: "None". */
+static bool canonical(yyjson_val *ip, char ret[46])
+{
+	uint8_t addr[16];
+	int family;
+
+	if (!yyjson_is_str(ip) || text_parse_ip(yyjson_get_str(ip), &family, addr))
+		return false;
+	text_ip(ret, family, addr);
+	return true;
+}
+
 /* A key is a Service, or an address in no namespace. */
 static void enqueue_addresses(struct ctl *c, struct cache_obj *service)
 {
 	yyjson_val *ip;
+	char name[46];
 	size_t i, max;
 
 	yyjson_arr_foreach(doc_get(cache_tree(service), "spec.clusterIPs"), i, max, ip)
-		if (!yyjson_equals_str(ip, "None"))
-			ctl_enqueue(c, "", yyjson_get_str(ip));
+		if (canonical(ip, name))
+			ctl_enqueue(c, "", name);
 }
 
 static void service_changed(struct ctl *c, const struct cache_event *ev)
@@ -43,10 +56,11 @@ static void service_changed(struct ctl *c, const struct cache_event *ev)
 static bool has_address(struct cache_obj *service, const char *name)
 {
 	yyjson_val *ip;
+	char s[46];
 	size_t i, max;
 
 	yyjson_arr_foreach(service ? doc_get(cache_tree(service), "spec.clusterIPs") : NULL, i, max, ip)
-		if (yyjson_equals_str(ip, name))
+		if (canonical(ip, s) && !strcmp(s, name))
 			return true;
 	return false;
 }
@@ -94,6 +108,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 	struct cache_obj *o = cache_get(ctl_cache(c), *ns ? "core/services" : ADDRESSES, ns, name), *address;
 	const char *by;
 	yyjson_val *ip;
+	char s[46];
 	size_t i, max;
 
 	if (!o)
@@ -105,8 +120,7 @@ static int reconcile(struct ctl *c, const char *ns, const char *name)
 		return 0;
 	}
 	yyjson_arr_foreach(doc_get(cache_tree(o), "spec.clusterIPs"), i, max, ip) {
-		const char *s = yyjson_get_str(ip);
-		if (!s || !strcmp(s, "None"))
+		if (!canonical(ip, s))
 			continue;
 		address = cache_get(ctl_cache(c), ADDRESSES, "", s);
 		if (!address)
