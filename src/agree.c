@@ -13,10 +13,12 @@
 #define NAMESPACE "kube-system"
 #define NAME      "sampan-servers"
 
-enum { SERVICE_CIDR, CLUSTER_CIDR, CA, ACCOUNT_KEY, COUNT };
+enum { SERVICE_CIDR, CLUSTER_CIDR, MASK4, MASK6, CA, ACCOUNT_KEY, COUNT };
 static const struct { const char *key, *way_out; } rows[COUNT] = {
 	[SERVICE_CIDR] = { "service-cidr", "give --service-cidr that" },
 	[CLUSTER_CIDR] = { "cluster-cidr", "give --cluster-cidr that" },
+	[MASK4] = { "node-cidr-mask-size-ipv4", "give --node-cidr-mask-size-ipv4 that" },
+	[MASK6] = { "node-cidr-mask-size-ipv6", "give --node-cidr-mask-size-ipv6 that" },
 	[CA] = { "ca", "a server joins by the command that `sampan token create --server` prints; its pki/ca.crt and ca.key are the cloud's" },
 	[ACCOUNT_KEY] = { "service-account-key", "put the other servers' pki/sa.key in place of this one's" },
 };
@@ -37,13 +39,28 @@ static int facts_of(const struct agree_config *cfg, struct facts *f, struct err 
 
 	if (rc)
 		return rc;
-	snprintf(f->v[SERVICE_CIDR], sizeof(f->v[0]), "%s", cfg->service_cidr);
-	snprintf(f->v[CLUSTER_CIDR], sizeof(f->v[0]), "%s", cfg->cluster_cidr);
+	cidr_pair_text(f->v[SERVICE_CIDR], cfg->services);
+	cidr_pair_text(f->v[CLUSTER_CIDR], cfg->pods);
+	snprintf(f->v[MASK4], sizeof(f->v[0]), "%d", cfg->node_mask[0]);
+	snprintf(f->v[MASK6], sizeof(f->v[0]), "%d", cfg->node_mask[1]);
 	snprintf(f->v[ACCOUNT_KEY], sizeof(f->v[0]), "%s", pki_signer_kid(s));
 	pki_signer_close(s);
 	if (pki_pin(cfg->ca_cert_pem, f->v[CA]))
 		return err_set(reterr, ERR_CORRUPT, "the authority is no certificate");
 	return 0;
+}
+
+/* The same, or the same ranges in other words, as earlier servers have kept them. */
+static bool same(int row, const char *kept, const char *own)
+{
+	char text[2 * CIDR_TEXT_MAX];
+	struct cidr_pair pair;
+
+	if ((row == SERVICE_CIDR || row == CLUSTER_CIDR) && !cidr_pair_parse("", kept, &pair, NULL)) {
+		cidr_pair_text(text, &pair);
+		kept = text;
+	}
+	return !strcmp(kept, own);
 }
 
 static int check(struct cache *c, const struct facts *f, struct err *reterr)
@@ -54,7 +71,7 @@ static int check(struct cache *c, const struct facts *f, struct err *reterr)
 	for (int i = 0; i < COUNT; i++) {
 		const char *kept = yyjson_get_str(yyjson_obj_get(data, rows[i].key));
 
-		if (kept && strcmp(kept, f->v[i]) != 0)
+		if (kept && !same(i, kept, f->v[i]))
 			return err_set(reterr, ERR_CONFLICT, "this server's %s is %s, and that of the cloud's servers is %s "
 				"(ConfigMap " NAME " of " NAMESPACE "): %s", rows[i].key, f->v[i], kept, rows[i].way_out);
 	}

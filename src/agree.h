@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * agree - what servers over one store must have in common, kept in the cloud by the first of
- * them: the ConfigMap sampan-servers of kube-system. One that disagrees does not start.
+ * them: the ConfigMap sampan-servers of kube-system. One that disagrees does not start. Ranges are compared as ranges,
+ * however they are spelled.
  *
  * Thread: loop thread.
  * Tests:  tests/unit/server/test_agree.c, tests/flow/15_servers.sh
@@ -10,6 +11,7 @@
 #define AGREE_H
 
 #include "base/buf.h"
+#include "base/cidr.h"
 #include "base/err.h"
 
 struct agree;
@@ -18,7 +20,8 @@ struct client;
 struct loop;
 
 struct agree_config {                  /* borrowed for the time of the call */
-	const char *service_cidr, *cluster_cidr;
+	const struct cidr_pair *services, *pods;
+	const int *node_mask;              /* of nodes' blocks of pod addresses, IPv4 and IPv6 */
 	const char *ca_cert_pem, *sa_key_pem;
 };
 /* Before anything is written or served: -ERR_CONFLICT, with what differs and what to do. What is not

@@ -66,18 +66,21 @@ static bool take(yyjson_val *o, const char *member, char *ret, size_t size, bool
 	return true;
 }
 
-static void add_common(struct buf *out, const char *store, const char *service_cidr, const char *cluster_cidr)
+static void add_common(struct buf *out, const char *store, const char *service_cidr, const char *cluster_cidr, const char *node_masks)
 {
 	buf_addc(out, '{');
 	add(out, "store", store);
 	add(out, "serviceCIDR", service_cidr);
 	add(out, "clusterCIDR", cluster_cidr);
+	if (*node_masks)
+		add(out, "nodeMasks", node_masks);
 }
 
-static bool take_common(yyjson_val *o, char store[1024], char service_cidr[64], char cluster_cidr[64])
+static bool take_common(yyjson_val *o, char store[1024], char service_cidr[BUNDLE_CIDR_MAX], char cluster_cidr[BUNDLE_CIDR_MAX],
+	char node_masks[16])
 {
-	return take(o, "store", store, 1024, true) && take(o, "serviceCIDR", service_cidr, 64, true) &&
-		take(o, "clusterCIDR", cluster_cidr, 64, true);
+	return take(o, "store", store, 1024, true) && take(o, "serviceCIDR", service_cidr, BUNDLE_CIDR_MAX, true) &&
+		take(o, "clusterCIDR", cluster_cidr, BUNDLE_CIDR_MAX, true) && take(o, "nodeMasks", node_masks, 16, false);
 }
 
 /* ---- settings ---- */
@@ -96,7 +99,7 @@ int bundle_settings_write(const char *data_dir, const struct bundle_settings *s,
 	settings_path(data_dir, path);
 	if (!s)
 		return unlink(path) && errno != ENOENT ? err_errno(reterr, "remove %s", path) : 0;
-	add_common(&b, s->store, s->service_cidr, s->cluster_cidr);
+	add_common(&b, s->store, s->service_cidr, s->cluster_cidr, s->node_masks);
 	for (int i = 0; i < BUNDLE_FILES; i++)
 		if (*s->path[i])
 			add(&b, files[i].member, s->path[i]);
@@ -123,7 +126,7 @@ int bundle_settings_read(const char *data_dir, struct bundle_settings *s, struct
 		return rc;
 	doc = yyjson_read(b.p, b.len, 0);
 	o = yyjson_doc_get_root(doc);
-	bool ok = take_common(o, s->store, s->service_cidr, s->cluster_cidr);
+	bool ok = take_common(o, s->store, s->service_cidr, s->cluster_cidr, s->node_masks);
 	for (int i = 0; i < BUNDLE_FILES; i++)
 		ok = ok && take(o, files[i].member, s->path[i], sizeof(s->path[i]), false);
 	yyjson_doc_free(doc);
@@ -146,6 +149,7 @@ int bundle_read(const char *data_dir, struct bundle *b, struct err *reterr)
 	memcpy(b->store, s.store, sizeof(b->store));
 	memcpy(b->service_cidr, s.service_cidr, sizeof(b->service_cidr));
 	memcpy(b->cluster_cidr, s.cluster_cidr, sizeof(b->cluster_cidr));
+	memcpy(b->node_masks, s.node_masks, sizeof(b->node_masks));
 	for (int i = 0; i < BUNDLE_FILES; i++) {
 		char own[4300];
 		const char *path = files[i].needed ? own : s.path[i];
@@ -188,6 +192,7 @@ int bundle_write(const char *data_dir, const struct bundle *b, struct err *reter
 	memcpy(s.store, b->store, sizeof(s.store));
 	memcpy(s.service_cidr, b->service_cidr, sizeof(s.service_cidr));
 	memcpy(s.cluster_cidr, b->cluster_cidr, sizeof(s.cluster_cidr));
+	memcpy(s.node_masks, b->node_masks, sizeof(s.node_masks));
 	if ((rc = write_dir(data_dir, "pki", b, &s, reterr)) || (rc = write_dir(data_dir, "server", b, &s, reterr)))
 		return rc;
 	return bundle_settings_write(data_dir, &s, reterr);
@@ -236,7 +241,7 @@ int bundle_seal(const struct bundle *b, const char *key, const char *id, struct 
 	uint8_t nonce[NONCE_BYTES], tag[TAG_BYTES];
 	bool ok;
 
-	add_common(&text, b->store, b->service_cidr, b->cluster_cidr);
+	add_common(&text, b->store, b->service_cidr, b->cluster_cidr, b->node_masks);
 	for (int i = 0; i < BUNDLE_FILES; i++)
 		if (b->file[i].p)
 			add(&text, files[i].member, b->file[i].p);
@@ -290,7 +295,7 @@ int bundle_unseal(struct bundle *b, const char *key, const char *id, const void 
 	}
 	if (ok)
 		doc = yyjson_read(text.p, text.len, 0);
-	ok = doc && take_common(yyjson_doc_get_root(doc), b->store, b->service_cidr, b->cluster_cidr) &&
+	ok = doc && take_common(yyjson_doc_get_root(doc), b->store, b->service_cidr, b->cluster_cidr, b->node_masks) &&
 		take_files(b, yyjson_doc_get_root(doc));
 	yyjson_doc_free(doc);
 	wipe(&text);

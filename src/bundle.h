@@ -21,15 +21,17 @@
 
 enum bundle_file { BUNDLE_CA_CERT, BUNDLE_CA_KEY, BUNDLE_SA_KEY, BUNDLE_STORE_CA, BUNDLE_STORE_CERT, BUNDLE_STORE_KEY,
 	BUNDLE_STORE_AUTH, BUNDLE_FILES };
+#define BUNDLE_CIDR_MAX 104                /* two ranges */
+/* node_masks: of nodes' blocks of pod addresses, "24,64"; "" in one of a server that did not know of them. */
 struct bundle {
-	char store[1024], service_cidr[64], cluster_cidr[64];
+	char store[1024], service_cidr[BUNDLE_CIDR_MAX], cluster_cidr[BUNDLE_CIDR_MAX], node_masks[16];
 	struct buf file[BUNDLE_FILES];         /* text; p NULL: there is none */
 };
 void bundle_finish(struct bundle *b);      /* wipes the keys */
 
 /* How a server of a shared store was started; paths are absolute, "" none. */
 struct bundle_settings {
-	char store[1024], service_cidr[64], cluster_cidr[64];
+	char store[1024], service_cidr[BUNDLE_CIDR_MAX], cluster_cidr[BUNDLE_CIDR_MAX], node_masks[16];
 	char path[BUNDLE_FILES][1024];         /* of the store's files only */
 };
 /* Replaced when it would change; s NULL: removed, the store is no shared one. */

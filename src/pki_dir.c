@@ -212,13 +212,13 @@ static int certificates(struct place *p, struct place *top, struct pki_dir *d, c
 	char node_cn[300], url[300], machine[256] = "localhost";
 	const char *host = cfg->host;
 	uint8_t addr[16];
-	int family, rc;
+	int family, rc, n = 2;
 	bool is_ip = !text_parse_ip(host, &family, addr);
 
 	gethostname(machine, sizeof(machine) - 1);
 	const char *dns[] = { "kubernetes", "kubernetes.default", "kubernetes.default.svc",
 		"kubernetes.default.svc.cluster.local", "localhost", machine, is_ip ? NULL : host, NULL };
-	const char *ips[] = { "127.0.0.1", "::1", cfg->service_ip, is_ip ? host : NULL, NULL };
+	const char *ips[] = { "127.0.0.1", "::1", NULL, NULL, NULL, NULL };
 	const char *node_dns[] = { cfg->node_name, "localhost", NULL };
 	const char *node_ips[] = { "127.0.0.1", "::1", is_ip ? host : NULL, NULL };
 	const struct cert_row row_server = { "server", "sampan-server", { NULL }, true, false };
@@ -227,6 +227,11 @@ static int certificates(struct place *p, struct place *top, struct pki_dir *d, c
 	const struct cert_row row_agent = { "agent", node_cn, { "system:nodes", NULL }, false, true };
 	const struct cert_row row_serving = { "agent-serving", node_cn, { "system:nodes", NULL }, true, false };
 
+	for (int i = 0; i < 2; i++)
+		if (cfg->service_ip[i] && *cfg->service_ip[i])
+			ips[n++] = cfg->service_ip[i];
+	if (is_ip)
+		ips[n] = host;
 	snprintf(node_cn, sizeof(node_cn), "system:node:%s", cfg->node_name);
 	if ((rc = cert(p, d, cfg, &row_server, dns, ips, &d->server_cert, &d->server_key, reterr)) ||
 	    (rc = cert(p, d, cfg, &row_proxy, NULL, NULL, &d->proxy_cert, &d->proxy_key, reterr)) ||

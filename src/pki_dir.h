@@ -19,7 +19,8 @@ struct pki_dir_config {
 	const char *dir;
 	const char *host;              /* the address people reach the server at */
 	unsigned port;
-	const char *service_ip, *node_name;
+	const char *service_ip[2];     /* of the API inside the cloud, one of a family; NULL or "": none */
+	const char *node_name;
 	int64_t valid_s;               /* of certificates; 0: a year */
 	const char *const *others;     /* URLs of the cloud's other servers, for people; NULL-terminated, or NULL */
 	const char *ca_pem;            /* the authority that it must be; NULL: any, made when missing */

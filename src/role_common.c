@@ -55,21 +55,24 @@ void role_split_listen(const struct cli_command *c, const char *listen, char hos
 	*ret_port = (unsigned)port;
 }
 
-void role_advertise(const char *host, char ret[256])
+void role_advertise(const char *host, int family, char ret[256])
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) }, me;
+	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } to = { 0 }, me;
 	socklen_t n = sizeof(me);
 
 	snprintf(ret, 256, "%s", host);
 	if (strcmp(host, "0.0.0.0") && strcmp(host, "::"))
 		return;
+	snprintf(ret, 256, family == 6 ? "::1" : "127.0.0.1");
+	to.any.sa_family = family == 6 ? AF_INET6 : AF_INET;
+	if (family == 6)
+		to.v6.sin6_port = htons(9), inet_pton(AF_INET6, "2001:db8::1", &to.v6.sin6_addr);
+	else
+		to.v4.sin_port = htons(9), inet_pton(AF_INET, "192.0.2.1", &to.v4.sin_addr);
 	/* Connecting a datagram socket sends nothing; it only asks the routing table. */
-	snprintf(ret, 256, "127.0.0.1");
-	inet_pton(AF_INET, "192.0.2.1", &to.sin_addr);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && !connect(fd, (struct sockaddr *)&to, sizeof(to)) &&
-	    !getsockname(fd, (struct sockaddr *)&me, &n))
-		inet_ntop(AF_INET, &me.sin_addr, ret, 256);
+	int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && !connect(fd, &to.any, sizeof(to)) && !getsockname(fd, &me.any, &n))
+		inet_ntop(to.any.sa_family, family == 6 ? (void *)&me.v6.sin6_addr : (void *)&me.v4.sin_addr, ret, 256);
 	if (fd >= 0)
 		close(fd);
 }

@@ -41,9 +41,11 @@ static int become_server(const char *data_dir, const char *store, const char *ad
 {
 	struct bundle_settings s;
 	int rc = bundle_settings_read(data_dir, &s, reterr);
+	char *mask4 = rc ? NULL : s.node_masks, *mask6 = mask4 ? strchr(mask4, ',') : NULL;
 	const struct role_option give[] = {
 		{ "--data-dir", data_dir }, { "--store", store ? store : s.store }, { "--service-cidr", s.service_cidr },
-		{ "--cluster-cidr", s.cluster_cidr }, { "--store-ca", s.path[BUNDLE_STORE_CA] },
+		{ "--cluster-cidr", s.cluster_cidr }, { "--node-cidr-mask-size-ipv4", mask4 },
+		{ "--node-cidr-mask-size-ipv6", mask6 ? mask6 + 1 : NULL }, { "--store-ca", s.path[BUNDLE_STORE_CA] },
 		{ "--store-cert", s.path[BUNDLE_STORE_CERT] }, { "--store-key", s.path[BUNDLE_STORE_KEY] },
 		{ "--store-auth", s.path[BUNDLE_STORE_AUTH] }, { "--advertise", advertise }, { NULL, NULL },
 	};
@@ -52,6 +54,8 @@ static int become_server(const char *data_dir, const char *store, const char *ad
 
 	if (rc)
 		return rc;
+	if (mask6)
+		*mask6 = '\0';
 	at = role_give(argv, 2, give);
 	for (int i = 0; i < n; i++)
 		argv[at++] = rest[i];

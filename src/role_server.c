@@ -34,7 +34,6 @@
 #include "token_key.h"
 
 #define DRAIN_MAX_MS 5000
-#define NODE_CIDR_PREFIX 24        /* of each node's block of pod addresses */
 #define SHUTDOWN_DELAY_MS 3000     /* of one among several: clients and balancers look once in a while */
 #define BURST_EVENTS 2000          /* so many events leave free memory behind, */
 #define BURST_OVER_MS 3000         /* given back when nothing came for this long */
@@ -201,8 +200,7 @@ static void *open_keys(void *arg)
 /* Only where servers share: what a server has of its own need not wait for the key. */
 static int agree_on(const struct server *s, struct agree_config *ret, struct err *reterr)
 {
-	*ret = (struct agree_config){ .service_cidr = s->flags.service_cidr, .cluster_cidr = s->flags.cluster_cidr,
-		.ca_cert_pem = s->pki.ca_cert.p };
+	*ret = (struct agree_config){ &s->set.services, &s->set.pods, s->set.node_mask, s->pki.ca_cert.p, NULL };
 	return token_key_pem(s->token_key, &ret->sa_key_pem, reterr);
 }
 
@@ -237,13 +235,13 @@ static int open_api(struct server *s, struct err *reterr)
 		.sa_key = token_key_pem, .sa_key_arg = s->token_key,
 		.issuer = "https://kubernetes.default.svc.cluster.local", .token_file = s->flags.tokens,
 		.admission_on = s->flags.plugins_on, .admission_off = s->flags.plugins_off,
-		.service_cidr = s->flags.service_cidr, .advertise = s->set.advertise, .agent_ca_pem = s->pki.ca_cert.p,
+		.service_cidr = s->set.service_cidr, .advertise = s->set.advertise, .agent_ca_pem = s->pki.ca_cert.p,
 		.event_ttl_s = s->set.event_ttl_s, .proxy_cert_pem = s->pki.proxy_cert.p, .proxy_key_pem = s->pki.proxy_key.p,
 		.metrics = metrics, .metrics_arg = s,
 		.controllers_run = controllers_run, .controllers_arg = s,
 	};
 	int rc = api_open(&s->api, s->loop, s->store, s->cache, &cfg, reterr);
-	struct http_config http = { .listen = s->flags.listen, .cert_pem = s->pki.server_cert.p,
+	struct http_config http = { .listen = s->set.listen, .cert_pem = s->pki.server_cert.p,
 		.key_pem = s->pki.server_key.p, .client_ca_pem = s->pki.ca_cert.p,
 		.handler = api_handle_http, .arg = s->api };
 
@@ -254,7 +252,7 @@ static int open_all(struct server *s, struct err *reterr)
 {
 	const struct server_settings *set = &s->set;
 	struct pki_dir_config pki = { .dir = s->flags.data_dir, .host = set->host, .port = set->port,
-		.service_ip = set->service_ip, .node_name = set->node_name, .valid_s = set->cert_valid_s };
+		.service_ip = { set->service_ip[0], set->service_ip[1] }, .node_name = set->node_name, .valid_s = set->cert_valid_s };
 	char dir[4200], url[320];
 	int rc;
 
@@ -266,7 +264,7 @@ static int open_all(struct server *s, struct err *reterr)
 	if (set->shutdown_delay_ms < 0)
 		s->set.shutdown_delay_ms = s->shared ? SHUTDOWN_DELAY_MS : 0;
 	if ((s->shared && (rc = agree_at_start(s, reterr))) ||
-	    (rc = server_flags_keep(&s->flags, s->shared, reterr)) ||
+	    (rc = server_flags_keep(&s->flags, set, s->shared, reterr)) ||
 	    (rc = open_api(s, reterr)) ||
 	    (rc = server_certs_open(&s->certs, s->loop, &s->pki, &pki, renewed, s, reterr)))
 		return rc;
@@ -299,8 +297,8 @@ static void agreed(void *arg, int rc, const struct err *why)
 	struct err e = *why;
 	struct server_control_config cfg = { .loop = s->loop, .cache = s->cache, .api = s->api, .name = s->set.node_name,
 		.failed = control_failed, .arg = s,
-		.control = { .address = s->set.advertise, .shared = s->shared, .cluster_cidr = s->flags.cluster_cidr,
-			.node_cidr_prefix = NODE_CIDR_PREFIX, .balancer_pool = s->flags.balancer_pool,
+		.control = { .address = s->set.advertise, .shared = s->shared, .cluster_cidr = s->set.cluster_cidr,
+			.node_cidr_prefix = { s->set.node_mask[0], s->set.node_mask[1] }, .balancer_pool = s->flags.balancer_pool,
 			.pod_network = s->flags.pod_network, .node_death = &s->set.death,
 			.ca_cert_pem = s->pki.ca_cert.p, .certs = server_certs_control(s->certs) } };
 
@@ -312,7 +310,7 @@ static void agreed(void *arg, int rc, const struct err *why)
 		cannot_start(s, rc, &e);
 		return;
 	}
-	log_info("ready on %s after %lld ms, revision %lld; the way in is %s/admin.kubeconfig", s->flags.listen,
+	log_info("ready on %s after %lld ms, revision %lld; the way in is %s/admin.kubeconfig", s->set.listen,
 		(long long)(env_now_ms() - s->started_ms), (long long)store_rev(s->store), s->flags.data_dir);
 	role_notify("READY=1");
 }

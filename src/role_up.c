@@ -33,7 +33,7 @@
 #define BACKOFF_MAX_MS 1000
 #define HEALTHY_MS 10000
 #define STOP_MAX_MS 20000
-#define CHILD_ARGS_MAX 24
+#define CHILD_ARGS_MAX 40
 
 struct up;
 struct child {
@@ -205,7 +205,9 @@ static int run(int argc, char **argv)
 {
 	struct up u = { 0 };
 	struct err e = { 0 };
-	const char *data_dir = DEFAULT_DATA_DIR, *listen = DEFAULT_LISTEN, *node_name = NULL, *pool = NULL, *store = NULL,
+	static const char default_listen[] = DEFAULT_LISTEN;
+	const char *data_dir = DEFAULT_DATA_DIR, *listen = default_listen, *advertise = NULL, *services = NULL, *pods = NULL,
+		*mask4 = NULL, *mask6 = NULL, *node_name = NULL, *pool = NULL, *store = NULL,
 		*cni_dir = NULL, *cni_bin_dir = NULL;
 	struct store_options etcd = { 0 };
 	char node[256], host[256], agent_data[4200], kubeconfig[4200];
@@ -213,7 +215,12 @@ static int run(int argc, char **argv)
 	const struct cli_option opts[] = {
 		{ "data-dir", "DIR", "where everything is kept", &data_dir, NULL },
 		{ "listen", "ADDR:PORT", "where the API is served", &listen, NULL },
-		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50", &pool, NULL },
+		{ "advertise", "ADDR", "the address others reach this server at", &advertise, NULL },
+		{ "service-cidr", "CIDR[,CIDR]", "addresses of Services, a range or one of each family (default 10.96.0.0/16)", &services, NULL },
+		{ "cluster-cidr", "CIDR[,CIDR]", "addresses of pods, the same (default 10.244.0.0/16)", &pods, NULL },
+		{ "node-cidr-mask-size-ipv4", "BITS", "the prefix of a node's block of IPv4 pod addresses (default 24)", &mask4, NULL },
+		{ "node-cidr-mask-size-ipv6", "BITS", "the same of IPv6 (default 64)", &mask6, NULL },
+		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50,2001:db8::/120", &pool, NULL },
 		{ "cni-dir", "DIR", "another network for pods, where a CNI configuration is in it (default /etc/cni/net.d; none: never)", &cni_dir, NULL },
 		{ "cni-bin-dir", "DIR:..", "where its plugins are (default /opt/cni/bin:/usr/lib/cni)", &cni_bin_dir, NULL },
 		{ "node-name", "NAME", "the node's name, else the machine's host name", &node_name, NULL },
@@ -231,7 +238,9 @@ static int run(int argc, char **argv)
 	snprintf(agent_data, sizeof(agent_data), "%s/agent", data_dir);
 	snprintf(kubeconfig, sizeof(kubeconfig), "%s/pki/agent.kubeconfig", data_dir);
 	const struct role_option to_server[] = {
-		{ "--data-dir", data_dir }, { "--listen", listen }, { "--node-name", node_name }, { "--load-balancer-pool", pool },
+		{ "--data-dir", data_dir }, { "--listen", listen == default_listen ? NULL : listen }, { "--advertise", advertise },
+		{ "--service-cidr", services }, { "--cluster-cidr", pods }, { "--node-cidr-mask-size-ipv4", mask4 },
+		{ "--node-cidr-mask-size-ipv6", mask6 }, { "--node-name", node_name }, { "--load-balancer-pool", pool },
 		{ "--store", store }, { "--store-ca", etcd.ca_file }, { "--store-cert", etcd.cert_file },
 		{ "--store-key", etcd.key_file }, { "--store-auth", etcd.auth_file }, { NULL, NULL },
 	};

@@ -12,8 +12,8 @@ void role_notify(const char *state);
 /* "HOST:PORT" or "[V6]:PORT" taken apart; exits 2 with the option's name when it is neither. */
 void role_split_listen(const struct cli_command *c, const char *listen, char host[256], unsigned *ret_port);
 /* The address others reach this machine at: host itself, or for a wildcard the source address of the
- * default route (127.0.0.1 when there is none). */
-void role_advertise(const char *host, char ret[256]);
+ * default route of the family, 4 or 6 (the loopback address when there is none). */
+void role_advertise(const char *host, int family, char ret[256]);
 /* The default node name: the machine's host name in lower case. */
 void role_node_name(char ret[256]);
 /* One process per directory: locks DIR/NAME.lock and writes the pid; says who holds it otherwise. */

@@ -20,7 +20,7 @@
 struct server_certs {
 	struct pki_dir *pki, fresh;
 	struct pki_dir_config cfg;     /* its texts are ours */
-	char *texts[4];
+	char *texts[5];
 	char *others, *others_next;    /* as cfg.others has them; to be taken up */
 	const char *other_list[CLIENT_SERVERS_MAX + 1];
 	struct workers *workers;
@@ -171,9 +171,10 @@ int server_certs_open(struct server_certs **ret, struct loop *l, struct pki_dir 
 	s->cfg.others = s->other_list;
 	s->cfg.dir = s->texts[0] = strdup(cfg->dir);
 	s->cfg.host = s->texts[1] = strdup(cfg->host);
-	s->cfg.service_ip = s->texts[2] = strdup(cfg->service_ip);
-	s->cfg.node_name = s->texts[3] = strdup(cfg->node_name);
-	if (!s->texts[0] || !s->texts[1] || !s->texts[2] || !s->texts[3] ||
+	s->cfg.node_name = s->texts[2] = strdup(cfg->node_name);
+	for (int i = 0; i < 2; i++)
+		s->cfg.service_ip[i] = s->texts[3 + i] = strdup(cfg->service_ip[i]);
+	if (!s->texts[0] || !s->texts[1] || !s->texts[2] || !s->texts[3] || !s->texts[4] ||
 	    workers_open(&s->workers, l, "certs", 1, 1) || wall_timer_open(&s->timer, l, due, s)) {
 		server_certs_close(s);
 		return err_set(reterr, ERR_NOMEM, "out of memory, or of timers");

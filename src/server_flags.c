@@ -16,7 +16,14 @@
 #define HISTORY_MIN_S        5         /* a list in pages takes this long */
 #define EVENT_TTL_MIN_S      5
 #define SHUTDOWN_DELAY_MAX_S 600
+#define SERVICE_BITS_MIN     8
+#define SERVICE_BITS_MAX6    20
+#define NODE_BLOCK_BITS_MAX  16
 #define GRACE_MIN_S          1         /* agents' Leases move every ten seconds; tests lower that */
+
+/* Where nobody said where: of IPv4 alone, unless the cloud has IPv6, too. */
+static const char default_listen[] = DEFAULT_LISTEN;
+#define DEFAULT_LISTEN6 "[::]:6443"
 
 void server_flags_parse(struct server_flags *f, const struct cli_command *c, int argc, char **argv)
 {
@@ -24,10 +31,13 @@ void server_flags_parse(struct server_flags *f, const struct cli_command *c, int
 		{ "data-dir", "DIR", "where state, keys and admin.kubeconfig are kept", &f->data_dir, NULL },
 		{ "listen", "ADDR:PORT", "where the API is served", &f->listen, NULL },
 		{ "advertise", "ADDR", "the address others reach this server at", &f->advertise, NULL },
-		{ "service-cidr", "CIDR", "addresses of Services", &f->service_cidr, NULL },
-		{ "cluster-cidr", "CIDR", "addresses of pods; each node gets a /24 of it", &f->cluster_cidr, NULL },
+		{ "service-cidr", "CIDR[,CIDR]", "addresses of Services: a range, or one of each family, the primary one first",
+			&f->service_cidr, NULL },
+		{ "cluster-cidr", "CIDR[,CIDR]", "addresses of pods, the same; each node gets a block of each range", &f->cluster_cidr, NULL },
+		{ "node-cidr-mask-size-ipv4", "BITS", "the prefix of a node's block of IPv4 pod addresses", &f->node_mask4, NULL },
+		{ "node-cidr-mask-size-ipv6", "BITS", "the same of IPv6", &f->node_mask6, NULL },
 		{ "pod-network", "NAME", "vxlan, or host-routes: no tunnel between nodes on one link", &f->pod_network, NULL },
-		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50,198.51.100.0/28",
+		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50,2001:db8::/120",
 			&f->balancer_pool, NULL },
 		{ "token-file", "FILE", "static tokens, lines of token,user,uid,\"group1,group2\"", &f->tokens, NULL },
 		{ "node-name", "NAME", "the agent's node that certificates are made for", &f->node_name, NULL },
@@ -54,21 +64,100 @@ void server_flags_parse(struct server_flags *f, const struct cli_command *c, int
 		{ NULL, NULL, NULL, NULL, NULL },
 	};
 
-	*f = (struct server_flags){ .data_dir = DEFAULT_DATA_DIR, .listen = DEFAULT_LISTEN, .service_cidr = "10.96.0.0/16",
-		.cluster_cidr = "10.244.0.0/16", .history = "5m", .death = { "40s", "1m", "0.1", "0.01", "50", "0.55" } };
+	*f = (struct server_flags){ .data_dir = DEFAULT_DATA_DIR, .listen = default_listen, .service_cidr = "10.96.0.0/16",
+		.cluster_cidr = "10.244.0.0/16", .node_mask4 = "24", .node_mask6 = "64", .history = "5m", .death = { "40s", "1m", "0.1", "0.01", "50", "0.55" } };
 	cli_parse(c, opts, argc, argv);
 }
 
-static int service_first_ip(const char *cidr, char ret[46], struct err *reterr)
+/* Of Services: at least 256 addresses, and of IPv6 at most 2^20, as kube-apiserver has it. */
+static int service_ranges(const struct server_flags *f, struct server_settings *ret, struct err *reterr)
 {
-	uint8_t addr[16];
-	int family, prefix;
+	int rc = cidr_pair_parse("--service-cidr", f->service_cidr, &ret->services, reterr);
 
-	if (text_parse_cidr(cidr, &family, addr, &prefix) || prefix > (family == 4 ? 24 : 120))
-		return err_set(reterr, ERR_BAD_REQUEST, "--service-cidr %s is not a network of at least 256 addresses, like 10.96.0.0/16", cidr);
-	addr[family == 4 ? 3 : 15] |= 1;
-	text_ip(ret, family, addr);
+	if (rc)
+		return rc;
+	for (int i = 0; i < 2 && ret->services.v[i].family; i++) {
+		const struct cidr *c = &ret->services.v[i];
+		uint8_t first[16];
+
+		if (cidr_host_bits(c) < SERVICE_BITS_MIN)
+			return err_set(reterr, ERR_BAD_REQUEST, "--service-cidr %s is not a network of at least 256 addresses: an %s range "
+				"must be /%d or larger", f->service_cidr, cidr_family(c->family), c->family == 4 ? 24 : 120);
+		if (c->family == 6 && cidr_host_bits(c) > SERVICE_BITS_MAX6)
+			return err_set(reterr, ERR_BAD_REQUEST, "--service-cidr %s is too large: for 128-bit addresses, the mask must be >= %d, "
+				"like fd00:96::/112", f->service_cidr, 128 - SERVICE_BITS_MAX6);
+		cidr_nth(c, 1, 0, first);
+		text_ip(ret->service_ip[i], c->family, first);
+	}
+	cidr_pair_text(ret->service_cidr, &ret->services);
 	return 0;
+}
+
+static int node_mask(const char *flag, const char *s, const struct cidr *range, int min, int max, int *ret, struct err *reterr)
+{
+	char text[CIDR_TEXT_MAX], *end;
+	long bits = strtol(s, &end, 10);
+
+	if (!*s || *end || bits < min || bits > max)
+		return err_set(reterr, ERR_BAD_REQUEST, "--%s %s is not a number from %d to %d", flag, s, min, max);
+	*ret = (int)bits;
+	if (!range)
+		return 0;
+	cidr_text(text, range);
+	if (bits < range->prefix)
+		return err_set(reterr, ERR_BAD_REQUEST, "--cluster-cidr %s has no room for a node's block of /%ld: give a larger range, or "
+			"another --%s", text, bits, flag);
+	if (bits - range->prefix > NODE_BLOCK_BITS_MAX)
+		return err_set(reterr, ERR_BAD_REQUEST, "--cluster-cidr %s has more than 65,536 blocks of /%ld: give a smaller range, or "
+			"another --%s", text, bits, flag);
+	return 0;
+}
+
+static int pod_ranges(const struct server_flags *f, struct server_settings *ret, struct err *reterr)
+{
+	int rc = cidr_pair_parse("--cluster-cidr", f->cluster_cidr, &ret->pods, reterr);
+	const struct cidr *of[2] = { NULL, NULL };
+
+	for (int i = 0; i < 2 && !rc; i++)
+		if (ret->pods.v[i].family)
+			of[ret->pods.v[i].family == 6] = &ret->pods.v[i];
+	if (rc || (rc = node_mask("node-cidr-mask-size-ipv4", f->node_mask4, of[0], 16, 29, &ret->node_mask[0], reterr)) ||
+	    (rc = node_mask("node-cidr-mask-size-ipv6", f->node_mask6, of[1], 16, 120, &ret->node_mask[1], reterr)))
+		return rc;
+	cidr_pair_text(ret->cluster_cidr, &ret->pods);
+	return 0;
+}
+
+static int ranges(const struct server_flags *f, struct server_settings *ret, struct err *reterr)
+{
+	int rc;
+
+	if ((rc = service_ranges(f, ret, reterr)) || (rc = pod_ranges(f, ret, reterr)))
+		return rc;
+	if (ret->services.v[0].family != ret->pods.v[0].family)
+		return err_set(reterr, ERR_BAD_REQUEST, "--service-cidr %s and --cluster-cidr %s begin with different families: pods would not "
+			"reach Services; give both the same family first", f->service_cidr, f->cluster_cidr);
+	for (int i = 0; i < 2; i++)
+		for (int k = 0; k < 2; k++)
+			if (cidr_overlap(&ret->services.v[i], &ret->pods.v[k]))
+				return err_set(reterr, ERR_BAD_REQUEST, "--service-cidr %s and --cluster-cidr %s overlap: an address would be a pod's and a "
+					"Service's; give ranges that are apart", f->service_cidr, f->cluster_cidr);
+	return 0;
+}
+
+/* What pods shall reach the API at has the family of the kubernetes Service. */
+static int advertised(const struct server_flags *f, const char *host, struct server_settings *ret, struct err *reterr)
+{
+	int want = ret->services.v[0].family, family;
+	uint8_t addr[16];
+
+	role_advertise(f->advertise ? f->advertise : host, want, ret->host);
+	snprintf(ret->advertise, sizeof(ret->advertise), strchr(ret->host, ':') ? "[%s]:%u" : "%s:%u", ret->host, ret->port);
+	if (text_parse_ip(ret->host, &family, addr) || family == want || !strncmp(ret->host, "127.", 4) || !strcmp(ret->host, "::1"))
+		return 0;
+	return err_set(reterr, ERR_BAD_REQUEST, "--%s %s is an %s address, and Services are %s first (--service-cidr %s), so that pods would "
+		"not reach the API there: give --advertise an address of that family, or the other range first",
+		f->advertise ? "advertise" : "listen", ret->host, cidr_family(family), cidr_family(want), f->service_cidr);
 }
 
 static int duration(const char *flag, const char *s, int64_t min_s, const char *like, int64_t *ret_ns, struct err *reterr)
@@ -140,12 +229,10 @@ int server_flags_settings(const struct server_flags *f, const struct cli_command
 {
 	char host[256];
 	int64_t valid = 0, history = 0, ttl = 0;
+	bool six;
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));
-	role_split_listen(c, f->listen, host, &ret->port);
-	role_advertise(f->advertise ? f->advertise : host, ret->host);
-	snprintf(ret->advertise, sizeof(ret->advertise), strchr(ret->host, ':') ? "[%s]:%u" : "%s:%u", ret->host, ret->port);
 	role_node_name(ret->node_name);
 	if (f->node_name)
 		snprintf(ret->node_name, sizeof(ret->node_name), "%s", f->node_name);
@@ -155,7 +242,12 @@ int server_flags_settings(const struct server_flags *f, const struct cli_command
 		rc = snprintf(ret->store, sizeof(ret->store), "sqlite:%s/server/state.db", f->data_dir);
 	if (rc >= (int)sizeof(ret->store))
 		return err_set(reterr, ERR_BAD_REQUEST, "%s is too long", f->store ? "--store" : "--data-dir");
-	if ((rc = service_first_ip(f->service_cidr, ret->service_ip, reterr)) ||
+	if ((rc = ranges(f, ret, reterr)))
+		return rc;
+	six = ret->services.v[0].family == 6 || ret->services.v[1].family || ret->pods.v[1].family;
+	ret->listen = f->listen == default_listen && six ? DEFAULT_LISTEN6 : f->listen;
+	role_split_listen(c, ret->listen, host, &ret->port);
+	if ((rc = advertised(f, host, ret, reterr)) ||
 	    (f->cert_validity && (rc = duration("cert-validity", f->cert_validity, CERT_VALID_MIN_S, "8760h", &valid, reterr))) ||
 	    (rc = duration("history", f->history, HISTORY_MIN_S, "5m", &history, reterr)) ||
 	    (f->event_ttl && (rc = duration("event-ttl", f->event_ttl, EVENT_TTL_MIN_S, "1h", &ttl, reterr))) ||
@@ -169,7 +261,7 @@ int server_flags_settings(const struct server_flags *f, const struct cli_command
 	return rc ? rc : store_told(f, ret->store, reterr);
 }
 
-int server_flags_keep(const struct server_flags *f, bool shared, struct err *reterr)
+int server_flags_keep(const struct server_flags *f, const struct server_settings *set, bool shared, struct err *reterr)
 {
 	struct bundle_settings b = { 0 };
 	const struct { enum bundle_file at; const char *path; } files[] = {
@@ -180,8 +272,9 @@ int server_flags_keep(const struct server_flags *f, bool shared, struct err *ret
 
 	if (!shared)
 		return bundle_settings_write(f->data_dir, NULL, reterr);
-	snprintf(b.service_cidr, sizeof(b.service_cidr), "%s", f->service_cidr);
-	snprintf(b.cluster_cidr, sizeof(b.cluster_cidr), "%s", f->cluster_cidr);
+	snprintf(b.service_cidr, sizeof(b.service_cidr), "%s", set->service_cidr);
+	snprintf(b.cluster_cidr, sizeof(b.cluster_cidr), "%s", set->cluster_cidr);
+	snprintf(b.node_masks, sizeof(b.node_masks), "%d,%d", set->node_mask[0], set->node_mask[1]);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		char *whole = files[i].path ? realpath(files[i].path, NULL) : NULL;
 

@@ -3,16 +3,20 @@
 # A one-node cloud in the background with the sample shop on it, shown answering.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${BUILD:=build}" "${DATA:=/var/lib/sampan}" "${LISTEN:=0.0.0.0:6443}"
+: "${BUILD:=build}" "${DATA:=/var/lib/sampan}"
+# What is told to `sampan up`, where it is set: SERVICE_CIDR=10.96.0.0/16,fd00:96::/112 and so on.
+options=(--data-dir "$DATA" ${LISTEN:+--listen "$LISTEN"} ${ADVERTISE:+--advertise "$ADVERTISE"}
+	${SERVICE_CIDR:+--service-cidr "$SERVICE_CIDR"} ${CLUSTER_CIDR:+--cluster-cidr "$CLUSTER_CIDR"}
+	${LOAD_BALANCER_POOL:+--load-balancer-pool "$LOAD_BALANCER_POOL"})
 say() { printf 'up: %s\n' "$*"; }
 die() { printf 'up: %s\n' "$*" >&2; exit 1; }
 
 # A proxy, where there is one, is for images from elsewhere: this machine is reached directly.
 proxy=${HTTPS_PROXY-${https_proxy-${HTTP_PROXY-${http_proxy-}}}}
 if [ -n "$proxy" ]; then
-	own=$(ip -o -4 address show scope global | awk '{ split($4, a, "/"); printf "%s,", a[1] }')
+	own=$(ip -o address show scope global | awk '{ split($4, a, "/"); printf "%s,", a[1] }')
 	NO_PROXY=${NO_PROXY-${no_proxy-}}
-	export NO_PROXY=${NO_PROXY:+$NO_PROXY,}localhost,127.0.0.1,${own}10.96.0.0/16,10.244.0.0/16
+	export NO_PROXY=${NO_PROXY:+$NO_PROXY,}localhost,127.0.0.1,${own}${SERVICE_CIDR:-10.96.0.0/16},${CLUSTER_CIDR:-10.244.0.0/16}
 	export no_proxy=$NO_PROXY
 fi
 
@@ -27,7 +31,7 @@ if kubectl get --raw /readyz >/dev/null 2>&1; then
 	say "a cloud is running already"
 else
 	say "starting (log: $log)"
-	setsid "$BUILD/sampan" up --data-dir "$DATA" --listen "$LISTEN" >>"$log" 2>&1 </dev/null &
+	setsid "$BUILD/sampan" up "${options[@]}" >>"$log" 2>&1 </dev/null &
 	pid=$!
 	for _ in $(seq 300); do
 		[ -f "$KUBECONFIG" ] && kubectl get --raw /readyz >/dev/null 2>&1 && break
@@ -45,6 +49,7 @@ kubectl apply -f examples/shop/shop.yaml
 for d in redis web front; do kubectl rollout status deployment/$d --timeout=120s; done
 
 ip=$(kubectl get service front -o 'jsonpath={.spec.clusterIP}')
+case $ip in *:*) ip="[$ip]";; esac
 answer=
 for _ in $(seq 50); do answer=$(curl -sf --max-time 5 "http://$ip/") && break; sleep 0.2; done
 [ -n "$answer" ] || die "the shop does not answer at http://$ip/; look with: kubectl get pods"

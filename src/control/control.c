@@ -96,13 +96,14 @@ int control_open(struct control **ret, struct loop *l, struct cache *c, const st
 	struct err *reterr)
 {
 	if (ctl_node_cidrs_set(cfg->cluster_cidr, cfg->node_cidr_prefix))
-		return err_set(reterr, ERR_INVALID, "the pods' range %s cannot be cut into blocks of /%d: it must be IPv4, a block "
-			"/16 to /29, and not more than 65,536 of them", cfg->cluster_cidr, cfg->node_cidr_prefix);
+		return err_set(reterr, ERR_INVALID, "the pods' ranges %s cannot be cut into blocks of /%d and /%d: at most 65,536 of each "
+			"family, IPv4 ones /16 to /29", cfg->cluster_cidr, cfg->node_cidr_prefix[0], cfg->node_cidr_prefix[1]);
 	if (ctl_pod_network_set(cfg->pod_network))
 		return err_set(reterr, ERR_INVALID, "the pod network \"%s\": must be vxlan or host-routes", cfg->pod_network);
 	if (ctl_balancer_pool_set(cfg->balancer_pool))
-		return err_set(reterr, ERR_INVALID, "the pool of balancers' addresses \"%s\": must be IPv4 ranges as "
-			"192.0.2.10-192.0.2.50,198.51.100.0/28, at most 64 of them with 65,536 addresses", cfg->balancer_pool);
+		return err_set(reterr, ERR_INVALID, "the pool of balancers' addresses \"%s\": must be ranges as "
+			"192.0.2.10-192.0.2.50,198.51.100.0/28,2001:db8::/120, at most 64 of them, with 65,536 IPv4 addresses",
+			cfg->balancer_pool);
 	struct control *k = calloc(1, sizeof(*k));
 
 	if (!k)

@@ -66,8 +66,8 @@ struct control_config {
 	enum control_part part;
 	const char *address;               /* "ADDR:PORT" where others reach this server; NULL: not told */
 	bool shared;                       /* other servers may use the same store */
-	const char *cluster_cidr;          /* pods' addresses, "10.244.0.0/16"; NULL: nodes are given none */
-	int node_cidr_prefix;              /* the size of each node's block, 24 */
+	const char *cluster_cidr;          /* pods' addresses, "10.244.0.0/16" or with ",fd00:244::/56"; NULL: nodes are given none */
+	int node_cidr_prefix[2];           /* the size of each node's block, of IPv4 and IPv6: 24, 64 */
 	const char *pod_network;           /* "vxlan" or "host-routes"; NULL: vxlan */
 	const char *balancer_pool;         /* addresses for Services of type LoadBalancer; NULL: none */
 	const char *ca_cert_pem;           /* kube-root-ca.crt in each namespace */

@@ -27,17 +27,17 @@ const char *ctl_server_address(struct cache_obj *lease);
 
 /* Borrowed for the process's life; NULL: none. */
 void ctl_certs_set(const struct control_certs *certs);
-/* Pods' addresses and the size of a node's block of them; NULL: nodes are given none.
- * -ERR_INVALID: not IPv4, no block of /16 to /29, or more than 65,536 of them. */
-int ctl_node_cidrs_set(const char *cidr, int node_prefix);
+/* Pods' addresses, a range or one of each family, and the size of a node's block of IPv4 and of IPv6; NULL: nodes are
+ * given none. -ERR_INVALID: no ranges, IPv4 blocks that are not /16 to /29, or more than 65,536 of them. */
+int ctl_node_cidrs_set(const char *cidrs, const int node_prefix[2]);
 /* NULL: what upstream's flags say by default. */
 struct control_node_death;
 void ctl_node_death_set(const struct control_node_death *d);
 /* How nodes reach each other's pods, told to their agents: "vxlan" or "host-routes"; NULL: vxlan.
  * Borrowed for the process's life. -ERR_INVALID: neither. */
 int ctl_pod_network_set(const char *name);
-/* Addresses for Services of type LoadBalancer, "192.0.2.10-192.0.2.50,198.51.100.0/28"; NULL: none
- * are given. -ERR_INVALID: not IPv4, or more than 65,536 of them or 64 ranges; -ERR_SIZE: too long. */
+/* Addresses for Services of type LoadBalancer, "192.0.2.10-192.0.2.50,2001:db8::/120"; NULL: none are given.
+ * -ERR_INVALID: no ranges, more than 64 of them, or of more than 65,536 IPv4 addresses; -ERR_SIZE: too long. */
 int ctl_balancer_pool_set(const char *text);
 /* The text published as kube-root-ca.crt; borrowed for the process's life. */
 void ctl_root_ca_set(const char *pem);

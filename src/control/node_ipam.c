@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node_ipam - each node gets a block of the cluster's pod addresses, for as long as the
- * Node is there. What nodes brought themselves is respected: blocks they touch are taken.
+ * node_ipam - each node gets a block of each range of the cluster's pod addresses, for as long as the
+ * Node is there. What nodes brought themselves is respected: blocks they touch are taken. A node that has
+ * one of one family already keeps to that: podCIDRs never change.
  *
  * A Node that no machine has told about itself (status.nodeInfo) gets none: others write such
  * ones, too, and would find them changed. A block is held from the moment it is chosen, so
@@ -12,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cidr.h"
 #include "base/map.h"
-#include "base/text.h"
 #include "control/controllers.h"
 #include "control/reconcile.h"
 
@@ -21,31 +22,43 @@
 #define POD_NETWORK_TUNNEL "vxlan"
 #define POD_NETWORK_ROUTES "host-routes"
 
-/* A node's blocks: none when count is 0. */
+#define BLOCK_BITS_MAX 16
+
+/* A node's blocks of one range: none when count is 0. */
 struct held { uint32_t first, count; };
+/* What a node holds, by range. */
+struct holder { struct held of[2]; };
 struct ipam {
-	struct map nodes;              /* name -> struct held */
-	uint8_t *users;                /* a block's nodes, at most 255 */
-	uint32_t next;                 /* where the search for a free one goes on */
+	struct map nodes;              /* name -> struct holder */
+	uint8_t *users[2];             /* of each range: a block's nodes, at most 255 */
+	uint32_t next[2];              /* where the search for a free one goes on */
+	bool waited;                   /* some node found none */
 };
 
-static struct { uint32_t base; int prefix, node_prefix; } range;
+/* The cloud's ranges of pod addresses, the primary one first, and how they are cut. */
+static struct { struct cidr cidr; int node_prefix; } ranges[2];
 static const char *pod_network;
 
-int ctl_node_cidrs_set(const char *cidr, int node_prefix)
+int ctl_node_cidrs_set(const char *cidrs, const int node_prefix[2])
 {
-	uint8_t a[16];
-	int family, prefix;
+	struct cidr_pair pair;
 
-	memset(&range, 0, sizeof(range));
-	if (!cidr)
+	memset(ranges, 0, sizeof(ranges));
+	if (!cidrs)
 		return 0;
-	if (text_parse_cidr(cidr, &family, a, &prefix) || family != 4 || node_prefix < prefix || node_prefix - prefix > 16 ||
-	    node_prefix < 16 || node_prefix > 29)
+	if (cidr_pair_parse("", cidrs, &pair, NULL))
 		return -ERR_INVALID;
-	range.base = ((uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3]) & (prefix ? ~0u << (32 - prefix) : 0);
-	range.prefix = prefix;
-	range.node_prefix = node_prefix;
+	for (int i = 0; i < 2 && pair.v[i].family; i++) {
+		bool six = pair.v[i].family == 6;
+		int prefix = node_prefix[six];
+
+		if (prefix < pair.v[i].prefix || prefix - pair.v[i].prefix > BLOCK_BITS_MAX || prefix < 16 || prefix > (six ? 128 : 29))
+			return -ERR_INVALID;
+	}
+	for (int i = 0; i < 2; i++) {
+		ranges[i].cidr = pair.v[i];
+		ranges[i].node_prefix = node_prefix[pair.v[i].family == 6];
+	}
 	return 0;
 }
 
@@ -65,67 +78,88 @@ static bool knows_network(yyjson_val *node)
 	return !pod_network || !strcmp(said ? said : POD_NETWORK_TUNNEL, pod_network);
 }
 
-static uint32_t block_count(void)
+static uint32_t block_count(int r)
 {
-	return range.node_prefix ? 1u << (range.node_prefix - range.prefix) : 0;
+	return ranges[r].cidr.family ? 1u << (ranges[r].node_prefix - ranges[r].cidr.prefix) : 0;
 }
 
-/* The blocks that cidr has addresses of. */
-static struct held blocks_of(const char *cidr)
+/* How many bits of an address are within a block of range r. */
+static int block_bits(int r)
 {
-	struct held none = { 0, 0 };
-	uint32_t first, last, end = range.base + ((1u << (32 - range.prefix)) - 1), shift = 32 - (uint32_t)range.node_prefix;
-	uint8_t a[16];
-	int family, prefix;
-
-	if (!cidr || text_parse_cidr(cidr, &family, a, &prefix) || family != 4 || prefix == 0)
-		return none;
-	first = ((uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3]) & (~0u << (32 - prefix));
-	last = first + ((1u << (32 - prefix)) - 1);
-	if (last < range.base || first > end)
-		return none;
-	first = first < range.base ? 0 : (first - range.base) >> shift;
-	last = (last > end ? end - range.base : last - range.base) >> shift;
-	return (struct held){ first, last - first + 1 };
+	return (ranges[r].cidr.family == 4 ? 32 : 128) - ranges[r].node_prefix;
 }
 
-static void count(struct ipam *s, struct held h, int by)
+/* The blocks of range r that cidr has addresses of. */
+static struct held blocks_of(int r, const char *text)
 {
-	for (uint32_t i = h.first; i < h.first + h.count; i++)
-		if (by > 0 ? s->users[i] < 255 : s->users[i] > 0)
-			s->users[i] = (uint8_t)(s->users[i] + by);
+	struct cidr *whole = &ranges[r].cidr, c;
+	uint32_t n = block_count(r);
+
+	if (!n || cidr_parse(text, &c) || !cidr_overlap(whole, &c))
+		return (struct held){ 0, 0 };
+	if (c.prefix <= whole->prefix)
+		return (struct held){ 0, n };
+	return (struct held){ (uint32_t)cidr_index(whole, c.addr, block_bits(r)),
+		c.prefix >= ranges[r].node_prefix ? 1 : 1u << (ranges[r].node_prefix - c.prefix) };
+}
+
+/* What a node's ranges touch of ours. */
+static struct holder blocks_of_all(yyjson_val *node)
+{
+	yyjson_val *list = doc_get(node, "spec.podCIDRs"), *it;
+	const char *one = doc_str(node, "spec.podCIDR");
+	struct holder h = { { { 0, 0 } } };
+	size_t i, max;
+
+	for (int r = 0; r < 2; r++) {
+		if (one && !yyjson_arr_size(list))
+			h.of[r] = blocks_of(r, one);
+		yyjson_arr_foreach(list, i, max, it)
+			if (!h.of[r].count)
+				h.of[r] = blocks_of(r, yyjson_get_str(it));
+	}
+	return h;
+}
+
+static void count(struct ipam *s, const struct holder *h, int by)
+{
+	for (int r = 0; r < 2; r++)
+		for (uint32_t i = h->of[r].first; i < h->of[r].first + h->of[r].count; i++)
+			if (by > 0 ? s->users[r][i] < 255 : s->users[r][i] > 0)
+				s->users[r][i] = (uint8_t)(s->users[r][i] + by);
 }
 
 /* Node name holds h from now on instead of what it held. */
-static int hold(struct ipam *s, const char *name, struct held h)
+static int hold(struct ipam *s, const char *name, const struct holder *h)
 {
-	struct held *was = map_get(&s->nodes, name);
+	struct holder *was = map_get(&s->nodes, name);
 
 	if (was) {
-		count(s, *was, -1);
+		count(s, was, -1);
 	} else if (!(was = malloc(sizeof(*was))) || map_put(&s->nodes, name, was, NULL)) {
 		free(was);
 		return -ERR_NOMEM;
 	}
-	*was = h;
-	count(s, h, 1);
+	*was = *h;
+	count(s, was, 1);
 	return 0;
 }
 
 static void release(struct ipam *s, const char *name)
 {
-	struct held *was = map_del(&s->nodes, name);
+	struct holder *was = map_del(&s->nodes, name);
 
 	if (was)
-		count(s, *was, -1);
+		count(s, was, -1);
 	free(was);
 }
 
 static bool ready(struct ipam *s)
 {
-	if (!s->users && block_count())
-		s->users = calloc(1, block_count());
-	return s->users;
+	for (int r = 0; r < 2; r++)
+		if (block_count(r) && !s->users[r] && !(s->users[r] = calloc(1, block_count(r))))
+			return false;
+	return s->users[0];
 }
 
 static bool wants(yyjson_val *node)
@@ -145,70 +179,100 @@ static bool enqueue_waiting(void *arg, struct cache_obj *node)
 static void node_changed(struct ctl *c, const struct cache_event *ev)
 {
 	struct ipam *s = ctl_state(c);
-	const char *cidr = ev->type == CACHE_DELETED ? NULL : doc_str(cache_tree(ev->obj), "spec.podCIDR");
+	struct holder h;
 
 	if (!ready(s))
 		return;
 	if (ev->type == CACHE_DELETED) {
 		release(s, ev->obj->name);
-		cache_each(ctl_cache(c), "core/nodes", NULL, NULL, NULL, enqueue_waiting, c);
+		if (s->waited)
+			cache_each(ctl_cache(c), "core/nodes", NULL, NULL, NULL, enqueue_waiting, c);
+		s->waited = false;
 		return;
 	}
-	if (cidr)
-		(void)hold(s, ev->obj->name, blocks_of(cidr));
-	if (wants(cache_tree(ev->obj))) {
-		ctl_enqueue(c, "", ev->obj->name);
+	if (doc_str(cache_tree(ev->obj), "spec.podCIDR")) {
+		h = blocks_of_all(cache_tree(ev->obj));
+		(void)hold(s, ev->obj->name, &h);
 	}
+	if (wants(cache_tree(ev->obj)))
+		ctl_enqueue(c, "", ev->obj->name);
 }
 
-static int take(struct ipam *s, const char *name, struct held *ret)
+static int find_free(struct ipam *s, int r, struct held *ret)
 {
-	struct held *had = map_get(&s->nodes, name);
-	uint32_t n = block_count();
+	uint32_t n = block_count(r);
 
-	if (had && had->count) {       /* chosen before; the write failed */
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = (s->next[r] + i) % n;
+
+		if (s->users[r][at])
+			continue;
+		s->next[r] = (at + 1) % n;
+		*ret = (struct held){ at, 1 };
+		return 0;
+	}
+	return -ERR_FULL;
+}
+
+/* A block of each range, or none at all. */
+static int take(struct ipam *s, const char *name, struct holder *ret)
+{
+	struct holder *had = map_get(&s->nodes, name);
+	int rc = 0;
+
+	if (had) {                     /* chosen before; the write failed */
 		*ret = *had;
 		return 0;
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t at = (s->next + i) % n;
+	memset(ret, 0, sizeof(*ret));
+	for (int r = 0; r < 2 && !rc; r++)
+		if (block_count(r))
+			rc = find_free(s, r, &ret->of[r]);
+	return rc ? rc : hold(s, name, ret);
+}
 
-		if (s->users[at])
+static void give(yyjson_mut_doc *d, yyjson_mut_val *patch, const struct holder *h)
+{
+	yyjson_mut_val *list = yyjson_mut_arr(d);
+
+	for (int r = 0; r < 2; r++) {
+		struct cidr c = { .family = ranges[r].cidr.family, .prefix = ranges[r].node_prefix };
+		char text[CIDR_TEXT_MAX];
+
+		if (!h->of[r].count)
 			continue;
-		s->next = (at + 1) % n;
-		*ret = (struct held){ at, 1 };
-		return hold(s, name, *ret);
+		cidr_nth(&ranges[r].cidr, h->of[r].first, block_bits(r), c.addr);
+		cidr_text(text, &c);
+		yyjson_mut_arr_add_strcpy(d, list, text);
+		if (!doc_mget(patch, "spec.podCIDR"))
+			doc_mset_str(d, patch, "spec.podCIDR", text);
 	}
-	return -ERR_FULL;
+	doc_mset(d, patch, "spec.podCIDRs", list);
 }
 
 static int reconcile(struct ctl *c, const char *ns, const char *name)
 {
 	struct cache_obj *o = cache_get(ctl_cache(c), "core/nodes", "", name);
 	struct ipam *s = ctl_state(c);
-	char cidr[32];
-	struct held h;
+	struct holder h;
 	int rc;
 
 	if (!o || !ready(s) || !wants(cache_tree(o)))
 		return 0;
 	yyjson_mut_doc *d = ctl_doc(c);
-	yyjson_mut_val *patch = yyjson_mut_obj(d), *list = yyjson_mut_arr(d);
+	yyjson_mut_val *patch = yyjson_mut_obj(d);
+	bool has = doc_str(cache_tree(o), "spec.podCIDR");
 
 	if (!knows_network(cache_tree(o)))
 		doc_mset_key(d, patch, "metadata.annotations", POD_NETWORK_ANNOTATION, pod_network);
-	rc = doc_str(cache_tree(o), "spec.podCIDR") ? 0 : take(s, name, &h);
-	if (rc == -ERR_FULL)           /* a node that goes makes this run again */
+	rc = has ? 0 : take(s, name, &h);
+	if (rc == -ERR_FULL) {         /* a node that goes makes this run again */
+		s->waited = true;
 		ctl_event(c, o, "Warning", "CIDRNotAvailable", "Node %s status is now: CIDRNotAvailable", name);
-	else if (rc)
+	} else if (rc) {
 		return rc;
-	if (!rc && !doc_str(cache_tree(o), "spec.podCIDR")) {
-		uint32_t a = range.base + (h.first << (32 - range.node_prefix));
-
-		snprintf(cidr, sizeof(cidr), "%u.%u.%u.%u/%d", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, range.node_prefix);
-		yyjson_mut_arr_add_strcpy(d, list, cidr);
-		doc_mset_str(d, patch, "spec.podCIDR", cidr);
-		doc_mset(d, patch, "spec.podCIDRs", list);
+	} else if (!has) {
+		give(d, patch, &h);
 	}
 	if (yyjson_mut_obj_size(patch))
 		ctl_patch(c, ctl_kind("", "nodes"), "", name, "", patch);
@@ -225,7 +289,8 @@ static void close_state(struct ctl *c)
 	while (map_next(&s->nodes, &it, &key, &v))
 		free(v);
 	map_finish(&s->nodes);
-	free(s->users);
+	for (int r = 0; r < 2; r++)
+		free(s->users[r]);
 }
 
 static const struct ctl_watch watches[] = { { "core/nodes", node_changed }, { NULL, NULL } };

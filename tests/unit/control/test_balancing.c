@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/address_pool.h"
 #include "control/controllers.h"
 #include "world.h"
 
@@ -72,7 +73,8 @@ static void balancers_get_addresses_of_the_pool(void **state)
 
 static const struct { const char *text; int rc; } pools[] = {
 	{ NULL, 0 }, { "192.0.2.0/24", 0 }, { "192.0.2.1", 0 }, { "192.0.2.1-192.0.2.9, 198.51.100.0/30", 0 },
-	{ "", -ERR_INVALID }, { "192.0.2.9-192.0.2.1", -ERR_INVALID }, { "fd00::/120", -ERR_INVALID }, { "0.0.0.0/0", -ERR_INVALID },
+	{ "", -ERR_INVALID }, { "192.0.2.9-192.0.2.1", -ERR_INVALID }, { "fd00::/120", 0 }, { "2001:db8::1-2001:db8::ffff:0:0:0, 192.0.2.1", 0 }, { "2001:db8::/32", 0 },
+	{ "fd00::1-192.0.2.1", -ERR_INVALID }, { "fd00::2-fd00::1", -ERR_INVALID }, { "::/0", -ERR_INVALID }, { "fd00::1/64-fd00::9", -ERR_INVALID }, { "0.0.0.0/0", -ERR_INVALID },
 	{ "10.0.0.0/15", -ERR_INVALID }, { "10.0.0.0/16", 0 }, { "10.0.0.0/16,10.1.0.0", -ERR_INVALID }, { "nonsense", -ERR_INVALID },
 	{ "192.0.2.1-", -ERR_INVALID },
 };
@@ -84,6 +86,61 @@ static void a_pool_is_ranges_of_addresses(void **state)
 		if (ctl_balancer_pool_set(pools[i].text) != pools[i].rc)
 			fail_msg("%s", pools[i].text);
 	assert_int_equal(ctl_balancer_pool_set(NULL), 0);
+}
+
+/* What a pool gives is what a list that is searched from its beginning would give. */
+enum { SMALL = 40, ROUNDS = 20000 };
+
+static void the_lowest_free_address_is_given(void **state)
+{
+	struct pool_ranges r;
+	struct address_pool p = { .ranges = &r };
+	static char ips[SMALL][46];
+	bool held[SMALL] = { false };
+	unsigned seed = 4711, full = 0;
+	char ip[46];
+
+	(void)state;
+	assert_int_equal(pool_ranges_parse("2001:db8::/123,198.51.100.0/29,2001:db8:1::7", &r), 0);
+	for (int i = 0; i < SMALL; i++)        /* the first 32 of IPv6 without the network's own, then the one, then IPv4 */
+		snprintf(ips[i], sizeof(ips[i]), i < 31 ? "2001:db8::%x" : i == 31 ? "2001:db8:1::7" : "198.51.100.%d", i < 31 ? i + 1 : i - 32);
+	for (int round = 0; round < ROUNDS; round++) {
+		int first, end, at = -1, six, k;
+
+		seed = seed * 1103515245 + 12345;
+		k = (int)(seed >> 8) % SMALL;
+		six = seed >> 28 & 1;
+		first = six ? 0 : 32;
+		end = six ? 32 : SMALL;
+		for (int i = first; i < end && at < 0; i++)
+			if (!held[i])
+				at = i;
+		assert_int_equal(pool_has_free(&p, six ? 6 : 4), at >= 0);
+		switch (seed >> 24 & 3) {
+		case 0:
+		case 1:
+			full += at < 0;
+			assert_int_equal(pool_take(&p, six ? 6 : 4, held, ip), at < 0 ? -ERR_FULL : 0);
+			if (at >= 0) {
+				assert_string_equal(ip, ips[at]);
+				held[at] = true;
+			}
+			break;
+		case 2:
+			assert_int_equal(pool_hold(&p, ips[k], &seed), held[k] ? -ERR_EXISTS : 0);
+			if (!held[k])
+				pool_give_back(&p, ips[k]);
+			break;
+		default:
+			pool_give_back(&p, ips[k]);
+			held[k] = false;
+		}
+	}
+	assert_true(full > 100);
+	assert_int_equal(pool_hold(&p, "2001:db8::", held), -ERR_NOT_FOUND);
+	assert_int_equal(pool_hold(&p, "2001:db8::20", held), -ERR_NOT_FOUND);
+	assert_int_equal(pool_hold(&p, "198.51.100.8", held), -ERR_NOT_FOUND);
+	pool_finish(&p);
 }
 
 static const struct { const char *how, *zone, *node; } hints[] = {
@@ -130,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(balancers_get_addresses_of_the_pool),
 		cmocka_unit_test(a_pool_is_ranges_of_addresses),
+		cmocka_unit_test(the_lowest_free_address_is_given),
 		cmocka_unit_test(endpoints_say_from_where_they_are_best_used),
 	};
 

@@ -22,8 +22,10 @@ struct world {
 static const struct control_node_death *world_death __attribute__((unused));
 
 /* Pods' addresses for four nodes, balancers' for three Services. */
-#define WORLD_RANGE .cluster_cidr = "10.244.0.0/22", .node_cidr_prefix = 24, .node_death = world_death, \
-	.balancer_pool = "192.0.2.10-192.0.2.11,198.51.100.7/32"
+static const char *world_pods __attribute__((unused)) = "10.244.0.0/22";
+static const char *world_pool __attribute__((unused)) = "192.0.2.10-192.0.2.11,198.51.100.7/32";
+#define WORLD_RANGE .cluster_cidr = world_pods, .node_cidr_prefix = { 24, 64 }, .node_death = world_death, \
+	.balancer_pool = world_pool
 
 static int world_client(void *arg, const char *user, const char *const *groups, struct client **ret)
 {

@@ -59,14 +59,31 @@ static int start(const struct agree_config *cfg)
 	return answer.rc;
 }
 
+static struct cidr_pair pair(const char *text)
+{
+	struct cidr_pair p;
+
+	assert_int_equal(cidr_pair_parse("", text, &p, NULL), 0);
+	return p;
+}
+
 static void the_first_servers_word_counts(void **state)
 {
+	static const int masks[] = { 24, 64, 25, 64, 24, 80 };
+	const struct cidr_pair s = pair("10.96.0.0/16"), s2 = pair("10.97.0.0/16"), p = pair("10.244.0.0/16,fd00:244::/56"),
+		p2 = pair("10.245.0.0/16,fd00:244::/56"), p3 = pair("10.244.0.0/16"), p4 = pair("fd00:244::/56,10.244.0.0/16"),
+		same = pair("10.244.3.0/16,FD00:0244:0::/56");
 	const struct { const char *what; struct agree_config cfg; const char *way_out; } cases[] = {
-		{ "the same", { "10.96.0.0/16", "10.244.0.0/16", ca[0].p, key[0].p }, NULL },
-		{ "another service range", { "10.97.0.0/16", "10.244.0.0/16", ca[0].p, key[0].p }, "--service-cidr" },
-		{ "another range of pods", { "10.96.0.0/16", "10.245.0.0/16", ca[0].p, key[0].p }, "--cluster-cidr" },
-		{ "another authority", { "10.96.0.0/16", "10.244.0.0/16", ca[1].p, key[0].p }, "sampan token create --server" },
-		{ "another key of accounts", { "10.96.0.0/16", "10.244.0.0/16", ca[0].p, key[1].p }, "pki/sa.key" },
+		{ "the same", { &s, &p, masks, ca[0].p, key[0].p }, NULL },
+		{ "another service range", { &s2, &p, masks, ca[0].p, key[0].p }, "--service-cidr" },
+		{ "another range of pods", { &s, &p2, masks, ca[0].p, key[0].p }, "--cluster-cidr" },
+		{ "one range less", { &s, &p3, masks, ca[0].p, key[0].p }, "--cluster-cidr" },
+		{ "another primary family", { &s, &p4, masks, ca[0].p, key[0].p }, "--cluster-cidr" },
+		{ "the same in other words", { &s, &same, masks, ca[0].p, key[0].p }, NULL },
+		{ "other blocks", { &s, &p, masks + 2, ca[0].p, key[0].p }, "--node-cidr-mask-size-ipv4" },
+		{ "other blocks of IPv6", { &s, &p, masks + 4, ca[0].p, key[0].p }, "--node-cidr-mask-size-ipv6" },
+		{ "another authority", { &s, &p, masks, ca[1].p, key[0].p }, "sampan token create --server" },
+		{ "another key of accounts", { &s, &p, masks, ca[0].p, key[1].p }, "pki/sa.key" },
 	};
 	struct err e = { 0 };
 

@@ -28,7 +28,7 @@ static int remove_dir(void **state) { return file_remove_tree(dir, NULL); }
 static struct bundle example(bool tls)
 {
 	struct bundle b = { .store = "etcd://10.0.0.1:2379,10.0.0.2:2379/sampan", .service_cidr = "10.96.0.0/16",
-		.cluster_cidr = "10.244.0.0/16" };
+		.cluster_cidr = "10.244.0.0/16,fd00:1111:2222:3333:4444:5555:6666:0/112", .node_masks = "24,120" };
 
 	buf_adds(&b.file[BUNDLE_CA_CERT], "CA\n");
 	buf_adds(&b.file[BUNDLE_CA_KEY], "CA \"KEY\"\n");
@@ -46,6 +46,7 @@ static void assert_same(const struct bundle *a, const struct bundle *b)
 	assert_string_equal(a->store, b->store);
 	assert_string_equal(a->service_cidr, b->service_cidr);
 	assert_string_equal(a->cluster_cidr, b->cluster_cidr);
+	assert_string_equal(a->node_masks, b->node_masks);
 	for (int i = 0; i < BUNDLE_FILES; i++) {
 		assert_int_equal(a->file[i].p != NULL, b->file[i].p != NULL);
 		if (a->file[i].p)
@@ -148,7 +149,8 @@ static void settings_that_are_damaged_are_refused(void **state)
 	static const char *const texts[] = { "", "{", "[]", "{\"store\":1}", "{\"store\":\"etcd://h\"}",
 		"{\"store\":\"a\\u0000b\",\"serviceCIDR\":\"a\",\"clusterCIDR\":\"b\"}",
 		"{\"store\":\"etcd://h\",\"serviceCIDR\":\"\",\"clusterCIDR\":\"b\"}",
-		"{\"store\":\"etcd://h\",\"serviceCIDR\":\"0123456789012345678901234567890123456789012345678901234567890123456789\",\"clusterCIDR\":\"b\"}" };
+		"{\"store\":\"etcd://h\",\"serviceCIDR\":\"01234567890123456789012345678901234567890123456789"
+		"01234567890123456789012345678901234567890123456789012345\",\"clusterCIDR\":\"b\"}" };
 	struct bundle_settings s;
 	char path[100];
 

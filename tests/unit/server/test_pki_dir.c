@@ -51,7 +51,7 @@ static struct pki_dir d;
 
 static void open_at(int64_t s)
 {
-	struct pki_dir_config cfg = { .dir = dir, .host = "192.0.2.1", .port = 6443, .service_ip = "10.96.0.1", .node_name = "n1" };
+	struct pki_dir_config cfg = { .dir = dir, .host = "192.0.2.1", .port = 6443, .service_ip = { "10.96.0.1", "" }, .node_name = "n1" };
 	struct err e = { 0 };
 
 	pki_dir_finish(&d);
@@ -104,7 +104,7 @@ static void certificates_follow_the_clock(void **state)
 static void another_authority_is_refused_before_anything_is_written(void **state)
 {
 	char other[] = "/tmp/sampan-pki.XXXXXX", path[80];
-	struct pki_dir_config cfg = { .dir = other, .host = "192.0.2.1", .port = 6443, .service_ip = "10.96.0.1", .node_name = "n1",
+	struct pki_dir_config cfg = { .dir = other, .host = "192.0.2.1", .port = 6443, .service_ip = { "10.96.0.1", "" }, .node_name = "n1",
 		.ca_pem = "another" };
 	BUF_AUTO struct buf had = { 0 };
 	BUF_AUTO struct buf now = { 0 };
