@@ -50,28 +50,35 @@ static int facts_of(const struct agree_config *cfg, struct facts *f, struct err 
 	return 0;
 }
 
-/* The same, or the same ranges in other words, as earlier servers have kept them. */
-static bool same(int row, const char *kept, const char *own)
-{
-	char text[2 * CIDR_TEXT_MAX];
-	struct cidr_pair pair;
+enum { SAME, MORE, OTHER };
 
-	if ((row == SERVICE_CIDR || row == CLUSTER_CIDR) && !cidr_pair_parse("", kept, &pair, NULL)) {
-		cidr_pair_text(text, &pair);
-		kept = text;
-	}
-	return !strcmp(kept, own);
+/* Ranges in other words, as earlier servers have kept them, are the same; a second one beside the first is more. */
+static int compare(int row, const char *kept, const char *own)
+{
+	struct cidr_pair was, now;
+
+	if ((row != SERVICE_CIDR && row != CLUSTER_CIDR) || cidr_pair_parse("", kept, &was, NULL) || cidr_pair_parse("", own, &now, NULL))
+		return strcmp(kept, own) ? OTHER : SAME;
+	if (!cidr_equal(&was.v[0], &now.v[0]))
+		return OTHER;
+	if (!was.v[1].family && now.v[1].family)
+		return MORE;
+	return was.v[1].family == now.v[1].family && cidr_equal(&was.v[1], &now.v[1]) ? SAME : OTHER;
 }
 
-static int check(struct cache *c, const struct facts *f, struct err *reterr)
+/* ret_more (may be NULL): what is kept is to be added to. */
+static int check(struct cache *c, const struct facts *f, bool *ret_more, struct err *reterr)
 {
 	struct cache_obj *o = cache_get(c, "core/configmaps", NAMESPACE, NAME);
 	yyjson_val *data = o ? doc_get(cache_tree(o), "data") : NULL;
 
 	for (int i = 0; i < COUNT; i++) {
 		const char *kept = yyjson_get_str(yyjson_obj_get(data, rows[i].key));
+		int how = kept ? compare(i, kept, f->v[i]) : SAME;
 
-		if (kept && !same(i, kept, f->v[i]))
+		if (ret_more)
+			*ret_more |= how == MORE;
+		if (how == OTHER)
 			return err_set(reterr, ERR_CONFLICT, "this server's %s is %s, and that of the cloud's servers is %s "
 				"(ConfigMap " NAME " of " NAMESPACE "): %s", rows[i].key, f->v[i], kept, rows[i].way_out);
 	}
@@ -83,38 +90,17 @@ int agree_check(struct cache *c, const struct agree_config *cfg, struct err *ret
 	struct facts f;
 	int rc = facts_of(cfg, &f, reterr);
 
-	return rc ? rc : check(c, &f, reterr);
+	return rc ? rc : check(c, &f, NULL, reterr);
 }
 
-static void kept(void *arg, const struct client_reply *r)
-{
-	struct agree *a = arg;
-	struct err e = { 0 };
-	int rc = r->rc;
+static void kept(void *arg, const struct client_reply *r);
 
-	if (rc == -ERR_CANCELED)
-		return;
-	if (rc && rc != -ERR_EXISTS)
-		err_set(&e, -rc, "what servers agree on was not written: %s", r->message);
-	else
-		rc = check(a->cache, &a->facts, &e);
-	a->done(a->arg, rc, &e);
-}
-
-int agree_open(struct agree **ret, struct cache *c, struct client *client, const struct agree_config *cfg,
-	void (*done)(void *arg, int rc, const struct err *e), void *arg, struct err *reterr)
+static int write_facts(struct agree *a, bool again)
 {
-	struct agree *a = calloc(1, sizeof(*a));
 	BUF_AUTO struct buf b = { 0 };
-	struct client_req q = { .method = "POST", .path = "/api/v1/namespaces/" NAMESPACE "/configmaps" };
-	int rc;
+	struct client_req q = { .method = again ? "PATCH" : "POST", .content_type = again ? "application/merge-patch+json" : NULL,
+		.path = again ? "/api/v1/namespaces/" NAMESPACE "/configmaps/" NAME : "/api/v1/namespaces/" NAMESPACE "/configmaps" };
 
-	if (!a) {
-		client_close(client);
-		return err_set(reterr, ERR_NOMEM, "out of memory");
-	}
-	*a = (struct agree){ .cache = c, .client = client, .done = done, .arg = arg };
-	rc = facts_of(cfg, &a->facts, reterr);
 	buf_adds(&b, "{\"metadata\":{\"name\":\"" NAME "\"},\"data\":{");
 	for (int i = 0; i < COUNT; i++) {
 		buf_printf(&b, "%s\"%s\":", i ? "," : "", rows[i].key);
@@ -123,7 +109,40 @@ int agree_open(struct agree **ret, struct cache *c, struct client *client, const
 	buf_adds(&b, "}}");
 	q.body = b.p;
 	q.body_len = b.len;
-	if (!rc && (b.failed || client_call(client, &q, kept, a)))
+	return b.failed || client_call(a->client, &q, kept, a) ? -ERR_NOMEM : 0;
+}
+
+static void kept(void *arg, const struct client_reply *r)
+{
+	struct agree *a = arg;
+	struct err e = { 0 };
+	bool more = false;
+	int rc = r->rc;
+
+	if (rc == -ERR_CANCELED)
+		return;
+	if (rc && rc != -ERR_EXISTS)
+		err_set(&e, -rc, "what servers agree on was not written: %s", r->message);
+	else
+		rc = check(a->cache, &a->facts, &more, &e);
+	if (!rc && more && !write_facts(a, true))
+		return;
+	a->done(a->arg, rc, &e);
+}
+
+int agree_open(struct agree **ret, struct cache *c, struct client *client, const struct agree_config *cfg,
+	void (*done)(void *arg, int rc, const struct err *e), void *arg, struct err *reterr)
+{
+	struct agree *a = calloc(1, sizeof(*a));
+	int rc;
+
+	if (!a) {
+		client_close(client);
+		return err_set(reterr, ERR_NOMEM, "out of memory");
+	}
+	*a = (struct agree){ .cache = c, .client = client, .done = done, .arg = arg };
+	rc = facts_of(cfg, &a->facts, reterr);
+	if (!rc && write_facts(a, false))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (rc) {
 		agree_close(a);

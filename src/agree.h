@@ -2,7 +2,7 @@
 /*
  * agree - what servers over one store must have in common, kept in the cloud by the first of
  * them: the ConfigMap sampan-servers of kube-system. One that disagrees does not start. Ranges are compared as ranges,
- * however they are spelled.
+ * however they are spelled. A cloud of one family may get the other one: who has both is believed, and its word is kept.
  *
  * Thread: loop thread.
  * Tests:  tests/unit/server/test_agree.c, tests/flow/15_servers.sh

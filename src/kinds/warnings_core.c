@@ -147,6 +147,22 @@ static void service(struct warnings *w, yyjson_mut_val *v)
 		warn(w, "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"");
 }
 
+/* The Endpoints controller writes addresses as they should be. */
+static void endpoints(struct warnings *w, yyjson_mut_val *v)
+{
+	static const char *const lists[] = { "addresses", "notReadyAddresses" };
+
+	if (yyjson_mut_equals_str(yyjson_mut_obj_get(doc_mget(v, "metadata.labels"), "endpoints.kubernetes.io/managed-by"), "endpoint-controller"))
+		return;
+	V_EACH(i, subset, v_get(v, "subsets"))
+		for (int l = 0; l < 2; l++)
+			V_EACH(j, m, v_get(subset, lists[l])) {
+				if (warned_enough(w))
+					return;
+				warn_ip(w, arena_printf(w->a, "subsets[%zu].%s[%zu].ip", i, lists[l], j), v_str(m, "ip"));
+			}
+}
+
 static void old_note(struct warnings *w, yyjson_mut_val *v, const char *name, const char *what)
 {
 	char path[128];
@@ -213,7 +229,7 @@ const char *kinds_deprecation(const struct kinds_kind *k)
 void warn_core(struct warnings *w, const struct kinds_kind *k, yyjson_mut_val *v)
 {
 	static const struct { const char *type; void (*fn)(struct warnings *w, yyjson_mut_val *v); } kinds[] = {
-		{ "core/v1.Node", node }, { "core/v1.PersistentVolume", volume }, { "core/v1.PersistentVolumeClaim", claim },
+		{ "core/v1.Endpoints", endpoints }, { "core/v1.Node", node }, { "core/v1.PersistentVolume", volume }, { "core/v1.PersistentVolumeClaim", claim },
 		{ "core/v1.Service", service }, { "core/v1.ServiceAccount", account },
 	};
 

@@ -113,6 +113,11 @@ static const struct { const char *kind, *object, *want, *again; } cases[] = {
 	  "template.spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1" },
 	{ "v1 Pod", POD("'containers':[" C1 "],'dnsConfig':{'nameservers':['FD00::1','1.1.1.1']}"), "spec.dnsConfig.nameservers[0]: IPv6 "
 	  "address \"FD00::1\" should be in RFC 5952 canonical format (\"fd00::1\")" },
+	{ "v1 Endpoints", "{" META ",'subsets':[{'addresses':[{'ip':'FD00::1'},{'ip':'fd00::2'}],'notReadyAddresses':[{'ip':'fd00:0::3'}]}]}",
+	  "subsets[0].addresses[0].ip: IPv6 address \"FD00::1\" should be in RFC 5952 canonical format (\"fd00::1\")\n"
+	  "subsets[0].notReadyAddresses[0].ip: IPv6 address \"fd00:0::3\" should be in RFC 5952 canonical format (\"fd00::3\")" },
+	{ "v1 Endpoints", "{'metadata':{'name':'x','namespace':'n','labels':{'endpoints.kubernetes.io/managed-by':'endpoint-controller'}},"
+	  "'subsets':[{'addresses':[{'ip':'FD00::1'}]}]}", "" },
 	/* services */
 	{ "v1 Service", "{" META ",'spec':{'clusterIP':'None','clusterIPs':['None']}}", "", "" },
 	{ "v1 Service", "{" META ",'spec':{'clusterIP':'None','clusterIPs':['None'],'externalIPs':['1.1.1.1'],'sessionAffinity':"

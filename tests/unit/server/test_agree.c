@@ -85,9 +85,12 @@ static void the_first_servers_word_counts(void **state)
 		{ "another authority", { &s, &p, masks, ca[1].p, key[0].p }, "sampan token create --server" },
 		{ "another key of accounts", { &s, &p, masks, ca[0].p, key[1].p }, "pki/sa.key" },
 	};
+	const struct agree_config one = { &s, &p3, masks, ca[0].p, key[0].p };
 	struct err e = { 0 };
 
 	assert_int_equal(agree_check(f.cache, &cases[1].cfg, &e), 0);  /* nobody said anything yet */
+	assert_int_equal(start(&one), 0);      /* of IPv4 alone, until the next one has both */
+	assert_int_equal(agree_check(f.cache, &cases[0].cfg, &e), 0);
 	assert_int_equal(start(&cases[0].cfg), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		int want = cases[i].way_out ? -ERR_CONFLICT : 0;
