@@ -23,6 +23,7 @@
 #include "agent/node_priv.h"
 #include "base/file.h"
 #include "doc/doc.h"
+#include "net/ip.h"
 
 #define PODS_MAX_DEFAULT 110
 #define WORKER_JOBS_MAX 4000
@@ -252,31 +253,54 @@ static void pod_event(void *arg, enum client_event ev, yyjson_val *obj)
 
 /* ---- opening ---- */
 
-/* Of the interface the default route leaves by, else the first that is up. */
-static void own_address(char out[INET6_ADDRSTRLEN])
+/* The address that the default route of a family leaves by; a documentation address: connecting a
+ * datagram socket sends nothing. */
+static bool own_address(char out[INET6_ADDRSTRLEN], int af)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(53) }, from;
-	socklen_t len = sizeof(from);
-	struct ifaddrs *all = NULL;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(53) }, from6;
+	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(53) }, from4;
+	bool six = af == AF_INET6;
+	socklen_t len = six ? sizeof(from6) : sizeof(from4);
+	int fd = socket(af, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool found;
 
-	/* A documentation address: connecting a datagram socket sends nothing. */
-	inet_pton(AF_INET, "192.0.2.1", &to.sin_addr);
-	strcpy(out, "127.0.0.1");
-	if (fd >= 0 && !connect(fd, (struct sockaddr *)&to, sizeof(to)) && !getsockname(fd, (struct sockaddr *)&from, &len)) {
-		inet_ntop(AF_INET, &from.sin_addr, out, INET6_ADDRSTRLEN);
-	} else if (!getifaddrs(&all)) {
-		for (struct ifaddrs *i = all; i; i = i->ifa_next) {
-			if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || (i->ifa_flags & IFF_LOOPBACK) ||
-			    !(i->ifa_flags & IFF_UP) || !strncmp(i->ifa_name, "sampan", 6))
-				continue;
-			inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr, out, INET6_ADDRSTRLEN);
-			break;
-		}
-		freeifaddrs(all);
-	}
+	inet_pton(AF_INET, "192.0.2.1", &to4.sin_addr);
+	inet_pton(AF_INET6, "2001:db8::1", &to6.sin6_addr);
+	found = fd >= 0 && !connect(fd, six ? (struct sockaddr *)&to6 : (struct sockaddr *)&to4, len) &&
+		!getsockname(fd, six ? (struct sockaddr *)&from6 : (struct sockaddr *)&from4, &len) &&
+		inet_ntop(af, six ? (void *)&from6.sin6_addr : (void *)&from4.sin_addr, out, INET6_ADDRSTRLEN);
 	if (fd >= 0)
 		close(fd);
+	return found;
+}
+
+/* The first that is up. */
+static void any_address(char out[INET6_ADDRSTRLEN])
+{
+	struct ifaddrs *all = NULL;
+
+	strcpy(out, "127.0.0.1");
+	if (getifaddrs(&all))
+		return;
+	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || (i->ifa_flags & IFF_LOOPBACK) ||
+		    !(i->ifa_flags & IFF_UP) || !strncmp(i->ifa_name, "sampan", 6))
+			continue;
+		inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr, out, INET6_ADDRSTRLEN);
+		break;
+	}
+	freeifaddrs(all);
+}
+
+/* IPv4's first; "": none of the second. */
+static void own_addresses(char out[2][INET6_ADDRSTRLEN])
+{
+	bool four = own_address(out[0], AF_INET), six = own_address(out[four], AF_INET6) && strncmp(out[four], "fe80", 4) != 0;
+
+	if (!four && !six)
+		any_address(out[0]);
+	if (!four || !six)
+		*out[1] = 0;
 }
 
 static const char *or(const char *s, const char *dflt)
@@ -332,30 +356,70 @@ static int open_parts(struct agent *a, const struct agent_config *cfg, struct er
 	return open_cni(a, cfg, reterr);
 }
 
-#define POD_CIDR_MAX 64
-#define POD_CIDR_FILE "net/pod-cidr"
+#define RANGES_FILE_MAX 256
+#define RANGES_FILE "net/pod-cidr"
+#define DNS_NUMBER 10                  /* the address of the cluster DNS in a range of Services'. Source: kubeadm */
 
-/* What the Node was given at an earlier start, or NULL. */
-static char *known_cidr(const struct agent *a)
+static int replace(char **at, const char *text, size_t n)
+{
+	char *copy = strndup(text, n);
+
+	if (!copy)
+		return -ERR_NOMEM;
+	free(*at);
+	*at = copy;
+	return 0;
+}
+
+/* The DNS has an address of each range. */
+static int set_services(struct agent *a, const char *cidrs, size_t n)
+{
+	struct ip_range r[IP_FAMILIES];
+	char text[2 * IP_TEXT] = "", one[IP_TEXT];
+	int first;
+
+	if (replace(&a->service_cidr, cidrs, n))
+		return -ERR_NOMEM;
+	if (!ip_parse_ranges(r, a->service_cidr, &first))
+		return -ERR_INVALID;
+	for (int i = 0; i < IP_FAMILIES; i++) {
+		int f = i ? !first : first;
+		struct ip dns = ip_add(&r[f].ip, DNS_NUMBER);
+
+		if (!r[f].ip.len)
+			continue;
+		ip_text(one, &dns);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? "," : "", one);
+	}
+	return replace(&a->dns_ip, text, strlen(text));
+}
+
+/* What the Node was given at an earlier start, and, on a second line, the ranges of Services. */
+static int known_ranges(struct agent *a)
 {
 	BUF_AUTO struct buf b = { 0 };
-	char path[PATH_MAX];
+	char path[PATH_MAX], *second;
 
-	snprintf(path, sizeof(path), "%s/" POD_CIDR_FILE, a->data_dir);
-	if (file_read(path, POD_CIDR_MAX, &b, NULL) || !b.p || !*b.p)
-		return NULL;
-	return strndup(b.p, strcspn(b.p, "\n"));
+	snprintf(path, sizeof(path), "%s/" RANGES_FILE, a->data_dir);
+	if (file_read(path, RANGES_FILE_MAX, &b, NULL) || !b.p || !*b.p)
+		return 0;
+	second = strchr(b.p, '\n');
+	if (second && second[1] && set_services(a, second + 1, strcspn(second + 1, "\n")) == -ERR_NOMEM)
+		return -ERR_NOMEM;
+	return replace(&a->pod_cidr, b.p, strcspn(b.p, "\n"));
 }
 
 static int open_network(struct agent *a, struct err *reterr)
 {
 	struct net_config net = { .name = "sampan", .pod_cidr = a->cni ? NULL : a->pod_cidr, .cluster_cidr = a->cluster_cidr,
 		.service_cidr = a->service_cidr, .dns_ip = a->dns_ip, .cluster_domain = a->cluster_domain,
-		.upstream_resolv = "/etc/resolv.conf", .address = a->address };
-	char state[PATH_MAX];
+		.upstream_resolv = "/etc/resolv.conf" };
+	char state[PATH_MAX], addresses[2 * INET6_ADDRSTRLEN];
 
 	snprintf(state, sizeof(state), "%s/net", a->data_dir);
+	snprintf(addresses, sizeof(addresses), "%s%s%s", a->address, a->address2 ? "," : "", a->address2 ? a->address2 : "");
 	net.state_dir = state;
+	net.address = addresses;
 	return net_open(&a->net, a->loop, &net, reterr);
 }
 
@@ -376,31 +440,65 @@ static int take_up(struct agent *a, struct err *reterr)
 	return 0;
 }
 
-void agent_network(struct agent *a, const char *pod_cidr)
+static int keep_ranges(const struct agent *a, struct err *reterr)
 {
-	struct err e = { 0 };
+	BUF_AUTO struct buf text = { 0 };
 	char path[PATH_MAX];
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/net", a->data_dir);
-	a->pod_cidr = strdup(pod_cidr);
-	if (!a->pod_cidr)
-		err_set(&e, ERR_NOMEM, "out of memory");
-	else if (!file_mkdirs(path, 0700, &e)) {
-		snprintf(path, sizeof(path), "%s/" POD_CIDR_FILE, a->data_dir);
-		if (!file_replace(path, pod_cidr, strlen(pod_cidr), 0600, &e) && !take_up(a, &e)) {
-			log_info("pods have addresses of %s", pod_cidr);
-			node_changed(a->node);
-			return;
-		}
+	if ((rc = file_mkdirs(path, 0700, reterr)))
+		return rc;
+	snprintf(path, sizeof(path), "%s/" RANGES_FILE, a->data_dir);
+	buf_printf(&text, "%s\n%s\n", a->pod_cidr, a->service_cidr);
+	return text.failed ? err_set(reterr, ERR_NOMEM, "out of memory") : file_replace(path, text.p, text.len, 0600, reterr);
+}
+
+void agent_network(struct agent *a, const char *pod_cidr, const char *service_cidr)
+{
+	struct err e = { 0 };
+
+	if (replace(&a->pod_cidr, pod_cidr, strlen(pod_cidr)) ||
+	    (service_cidr && set_services(a, service_cidr, strlen(service_cidr)))) {
+		err_set(&e, ERR_INVALID, "ranges %s and %s cannot be used", pod_cidr, service_cidr ? service_cidr : "");
+	} else if (!keep_ranges(a, &e) && !take_up(a, &e)) {
+		log_info("pods have addresses of %s", pod_cidr);
+		node_changed(a->node);
+		return;
 	}
 	log_error("the network of pods: %s", e.msg);
 	if (a->failed)
 		a->failed(a->ready_arg);
 }
 
+const char *agent_listen(const struct agent *a)
+{
+	return a->address2 || strchr(a->address, ':') ? ":10250" : "0.0.0.0:10250";
+}
+
+/* "a" or "a,b": the Node's, of different families. */
+static int set_addresses(struct agent *a, const char *told, struct err *reterr)
+{
+	char found[2][INET6_ADDRSTRLEN];
+	struct ip both[IP_FAMILIES];
+	const char *comma = told ? strchr(told, ',') : NULL;
+
+	if (told && !ip_parse_both(both, told, NULL))
+		return err_set(reterr, ERR_BAD_REQUEST, "the address \"%s\": an IP address, or one of each family with a comma", told);
+	if (told) {
+		a->address = strndup(told, strcspn(told, ","));
+		a->address2 = comma ? strdup(comma + 1) : NULL;
+	} else {
+		own_addresses(found);
+		a->address = strdup(found[0]);
+		a->address2 = *found[1] ? strdup(found[1]) : NULL;
+	}
+	return a->address ? 0 : err_set(reterr, ERR_NOMEM, "out of memory");
+}
+
 int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cfg, struct err *reterr)
 {
-	char address[INET6_ADDRSTRLEN], data[PATH_MAX];
+	char data[PATH_MAX];
 	struct agent *a;
 	int rc;
 
@@ -415,12 +513,10 @@ int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cf
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
-	own_address(address);
 	a->loop = l;
 	a->data_dir = strdup(data);
 	a->run_dir = strdup(or(cfg->run_dir, "/run/sampan"));
 	a->node_name = strdup(cfg->node_name);
-	a->address = strdup(or(cfg->address, address));
 	a->dns_ip = strdup(or(cfg->dns_ip, "10.96.0.10"));
 	a->cluster_domain = strdup(or(cfg->cluster_domain, "cluster.local"));
 	a->cluster_cidr = strdup(or(cfg->cluster_cidr, "10.244.0.0/16"));
@@ -431,14 +527,17 @@ int agent_open(struct agent **ret, struct loop *l, const struct agent_config *cf
 	a->ready = cfg->ready;
 	a->failed = cfg->failed;
 	a->ready_arg = cfg->arg;
-	rc = !a->data_dir || !a->run_dir || !a->node_name || !a->address || !a->dns_ip || !a->cluster_domain || !a->cluster_cidr ||
+	rc = !a->data_dir || !a->run_dir || !a->node_name || !a->dns_ip || !a->cluster_domain || !a->cluster_cidr ||
 		!a->service_cidr ? err_set(reterr, ERR_NOMEM, "out of memory") : node_labels(&a->labels, cfg, reterr);
+	if (!rc)
+		rc = set_addresses(a, cfg->address, reterr);
 	if (!rc)
 		rc = open_parts(a, cfg, reterr);
 	if (!rc) {
 		runtime_adopt(a->rt, found, a);
-		a->pod_cidr = cfg->pod_cidr ? strdup(cfg->pod_cidr) : known_cidr(a);
-		if (a->fake || a->cni || a->pod_cidr)
+		rc = known_ranges(a) || (cfg->pod_cidr && replace(&a->pod_cidr, cfg->pod_cidr, strlen(cfg->pod_cidr))) ?
+			err_set(reterr, ERR_NOMEM, "out of memory") : 0;
+		if (!rc && (a->fake || a->cni || a->pod_cidr))
 			rc = take_up(a, reterr);
 	}
 	if (!rc && (node_open(&a->node, a) || (!a->fake && nodes_open(&a->nodes, a))))
@@ -518,6 +617,7 @@ void agent_close(struct agent *a)
 	free(a->run_dir);
 	free(a->node_name);
 	free(a->address);
+	free(a->address2);
 	free(a->dns_ip);
 	free(a->cluster_domain);
 	free(a->cluster_cidr);

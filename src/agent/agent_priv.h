@@ -128,8 +128,9 @@ struct pod {
 
 struct agent {
 	struct loop *loop;
-	char *data_dir, *run_dir, *node_name, *address, *dns_ip, *cluster_domain;
-	char *cluster_cidr, *service_cidr;
+	char *data_dir, *run_dir, *node_name, *address, *cluster_domain;
+	char *address2;                /* of the other family than address; or NULL */
+	char *cluster_cidr, *service_cidr, *dns_ip;    /* as this and pod_cidr: one, or one of each family with a comma */
 	char *labels;                  /* the operator's, as members of a JSON object; "": none */
 	char *pod_cidr;                /* NULL: not known yet */
 	bool fake, networked;          /* fake: no network at all; networked: pods may begin */
@@ -169,7 +170,9 @@ struct agent {
 struct adopted { char pod_id[CTR_ID_MAX]; struct runtime_status st; };
 
 /* The addresses of this node's pods are known: opens the network, then takes up the pods. Once. */
-void agent_network(struct agent *a, const char *pod_cidr);
+void agent_network(struct agent *a, const char *pod_cidr, const char *service_cidr);
+/* Where the kubelet API is served by default. */
+const char *agent_listen(const struct agent *a);
 void agent_remove_tree(struct agent *a, const char *path);   /* in the background */
 
 /* ---- pod.c: the one place of effects ---- */
@@ -258,7 +261,7 @@ int payload_write(const char *dir, const struct payload *p, int64_t fs_group, ui
 int podfiles_write(struct pod *p, struct err *reterr);   /* hosts, resolv.conf */
 void resolv_conf(struct buf *out, yyjson_val *pod, const char *host, const char *ns, const char *dns_ip,
 	const char *cluster_domain);
-void hosts_file(struct buf *out, yyjson_val *pod, const char *ip, const char *hostname, const char *cluster_domain);
+void hosts_file(struct buf *out, yyjson_val *pod, const char *const ips[2], const char *hostname, const char *cluster_domain);
 
 /* ---- podstatus.c ---- */
 void status_changed(struct pod *p);               /* will be written soon */

@@ -64,7 +64,7 @@ static int64_t renew_s(const char *pem)
 /* A serving certificate is for the name and address that the node has now, or for the name alone. */
 static int64_t renew_serving_s(const struct certs *c)
 {
-	const char *dns[] = { c->a->node_name, NULL }, *ips[] = { pki_names_ip(c->serving.p) ? c->a->address : NULL, NULL };
+	const char *dns[] = { c->a->node_name, NULL }, *ips[] = { pki_names_ip(c->serving.p) ? c->a->address : NULL, c->a->address2, NULL };
 
 	return c->serving.p && pki_names_all(c->serving.p, dns, ips) ? renew_s(c->serving.p) : 0;
 }
@@ -219,7 +219,7 @@ static int copy_path(char **ret, const char *path)
 /* What a kubelet API that is opened later is told. */
 static int renew_open(struct certs *c, const struct agent_config *cfg)
 {
-	const char *listen = cfg->listen && *cfg->listen ? cfg->listen : "0.0.0.0:10250";
+	const char *listen = cfg->listen && *cfg->listen ? cfg->listen : agent_listen(c->a);
 
 	if (copy_path(&c->client_key, cfg->client_key) || copy_path(&c->client_ca, cfg->client_ca) ||
 	    copy_path(&c->client_cn, cfg->client_cn) || copy_path(&c->listen, listen))

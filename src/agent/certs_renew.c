@@ -26,7 +26,7 @@
 struct renewal_job {
 	struct renewal *r;             /* NULL: closed */
 	char *path;
-	char cn[300], *name, *address; /* of the node */
+	char cn[300], *name, *address, *address2;      /* of the node */
 	bool serving;
 	struct buf key, text;          /* text: the request, or what is written */
 	int rc;
@@ -44,6 +44,7 @@ static void job_free(struct renewal_job *j)
 	free(j->path);
 	free(j->name);
 	free(j->address);
+	free(j->address2);
 	free(j);
 }
 
@@ -59,6 +60,7 @@ static struct renewal_job *job_new(struct renewal *r, const char *path)
 	j->path = strdup(path);
 	j->name = strdup(r->a->node_name);
 	j->address = r->name_only ? NULL : strdup(r->a->address);
+	j->address2 = r->name_only || !r->a->address2 ? NULL : strdup(r->a->address2);
 	if (j->path && j->name && (j->address || r->name_only))
 		return j;
 	job_free(j);
@@ -137,7 +139,7 @@ static void make_request(void *arg)
 {
 	static const char *const orgs[] = { "system:nodes", NULL };
 	struct renewal_job *j = arg;
-	const char *dns[] = { j->name, NULL }, *ips[] = { j->address, NULL };
+	const char *dns[] = { j->name, NULL }, *ips[] = { j->address, j->address2, NULL };
 	struct pki_request q = { .cn = j->cn, .orgs = orgs, .dns = j->serving ? dns : NULL, .ips = j->serving ? ips : NULL };
 
 	j->rc = file_read(j->path, PEM_MAX, &j->key, &j->err);

@@ -58,7 +58,8 @@ static struct check *check_open(struct health *h, const char *key, const char *n
 	struct check *c = calloc(1, sizeof(*c));
 	struct err e = { 0 };
 
-	snprintf(listen, sizeof(listen), "0.0.0.0:%d", port);
+	/* Where the machine has IPv6, of both families. */
+	snprintf(listen, sizeof(listen), "%s:%d", h->a->address2 || strchr(h->a->address, ':') ? "" : "0.0.0.0", port);
 	if (!c || !(c->ns = strdup(ns)) || !(c->name = strdup(name)))
 		err_set(&e, ERR_NOMEM, "out of memory");
 	else {

@@ -316,7 +316,7 @@ int kubelet_open(struct kubelet **ret, struct agent *a, const struct agent_confi
 	BUF_AUTO struct buf cert = { 0 };
 	BUF_AUTO struct buf key = { 0 };
 	BUF_AUTO struct buf ca = { 0 };
-	struct http_config h = { .listen = cfg->listen && *cfg->listen ? cfg->listen : "0.0.0.0:10250",
+	struct http_config h = { .listen = cfg->listen && *cfg->listen ? cfg->listen : agent_listen(a),
 		.require_client_cert = true, .conns_max = CONNS_MAX, .handler = handle };
 	struct kubelet *k;
 	int rc;

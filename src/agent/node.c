@@ -211,9 +211,12 @@ void node_status_text(struct node *n, struct buf *b)
 		n->memory_bytes);
 	buf_addc(b, ',');
 	add_conditions(b, n);
-	buf_printf(b, ",\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"%s\"},{\"type\":\"Hostname\",\"address\":\"%s\"}],"
+	buf_printf(b, ",\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"%s\"},", n->a->address);
+	if (n->a->address2)
+		buf_printf(b, "{\"type\":\"InternalIP\",\"address\":\"%s\"},", n->a->address2);
+	buf_printf(b, "{\"type\":\"Hostname\",\"address\":\"%s\"}],"
 		"\"daemonEndpoints\":{\"kubeletEndpoint\":{\"Port\":%d}},\"nodeInfo\":{\"machineID\":\"%s\",\"systemUUID\":\"%s\","
-		"\"bootID\":\"%s\",\"kernelVersion\":\"%s\",\"osImage\":", n->a->address, n->a->node_name, n->a->kubelet_port,
+		"\"bootID\":\"%s\",\"kernelVersion\":\"%s\",\"osImage\":", n->a->node_name, n->a->kubelet_port,
 		machine, *uuid ? uuid : machine, boot, u.release);
 	buf_add_json(b, os, strlen(os));
 	buf_printf(b, ",\"containerRuntimeVersion\":\"sampan://%s\",\"kubeletVersion\":\"%s\",\"kubeProxyVersion\":\"\","
@@ -317,8 +320,15 @@ static void node_register(struct node *n)
 		"\"kubernetes.io/hostname\":\"%s\",\"kubernetes.io/os\":\"linux\",\"kubernetes.io/arch\":\"%s\","
 		"\"beta.kubernetes.io/os\":\"linux\",\"beta.kubernetes.io/arch\":\"%s\"%s%s}},", n->a->node_name, n->a->node_name,
 		arch(), arch(), *n->a->labels ? "," : "", n->a->labels);
-	if (n->a->pod_cidr)
-		buf_printf(&b, "\"spec\":{\"podCIDR\":\"%s\",\"podCIDRs\":[\"%s\"]},", n->a->pod_cidr, n->a->pod_cidr);
+	if (n->a->pod_cidr) {
+		const char *r = n->a->pod_cidr, *comma = strchr(r, ',');
+		int first = (int)strcspn(r, ",");
+
+		buf_printf(&b, "\"spec\":{\"podCIDR\":\"%.*s\",\"podCIDRs\":[\"%.*s\"", first, r, first, r);
+		if (comma)
+			buf_printf(&b, ",\"%s\"", comma + 1);
+		buf_adds(&b, "]},");
+	}
 	buf_adds(&b, "\"status\":");
 	node_status_text(n, &b);
 	buf_addc(&b, '}');

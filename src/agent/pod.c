@@ -416,22 +416,37 @@ static void sandbox_error(struct pod *p, const char *message)
 	sandbox_end(p, false);
 }
 
+/* At both of the pod's addresses, or those of the family that hostIP is of. */
+static void host_port(struct pod *p, yyjson_val *port)
+{
+	const char *proto = doc_str(port, "protocol"), *at = doc_str(port, "hostIP"), *const ips[] = { p->ip, p->ip6 };
+
+	for (unsigned i = 0; i < 2; i++)
+		if (ips[i] && (!at || !*at || !strchr(at, ':') == !strchr(ips[i], ':')))
+			net_hostport(p->a->net, p->uid, ips[i], proto ? proto : "TCP", (int)doc_int(port, "hostPort", 0),
+				(int)doc_int(port, "containerPort", 0));
+}
+
 static void host_ports(struct pod *p)
 {
+	if (spec_host_network(p->obj) || !p->a->net || p->a->cni)
+		return;
 	for (unsigned i = 0; i < p->ctr_count; i++) {
 		yyjson_val *port;
 		size_t k, n;
 
-		if (spec_host_network(p->obj) || !p->a->net || p->a->cni)
-			return;
-		yyjson_arr_foreach(yyjson_obj_get(p->ctrs[i].spec, "ports"), k, n, port) {
-			const char *proto = doc_str(port, "protocol");
-
+		yyjson_arr_foreach(yyjson_obj_get(p->ctrs[i].spec, "ports"), k, n, port)
 			if (doc_int(port, "hostPort", 0))
-				net_hostport(p->a->net, p->uid, p->ip, proto ? proto : "TCP", (int)doc_int(port, "hostPort", 0),
-					(int)doc_int(port, "containerPort", 0));
-		}
+				host_port(p, port);
 	}
+}
+
+static void set_ips(struct pod *p, const char *first, const char *second)
+{
+	free(p->ip);
+	free(p->ip6);
+	p->ip = strdup(first);
+	p->ip6 = second ? strdup(second) : NULL;
 }
 
 static void sandbox_last(struct pod *p)
@@ -462,15 +477,14 @@ static void ruled(void *arg, int rc, const char *message)
 	pod_unhold(p);
 }
 
-static void net_added(void *arg, int rc, const char *ip, const char *message)
+static void net_added(void *arg, int rc, const char *const ips[2], const char *message)
 {
 	struct pod *p = arg;
 
 	if (!p->a->closing && !p->forgotten) {
 		policies_pod(p->a->policies, p);
 		if (!rc) {
-			free(p->ip);
-			p->ip = strdup(ip);
+			set_ips(p, ips[0], ips[1]);
 			if (policies_wait(p->a->policies, ruled, p))
 				return;
 		}
@@ -483,12 +497,8 @@ static void attached(void *arg, int rc, const char *ip4, const char *ip6, const 
 	struct pod *p = arg;
 	char text[1200];
 
-	if (!p->a->closing && !p->forgotten && !rc) {
-		free(p->ip);
-		free(p->ip6);
-		p->ip = strdup(*ip4 ? ip4 : ip6);
-		p->ip6 = *ip4 && *ip6 ? strdup(ip6) : NULL;
-	}
+	if (!p->a->closing && !p->forgotten && !rc)
+		set_ips(p, *ip4 ? ip4 : ip6, *ip4 && *ip6 ? ip6 : NULL);
 	snprintf(text, sizeof(text), "failed to set up its network: %s", message);
 	ruled(p, rc, text);
 }
@@ -509,7 +519,7 @@ static void sandbox_made(void *arg, int rc, const char *netns, const char *ipcns
 	p->ipcns = strdup(ipcns);
 	if (!netns || !p->a->net) {
 		if (!p->ip)
-			p->ip = strdup(p->a->address);
+			set_ips(p, p->a->address, p->a->address2);
 		sandbox_last(p);
 		pod_unhold(p);
 		return;

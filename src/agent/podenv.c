@@ -159,7 +159,7 @@ static void add_map(struct buf *out, yyjson_val *map)
 int env_field(struct pod *p, const char *path, struct buf *out)
 {
 	static const char *const maps[] = { "metadata.labels", "metadata.annotations" };
-	const char *s;
+	const char *s, *second = NULL;
 
 	for (unsigned i = 0; i < 2; i++) {
 		size_t n = strlen(maps[i]), len = strlen(path);
@@ -178,18 +178,23 @@ int env_field(struct pod *p, const char *path, struct buf *out)
 		}
 		return -ERR_BAD_REQUEST;
 	}
-	if (!strcmp(path, "status.podIP") || !strcmp(path, "status.podIPs"))
+	if (!strcmp(path, "status.podIP") || !strcmp(path, "status.podIPs")) {
 		s = p->ip;
-	else if (!strcmp(path, "status.hostIP") || !strcmp(path, "status.hostIPs"))
+		second = p->ip6;
+	} else if (!strcmp(path, "status.hostIP") || !strcmp(path, "status.hostIPs")) {
 		s = p->a->address;
-	else if (!strcmp(path, "spec.nodeName"))
+		second = p->a->address2;
+	} else if (!strcmp(path, "spec.nodeName")) {
 		s = p->a->node_name;
-	else if (!strcmp(path, "metadata.name") || !strcmp(path, "metadata.namespace") ||
-		 !strcmp(path, "metadata.uid") || !strcmp(path, "spec.serviceAccountName"))
+	} else if (!strcmp(path, "metadata.name") || !strcmp(path, "metadata.namespace") || !strcmp(path, "metadata.uid") ||
+		   !strcmp(path, "spec.serviceAccountName")) {
 		s = doc_str(p->obj, path);
-	else
+	} else {
 		return -ERR_BAD_REQUEST;
+	}
 	buf_adds(out, s ? s : "");
+	if (s && second && path[strlen(path) - 1] == 's')
+		buf_printf(out, ",%s", second);
 	return 0;
 }
 

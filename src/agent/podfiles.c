@@ -18,7 +18,7 @@
 #define SEARCH_MAX 32
 #define NAMESERVERS_MAX 3
 
-void hosts_file(struct buf *out, yyjson_val *pod, const char *ip, const char *hostname, const char *cluster_domain)
+void hosts_file(struct buf *out, yyjson_val *pod, const char *const ips[2], const char *hostname, const char *cluster_domain)
 {
 	const char *sub = doc_str(pod, "spec.subdomain");
 	yyjson_val *alias, *name;
@@ -26,7 +26,11 @@ void hosts_file(struct buf *out, yyjson_val *pod, const char *ip, const char *ho
 
 	buf_adds(out, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 		"fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n");
-	if (ip && *ip) {
+	for (unsigned k = 0; k < 2; k++) {
+		const char *ip = ips[k];
+
+		if (!ip || !*ip)
+			continue;
 		if (sub && *sub)
 			buf_printf(out, "%s\t%s.%s.%s.svc.%s\t%s\n", ip, hostname, sub, doc_str(pod, "metadata.namespace"),
 				cluster_domain, hostname);
@@ -109,7 +113,8 @@ void resolv_conf(struct buf *out, yyjson_val *pod, const char *host, const char 
 	if (!strncmp(policy, "ClusterFirst", 12)) {
 		char text[512];
 
-		resolv_add(r.servers, &r.server_count, NAMESERVERS_MAX, dns_ip, strlen(dns_ip));
+		for (const char *at = dns_ip; *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ','))
+			resolv_add(r.servers, &r.server_count, NAMESERVERS_MAX, at, strcspn(at, ","));
 		snprintf(text, sizeof(text), "search %s.svc.%s svc.%s %s\n", ns, cluster_domain, cluster_domain, cluster_domain);
 		resolv_parse(&r, text, false, false);
 		resolv_parse(&r, host, false, false);
@@ -180,7 +185,7 @@ int podfiles_write(struct pod *p, struct err *reterr)
 	if (spec_host_network(p->obj))
 		file_read("/etc/hosts", 1 << 20, &hosts, NULL);
 	else
-		hosts_file(&hosts, p->obj, p->ip, host, p->a->cluster_domain);
+		hosts_file(&hosts, p->obj, (const char *const[2]){ p->ip, p->ip6 }, host, p->a->cluster_domain);
 	if (file_read("/etc/resolv.conf", 64 << 10, &machine, NULL))
 		buf_adds(&machine, "");
 	resolv_conf(&resolv, p->obj, machine.p ? machine.p : "", p->ns, p->a->dns_ip, p->a->cluster_domain);

@@ -283,18 +283,18 @@ static void own_name(char out[CTR_ID_MAX + 1], const struct pod *p)
 void policies_pod(struct policies *ps, struct pod *p)
 {
 	char name[CTR_ID_MAX + 1], link[16];
-	const char *ip;
+	const char *ips[POLICY_IPS_MAX];
 
 	if (!ps)
 		return;
 	own_name(name, p);
-	ip = net_pod_address(p->a->net, p->uid, link);
-	if (!ip) {
+	if (!net_pod_addresses(p->a->net, p->uid, ips, link)) {
 		policy_pod_del(ps->policy, p->ns, name);
 		return;
 	}
 	arena_reset(ps->arena);
-	tell_pod(ps, p->obj, &(struct policy_pod){ .ns = p->ns, .name = name, .local = true, .link = link, .ips = &ip, .ip_count = 1 });
+	tell_pod(ps, p->obj, &(struct policy_pod){ .ns = p->ns, .name = name, .local = true, .link = link, .ips = ips,
+		.ip_count = ips[1] ? 2 : 1 });
 }
 
 void policies_pods_known(struct policies *ps)

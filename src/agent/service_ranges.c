@@ -12,53 +12,61 @@
 struct service_ranges {
 	struct agent *a;
 	struct client_watch *watch;
-	struct map by_name;            /* its IPv4 range, a string of ours */
+	struct map by_name;            /* its ranges, as ranges_of has them */
 	bool known, over;              /* over: told once that there are too many */
 };
 
 static void tell(struct service_ranges *rs)
 {
 	const char *cidrs[NET_RANGES_MAX + 1];
-	unsigned n = 0;
+	unsigned n = 0, all = 0;
 	size_t it = 0;
 	void *v;
 
 	if (!rs->known || !rs->a->net)
 		return;
-	while (n < NET_RANGES_MAX && map_next(&rs->by_name, &it, NULL, &v))
-		cidrs[n++] = v;
+	while (map_next(&rs->by_name, &it, NULL, &v))
+		for (const char *c = v; *c; c += strlen(c) + 1, all++)
+			if (n < NET_RANGES_MAX)
+				cidrs[n++] = c;
 	cidrs[n] = NULL;
-	if (rs->by_name.len > NET_RANGES_MAX && !rs->over)
-		log_warn("of %zu ServiceCIDRs this machine itself has a way to %u", rs->by_name.len, NET_RANGES_MAX);
-	rs->over = rs->by_name.len > NET_RANGES_MAX;
+	if (all > NET_RANGES_MAX && !rs->over)
+		log_warn("of %u ranges of ServiceCIDRs this machine itself has a way to %u", all, NET_RANGES_MAX);
+	rs->over = all > NET_RANGES_MAX;
 	net_service_ranges(rs->a->net, cidrs);
 }
 
-static const char *ipv4_of(yyjson_val *obj)
+/* One after the other, each with its NUL, and one more; NULL: none, or no memory. */
+static char *ranges_of(yyjson_val *obj)
 {
-	yyjson_val *it;
-	size_t i, n;
+	yyjson_val *list = doc_get(obj, "spec.cidrs"), *it;
+	size_t i, n, len = 1;
+	char *out, *at;
 
-	yyjson_arr_foreach(doc_get(obj, "spec.cidrs"), i, n, it)
-		if (yyjson_is_str(it) && !strchr(yyjson_get_str(it), ':'))
-			return yyjson_get_str(it);
-	return NULL;
+	yyjson_arr_foreach(list, i, n, it)
+		len += yyjson_get_len(it) + 1;
+	at = out = calloc(1, len);
+	if (out)
+		yyjson_arr_foreach(list, i, n, it)
+			if (yyjson_is_str(it))
+				at = stpcpy(at, yyjson_get_str(it)) + 1;
+	return out;
 }
 
 static void on_range(void *arg, enum client_event ev, yyjson_val *obj)
 {
 	struct service_ranges *rs = arg;
-	const char *name = doc_str(obj, "metadata.name"), *cidr = ev == CLIENT_DELETED ? NULL : ipv4_of(obj);
-	char *copy;
+	const char *name = doc_str(obj, "metadata.name");
+	char *ranges;
 
 	if (ev == CLIENT_SYNCED) {
 		rs->known = true;
 	} else if (name) {
 		free(map_del(&rs->by_name, name));
-		copy = cidr ? strdup(cidr) : NULL;
-		if (cidr && (!copy || map_put(&rs->by_name, name, copy, NULL))) {
+		ranges = ev == CLIENT_DELETED ? NULL : ranges_of(obj);
+		if (ev != CLIENT_DELETED && (!ranges || map_put(&rs->by_name, name, ranges, NULL))) {
 			log_error("ServiceCIDR %s: out of memory", name);
-			free(copy);
+			free(ranges);
 		}
 	}
 	tell(rs);

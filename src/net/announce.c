@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * announce - balancers' addresses that this node speaks for. Each is on the node's uplink, so that
- * the kernel answers ARP for it by itself and goes on doing so while the agent is away; that it
- * is a new speaker's is told to the link by gratuitous ARP, at once and CLAIMS times in all,
- * should frames be lost. What such an address has besides Services is refused by the rules
+ * the kernel answers ARP, or solicitations of neighbours, for it by itself and goes on doing so while the
+ * agent is away; that it is a new speaker's is told to the link (uplink_claim), at once and CLAIMS
+ * times in all, should frames be lost. What such an address has besides Services is refused by the rules
  * (`balancers`): the machine's own ports are not to be had at it.
  *
  * A changed address is dirty; a worker gets all dirty ones, one flush at a time; what failed is
@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "net/net_priv.h"
 #include "net/uplink.h"
 #define LOG_MODULE "net"
@@ -25,7 +24,7 @@
 
 struct vip {
 	char *key;
-	uint8_t ip[4];
+	struct ip ip;
 	bool want, have, flying;
 	unsigned claims;               /* still to be made */
 	struct list dirty;             /* in announce.dirty, or alone */
@@ -36,45 +35,57 @@ struct announce {
 	struct map by_ip;              /* struct vip */
 	struct list dirty;
 	struct loop_timer timer;
-	uint8_t address[4];
 	bool usable, flying, told, kept, failing;
 };
 
-struct op { struct vip *vip; uint8_t ip[4]; bool on, had, done; };
+struct op { struct vip *vip; struct ip ip; bool on, had, done; };
 struct job {
 	struct announce *an;
-	uint8_t address[4];
+	struct ip address[IP_FAMILIES];        /* the node's own */
 	struct op *ops;
 	unsigned n;
-	uint8_t (*claims)[4]; unsigned claim_count;    /* room for as many as ops */
-	uint8_t (*keep)[4]; unsigned keep_count;       /* NULL: not this time */
+	struct ip *claims; unsigned claim_count;    /* room for as many as ops */
+	struct ip *keep; unsigned keep_count;       /* NULL: not this time */
 	int rc;
 	struct err err;
 };
 
+/* An address is on the link that has the node's own of its family, or its only one. */
+static int link_of(const struct job *j, int family)
+{
+	return uplink_of(&j->address[j->address[family].len ? family : family == IP4 ? IP6 : IP4]);
+}
+
 static void run(void *arg)
 {
 	struct job *j = arg;
-	int index = uplink_of(j->address), rc = 0, r;
+	int index[IP_FAMILIES] = { link_of(j, IP4), link_of(j, IP6) }, rc = 0, r;
 
-	if (!index && j->n)
-		rc = err_set(&j->err, ERR_NOT_FOUND, "no link has the node's address");
 	for (unsigned i = 0; i < j->n && !rc; i++) {
 		struct op *o = &j->ops[i];
+		int at = index[ip_family(&o->ip)];
 
-		if (!o->on || !o->had)
-			rc = uplink_address(index, o->ip, o->on, &j->err);
+		if (!at)
+			rc = err_set(&j->err, ERR_NOT_FOUND, "no link has the node's address");
+		else if (!o->on || !o->had)
+			rc = uplink_address(at, &o->ip, o->on, &j->err);
 		o->done = !rc;
 		if (!rc && o->on)
-			memcpy(j->claims[j->claim_count++], o->ip, 4);
+			j->claims[j->claim_count++] = o->ip;
 	}
-	if (j->claim_count && (r = uplink_claim(index, (const uint8_t (*)[4])j->claims, j->claim_count, &j->err))) {
+	for (int f = 0; f < IP_FAMILIES && j->claim_count; f++) {
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < j->claim_count; i++)
+			n += ip_family(&j->claims[i]) == f;
+		if (!n || !(r = uplink_claim(index[f], f, j->claims, j->claim_count, &j->err)))
+			continue;
 		rc = r;
 		for (unsigned i = 0; i < j->n; i++)
 			j->ops[i].done &= !j->ops[i].on;
 	}
 	if (!rc && j->keep)
-		rc = uplink_keep((const uint8_t (*)[4])j->keep, j->keep_count, &j->err);
+		rc = uplink_keep(j->keep, j->keep_count, &j->err);
 	j->rc = rc;
 }
 
@@ -146,7 +157,7 @@ static void flush(void *arg)
 		return;
 	}
 	j->an = an;
-	memcpy(j->address, an->address, 4);
+	memcpy(j->address, an->net->address, sizeof(j->address));
 	while (!list_empty(&an->dirty)) {
 		struct vip *p = list_entry(an->dirty.next, struct vip, dirty);
 		struct op *o = &j->ops[j->n++];
@@ -155,12 +166,12 @@ static void flush(void *arg)
 		list_init(&p->dirty);
 		p->flying = true;
 		*o = (struct op){ .vip = p, .on = p->want, .had = p->have };
-		memcpy(o->ip, p->ip, 4);
+		o->ip = p->ip;
 	}
 	if (an->told && !an->kept && (j->keep = calloc(an->by_ip.len + 1, sizeof(*j->keep))))
 		while (map_next(&an->by_ip, &it, NULL, &v))
 			if (((struct vip *)v)->want)
-				memcpy(j->keep[j->keep_count++], ((struct vip *)v)->ip, 4);
+				j->keep[j->keep_count++] = ((struct vip *)v)->ip;
 	an->flying = true;
 	if (workers_submit(an->net->links, run, done, j)) {
 		j->rc = err_set(&j->err, ERR_FULL, "too much to do");
@@ -172,10 +183,9 @@ void net_announce(struct net *n, const char *ip, bool on)
 {
 	struct announce *an = n->announce;
 	struct vip *v = map_get(&an->by_ip, ip);
-	uint8_t addr[16];
-	int family;
+	struct ip addr;
 
-	if (n->closing || !an->usable || (!v && !on) || text_parse_ip(ip, &family, addr) || family != 4)
+	if (n->closing || !an->usable || (!v && !on) || !ip_parse(&addr, ip))
 		return;
 	if (!v) {
 		v = calloc(1, sizeof(*v));
@@ -186,7 +196,7 @@ void net_announce(struct net *n, const char *ip, bool on)
 			free(v);
 			return;
 		}
-		memcpy(v->ip, addr, 4);
+		v->ip = addr;
 		list_init(&v->dirty);
 	}
 	if (v->want == on)
@@ -205,11 +215,9 @@ void net_announce_told(struct net *n)
 		loop_timer_set(&n->announce->timer, 0);
 }
 
-int announce_open(struct net *n, const char *address)
+int announce_open(struct net *n)
 {
 	struct announce *an = calloc(1, sizeof(*an));
-	uint8_t own[16];
-	int family;
 
 	if (!an)
 		return -ERR_NOMEM;
@@ -217,9 +225,7 @@ int announce_open(struct net *n, const char *address)
 	an->net = n;
 	list_init(&an->dirty);
 	loop_timer_init(&an->timer, n->loop, flush, an);
-	an->usable = address && !text_parse_ip(address, &family, own) && family == 4;
-	if (an->usable)
-		memcpy(an->address, own, 4);
+	an->usable = n->address[n->first_address].len;
 	return 0;
 }
 

@@ -5,17 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 
 enum range { ANYWHERE, THIS_NODE, THIS_ZONE };
 
-static bool of_port(const struct net_endpoint *e, const struct net_port *port)
+/* A port of one family. */
+struct what { const struct net_port *port; int family; };
+
+static bool of_port(const struct net_endpoint *e, const struct what *w)
 {
-	uint8_t addr[16];
-	int family;
+	const struct net_port *port = w->port;
+	struct ip ip;
 
 	return !strcmp(e->port_name ? e->port_name : "", port->name ? port->name : "") && e->port > 0 && e->port <= 65535 &&
-		e->ip && !text_parse_ip(e->ip, &family, addr) && family == 4;
+		ip_parse(&ip, e->ip) && ip_family(&ip) == w->family;
 }
 
 static bool is_ready(const struct net_service *s, const struct net_endpoint *e)
@@ -24,14 +26,14 @@ static bool is_ready(const struct net_service *s, const struct net_endpoint *e)
 }
 
 /* Hints count when every ready endpoint has one and at least one of them means this place. */
-static enum range hinted(const struct net_service *s, const struct net_port *port)
+static enum range hinted(const struct net_service *s, const struct what *w)
 {
 	bool nodes = true, zones = true, here = false, zone_here = false;
 
 	for (unsigned i = 0; i < s->ep_count; i++) {
 		const struct net_endpoint *e = &s->eps[i];
 
-		if (!is_ready(s, e) || !of_port(e, port))
+		if (!is_ready(s, e) || !of_port(e, w))
 			continue;
 		nodes &= e->node_hint != NET_HINT_NONE;
 		zones &= e->zone_hint != NET_HINT_NONE;
@@ -46,9 +48,10 @@ static bool within(const struct net_endpoint *e, enum range r)
 	return r == ANYWHERE || (r == THIS_NODE ? e->node_hint : e->zone_hint) == NET_HINT_HERE;
 }
 
-int choose_endpoints(struct choice *ret, const struct net_service *s, const struct net_port *port)
+int choose_endpoints(struct choice *ret, const struct net_service *s, const struct net_port *port, int family)
 {
-	enum range range = hinted(s, port);
+	const struct what w = { port, family };
+	enum range range = hinted(s, &w);
 	bool local_ready = false;
 
 	*ret = (struct choice){ .all = calloc(s->ep_count + 1u, sizeof(unsigned)), .local = calloc(s->ep_count + 1u, sizeof(unsigned)) };
@@ -60,7 +63,7 @@ int choose_endpoints(struct choice *ret, const struct net_service *s, const stru
 	for (unsigned i = 0; i < s->ep_count; i++) {
 		const struct net_endpoint *e = &s->eps[i];
 
-		if (!is_ready(s, e) || !of_port(e, port))
+		if (!is_ready(s, e) || !of_port(e, &w))
 			continue;
 		if (within(e, range))
 			ret->all[ret->all_count++] = i;
@@ -72,7 +75,7 @@ int choose_endpoints(struct choice *ret, const struct net_service *s, const stru
 	for (unsigned i = 0; i < s->ep_count; i++) {
 		const struct net_endpoint *e = &s->eps[i];
 
-		if (is_ready(s, e) || !e->draining || !of_port(e, port))
+		if (is_ready(s, e) || !e->draining || !of_port(e, &w))
 			continue;
 		if (!ret->any)
 			ret->all[ret->all_count++] = i;

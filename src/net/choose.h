@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "net/ip.h"
 #include "net/net.h"
 
 struct choice {
@@ -18,8 +19,8 @@ struct choice {
 	unsigned *local, local_count;  /* for traffic that stays on this node */
 	bool any;                      /* somebody serves somewhere: what finds nobody here is dropped, not refused */
 };
-/* 0 or -ERR_NOMEM. */
-int choose_endpoints(struct choice *ret, const struct net_service *s, const struct net_port *port);
+/* Of those of one family (IP4, IP6). 0 or -ERR_NOMEM. */
+int choose_endpoints(struct choice *ret, const struct net_service *s, const struct net_port *port, int family);
 void choose_finish(struct choice *c);
 
 #endif

@@ -13,10 +13,12 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "net/ip.h"
 
-struct conntrack_end { uint32_t ip; uint16_t port; };     /* network order */
+struct conntrack_end { struct ip ip; uint16_t port; };    /* network order */
 struct conntrack_service {
-	struct conntrack_end at;                          /* ip 0: the port on any address (node ports) */
+	int family;
+	struct conntrack_end at;                          /* without ip: the port on any address (node ports) */
 	struct conntrack_end *targets; unsigned target_count;
 };
 /* Flows to one of the services that are translated to none of its targets. */

@@ -11,9 +11,9 @@
 
 #include "net/tunnel.h"
 
-/* source: what this machine itself sends to pods from. -ERR_NOT_FOUND: the node is not on a link
- * of this one. */
-int direct_peer_add(const uint8_t source[4], const struct tunnel_peer *p, struct err *reterr);
+/* To the peer's pods of a family, by its address of that family. source: what this machine itself sends to
+ * pods from. -ERR_NOT_FOUND: the node is not on a link of this one. */
+int direct_peer_add(const struct ip *source, const struct tunnel_peer *p, int family, struct err *reterr);
 /* Missing is success. */
 int direct_peer_del(const struct tunnel_peer *p, struct err *reterr);
 /* Takes away every such route but to these. */

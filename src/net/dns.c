@@ -39,10 +39,14 @@ struct conn {
 	bool ended;                    /* the peer sends no more */
 };
 
+/* One of the addresses that questions come to. */
+struct place { struct dns *d; int udp, tcp; struct loop_fd *udp_watch, *tcp_watch; };
+
 struct wait {                          /* a question passed on */
 	struct list link;
 	struct dns *d;
-	struct conn *conn;             /* NULL: UDP, to addr */
+	struct conn *conn;             /* NULL: UDP, from udp to addr */
+	int udp;
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	struct buf query;
@@ -55,8 +59,7 @@ struct dns {
 	struct dns_zone zone;
 	char *domain;
 	struct dnsfwd *fwd;
-	int udp, tcp;
-	struct loop_fd *udp_watch, *tcp_watch;
+	struct place places[IP_FAMILIES];
 	struct list conns, waits;
 	unsigned conn_count, wait_count;
 	uint64_t queries;
@@ -95,7 +98,7 @@ static void send_answer(struct wait *w, const void *p, size_t n)
 	if (w->conn)
 		conn_send(w->conn, p, n);
 	else if (n)
-		sendto(w->d->udp, p, n, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&w->addr, w->addr_len);
+		sendto(w->udp, p, n, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&w->addr, w->addr_len);
 }
 
 static void forwarded(void *arg, int rc, void *answer, size_t len)
@@ -120,7 +123,7 @@ static void forwarded(void *arg, int rc, void *answer, size_t len)
 }
 
 /* Passes the question (of an alias: about target) on; false: an error was put into d->out. */
-static bool pass_on(struct dns *d, const void *query, size_t len, const char *target, struct conn *c,
+static bool pass_on(struct dns *d, const void *query, size_t len, const char *target, struct conn *c, int udp,
 	const struct sockaddr_storage *addr, socklen_t addr_len)
 {
 	struct wait *w = NULL;
@@ -138,6 +141,7 @@ static bool pass_on(struct dns *d, const void *query, size_t len, const char *ta
 	if (w) {
 		w->d = d;
 		w->conn = c;
+		w->udp = udp;
 		if (addr)
 			memcpy(&w->addr, addr, addr_len);
 		w->addr_len = addr_len;
@@ -166,7 +170,7 @@ static bool pass_on(struct dns *d, const void *query, size_t len, const char *ta
 }
 
 /* True: d->out holds the answer (maybe none); false: it comes later. */
-static bool ask(struct dns *d, const void *query, size_t len, struct conn *c, const struct sockaddr_storage *addr,
+static bool ask(struct dns *d, const void *query, size_t len, struct conn *c, int udp, const struct sockaddr_storage *addr,
 	socklen_t addr_len)
 {
 	char target[DNS_NAME_MAX];
@@ -175,9 +179,9 @@ static bool ask(struct dns *d, const void *query, size_t len, struct conn *c, co
 	buf_clear(&d->out);
 	switch (dns_answer(&d->zone, query, len, c != NULL, &d->out, target)) {
 	case DNS_FORWARD:
-		return !pass_on(d, query, len, NULL, c, addr, addr_len);
+		return !pass_on(d, query, len, NULL, c, udp, addr, addr_len);
 	case DNS_CHASE:
-		return !pass_on(d, query, len, target, c, addr, addr_len);
+		return !pass_on(d, query, len, target, c, udp, addr, addr_len);
 	default:
 		return true;
 	}
@@ -187,18 +191,19 @@ static bool ask(struct dns *d, const void *query, size_t len, struct conn *c, co
 
 static void on_udp(void *arg, uint32_t events)
 {
-	struct dns *d = arg;
+	const struct place *at = arg;
+	struct dns *d = at->d;
 	char packet[4096];
 
 	for (int i = 0; i < TURN_MAX; i++) {
 		struct sockaddr_storage from = { 0 };
 		socklen_t from_len = sizeof(from);
-		ssize_t n = recvfrom(d->udp, packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);
+		ssize_t n = recvfrom(at->udp, packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);
 
 		if (n < 0)
 			return;
-		if (ask(d, packet, (size_t)n, NULL, &from, from_len) && d->out.len)
-			sendto(d->udp, d->out.p, d->out.len, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&from, from_len);
+		if (ask(d, packet, (size_t)n, NULL, at->udp, &from, from_len) && d->out.len)
+			sendto(at->udp, d->out.p, d->out.len, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&from, from_len);
 	}
 }
 
@@ -235,7 +240,7 @@ static void conn_turn(struct conn *c)
 		want = (size_t)(uint8_t)c->in.p[0] << 8 | (uint8_t)c->in.p[1];
 		if (c->in.len < want + 2)
 			break;
-		if (ask(c->d, c->in.p + 2, want, c, NULL, 0)) {
+		if (ask(c->d, c->in.p + 2, want, c, -1, NULL, 0)) {
 			if (!c->d->out.len) {
 				conn_close(c);         /* not even a question */
 				return;
@@ -284,10 +289,11 @@ static void on_conn(void *arg, uint32_t events)
 
 static void on_accept(void *arg, uint32_t events)
 {
-	struct dns *d = arg;
+	const struct place *at = arg;
+	struct dns *d = at->d;
 
 	for (int i = 0; i < TURN_MAX; i++) {
-		int fd = accept4(d->tcp, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(at->tcp, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		struct conn *c;
 
 		if (fd < 0)
@@ -325,57 +331,77 @@ static bool has_ns(const void *arg, const char *ns)
 	return net_has_ns(arg, ns);
 }
 
-static int listen_on(const struct dns_config *cfg, int type, struct err *reterr)
+static int listen_on(const struct ip *ip, unsigned port, int type, struct err *reterr)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)cfg->port) };
-	int one = 1, fd;
+	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
+	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	bool six = ip_family(ip) == IP6;
+	int one = 1, fd = socket(ip_families[ip_family(ip)].af, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char text[IP_TEXT];
 
-	if (inet_pton(AF_INET, cfg->ip, &a.sin_addr) != 1)
-		return err_set(reterr, ERR_INVALID, "DNS address \"%s\": must be IPv4", cfg->ip);
-	fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_errno(reterr, "DNS socket");
+	memcpy(six ? (void *)&a6.sin6_addr : (void *)&a4.sin_addr, ip->b, ip->len);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || (type == SOCK_STREAM && listen(fd, 128))) {
-		err_errno(reterr, "cluster DNS cannot listen on %s port %u (is another DNS server bound to all addresses?)",
-			cfg->ip, cfg->port);
+	if (bind(fd, six ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4, six ? sizeof(a6) : sizeof(a4)) ||
+	    (type == SOCK_STREAM && listen(fd, 128))) {
+		ip_text(text, ip);
+		err_errno(reterr, "cluster DNS cannot listen on %s port %u (is another DNS server bound to all addresses?)", text, port);
 		close(fd);
 		return -ERR_IO;
 	}
 	return fd;
 }
 
+static int place_open(struct dns *d, struct place *at, const struct ip *ip, unsigned port, struct err *reterr)
+{
+	if ((at->udp = listen_on(ip, port, SOCK_DGRAM, reterr)) < 0)
+		return at->udp;
+	if ((at->tcp = listen_on(ip, port, SOCK_STREAM, reterr)) < 0)
+		return at->tcp;
+	at->udp_watch = loop_fd_add(d->loop, at->udp, EPOLLIN, on_udp, at);
+	at->tcp_watch = loop_fd_add(d->loop, at->tcp, EPOLLIN, on_accept, at);
+	return at->udp_watch && at->tcp_watch ? 0 : err_set(reterr, ERR_NOMEM, "out of memory");
+}
+
 int dns_open(struct dns **ret, struct loop *l, const struct net *n, const struct dns_config *cfg, struct err *reterr)
 {
 	struct dns *d = calloc(1, sizeof(*d));
+	struct ip ips[IP_FAMILIES];
 	int rc = 0;
 
 	if (!d)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	d->loop = l;
-	d->udp = d->tcp = -1;
+	for (int f = 0; f < IP_FAMILIES; f++)
+		d->places[f] = (struct place){ .d = d, .udp = -1, .tcp = -1 };
 	list_init(&d->conns);
 	list_init(&d->waits);
 	d->domain = strdup(cfg->domain);
 	d->zone = (struct dns_zone){ d->domain, find, find_by_ip, has_ns, n };
-	if (!d->domain || (cfg->upstream_resolv && dnsfwd_open(&d->fwd, l, cfg->upstream_resolv, cfg->ip)))
+	if (!ip_parse_both(ips, cfg->ip, NULL))
+		rc = err_set(reterr, ERR_INVALID, "DNS address \"%s\": must be an IP address", cfg->ip);
+	else if (!d->domain || (cfg->upstream_resolv && dnsfwd_open(&d->fwd, l, cfg->upstream_resolv, ips)))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
-	if (!rc && (d->udp = listen_on(cfg, SOCK_DGRAM, reterr)) < 0)
-		rc = d->udp;
-	if (!rc && (d->tcp = listen_on(cfg, SOCK_STREAM, reterr)) < 0)
-		rc = d->tcp;
-	if (!rc) {
-		d->udp_watch = loop_fd_add(l, d->udp, EPOLLIN, on_udp, d);
-		d->tcp_watch = loop_fd_add(l, d->tcp, EPOLLIN, on_accept, d);
-		if (!d->udp_watch || !d->tcp_watch)
-			rc = err_set(reterr, ERR_NOMEM, "out of memory");
-	}
+	for (int f = 0; f < IP_FAMILIES && !rc; f++)
+		if (ips[f].len)
+			rc = place_open(d, &d->places[f], &ips[f], cfg->port, reterr);
 	if (rc) {
 		dns_close(d);
 		return rc;
 	}
 	*ret = d;
 	return 0;
+}
+
+static void place_close(struct place *at)
+{
+	loop_fd_del(at->udp_watch);
+	loop_fd_del(at->tcp_watch);
+	if (at->udp >= 0)
+		close(at->udp);
+	if (at->tcp >= 0)
+		close(at->tcp);
 }
 
 void dns_close(struct dns *d)
@@ -387,12 +413,8 @@ void dns_close(struct dns *d)
 	list_each(&d->waits, it)
 		free_wait(list_entry(it, struct wait, link));
 	dnsfwd_close(d->fwd);
-	loop_fd_del(d->udp_watch);
-	loop_fd_del(d->tcp_watch);
-	if (d->udp >= 0)
-		close(d->udp);
-	if (d->tcp >= 0)
-		close(d->tcp);
+	for (int f = 0; f < IP_FAMILIES; f++)
+		place_close(&d->places[f]);
 	buf_finish(&d->out);
 	free(d->domain);
 	free(d);

@@ -32,7 +32,7 @@ struct dns;
 #define DNS_UDP_MAX      1232u         /* what we take and send without fragments */
 
 struct dns_config {
-	const char *ip;
+	const char *ip;                /* one, or two of different families with a comma */
 	unsigned port;
 	const char *domain;            /* "cluster.local" */
 	const char *upstream_resolv;   /* resolv.conf, or NULL: names outside the cluster are refused */

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ struct kept { struct list link; char *key; struct blob *answer; int64_t at_ms; i
 
 struct dnsfwd {
 	struct loop *loop;
-	char *resolv, *own_ip;
+	char *resolv;
+	struct ip own[IP_FAMILIES];
 	struct timespec read_at;       /* mtime of resolv */
 	struct server servers[SERVERS_MAX];
 	unsigned server_count, first;  /* first: the one that answered last */
@@ -64,25 +66,30 @@ struct dnsfwd_ask {
 
 /* ---- the resolvers ---- */
 
-static void add_server(struct dnsfwd *f, const char *ip)
+static void add_server(struct dnsfwd *f, const char *text)
 {
 	struct server *s = &f->servers[f->server_count];
 	struct sockaddr_in *in = (void *)&s->addr;
 	struct sockaddr_in6 *in6 = (void *)&s->addr;
+	size_t len = strcspn(text, "%");       /* fe80::1%eth0 */
+	char plain[IP_TEXT];
+	struct ip ip;
 
-	if (f->server_count == SERVERS_MAX || !strcmp(ip, f->own_ip))
+	snprintf(plain, sizeof(plain), "%.*s", (int)len, text);
+	if (f->server_count == SERVERS_MAX || !ip_parse(&ip, plain) || ip_same(&ip, &f->own[ip_family(&ip)]))
 		return;
 	memset(s, 0, sizeof(*s));
-	if (inet_pton(AF_INET, ip, &in->sin_addr) == 1) {
+	if (ip_family(&ip) == IP4) {
 		in->sin_family = AF_INET;
 		in->sin_port = htons(53);
+		memcpy(&in->sin_addr, ip.b, ip.len);
 		s->len = sizeof(*in);
-	} else if (inet_pton(AF_INET6, ip, &in6->sin6_addr) == 1) {
+	} else {
 		in6->sin6_family = AF_INET6;
 		in6->sin6_port = htons(53);
+		in6->sin6_scope_id = text[len] ? if_nametoindex(text + len + 1) : 0;
+		memcpy(&in6->sin6_addr, ip.b, ip.len);
 		s->len = sizeof(*in6);
-	} else {
-		return;
 	}
 	f->server_count++;
 }
@@ -382,7 +389,7 @@ int dnsfwd_query(struct dnsfwd_ask **ret, struct dnsfwd *f, const void *query, s
 	return 0;
 }
 
-int dnsfwd_open(struct dnsfwd **ret, struct loop *l, const char *resolv, const char *own_ip)
+int dnsfwd_open(struct dnsfwd **ret, struct loop *l, const char *resolv, const struct ip own[IP_FAMILIES])
 {
 	struct dnsfwd *f = calloc(1, sizeof(*f));
 
@@ -391,9 +398,9 @@ int dnsfwd_open(struct dnsfwd **ret, struct loop *l, const char *resolv, const c
 	f->loop = l;
 	list_init(&f->asks);
 	list_init(&f->kept);
-	f->own_ip = strdup(own_ip);
+	memcpy(f->own, own, sizeof(f->own));
 	f->resolv = resolv ? strdup(resolv) : NULL;
-	if (!f->own_ip || (resolv && !f->resolv)) {
+	if (resolv && !f->resolv) {
 		dnsfwd_close(f);
 		return -ERR_NOMEM;
 	}
@@ -412,6 +419,5 @@ void dnsfwd_close(struct dnsfwd *f)
 		forget(f, list_entry(it, struct kept, link));
 	map_finish(&f->cache);
 	free(f->resolv);
-	free(f->own_ip);
 	free(f);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "net/ip.h"
 
 #define DNSFWD_TRY_MS   2000          /* for one resolver */
 #define DNSFWD_TRIES    4
@@ -23,8 +24,8 @@ struct loop;
 struct dnsfwd;
 struct dnsfwd_ask;
 
-/* resolv: a resolv.conf, read again when it changes; own_ip: never asked. */
-int dnsfwd_open(struct dnsfwd **ret, struct loop *l, const char *resolv, const char *own_ip);
+/* resolv: a resolv.conf, read again when it changes; own: our own addresses, never asked. */
+int dnsfwd_open(struct dnsfwd **ret, struct loop *l, const char *resolv, const struct ip own[IP_FAMILIES]);
 void dnsfwd_close(struct dnsfwd *f);           /* asks end without done */
 /* answer: with the id of the query; valid during the call. rc: 0 or -ERR_UNAVAILABLE. Runs once, may
  * run before this returns (then *ret is NULL). -ERR_FULL. */

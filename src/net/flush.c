@@ -172,51 +172,57 @@ static void flush_done(void *arg)
 
 /* ---- UDP flows that hold on to what was ---- */
 
-static void add_udp(struct flush *f, const struct net_service *s, const struct choice *c, const char *ip, int number)
+/* ip NULL: a node port. */
+static void add_udp(struct flush *f, const struct net_service *s, const struct choice *c, int family, const char *ip, int number)
 {
 	struct conntrack_service *to = realloc(f->udp, (f->udp_count + 1) * sizeof(*to));
-	struct in_addr in = { 0 };
+	struct ip at = { 0 };
 
 	if (!to)
 		return;
 	f->udp = to;
 	to += f->udp_count;
-	if (ip && inet_pton(AF_INET, ip, &in) != 1)
+	if (ip && (!ip_parse(&at, ip) || ip_family(&at) != family))
 		return;
-	*to = (struct conntrack_service){ { in.s_addr, htons((uint16_t)number) }, NULL, 0 };
+	*to = (struct conntrack_service){ family, { at, htons((uint16_t)number) }, NULL, 0 };
 	to->targets = calloc(c->all_count + c->local_count + 1u, sizeof(*to->targets));
 	if (!to->targets)
 		return;
 	for (unsigned i = 0; i < c->all_count + c->local_count; i++) {
 		const struct net_endpoint *e = &s->eps[i < c->all_count ? c->all[i] : c->local[i - c->all_count]];
 
-		if (inet_pton(AF_INET, e->ip, &in) == 1)
-			to->targets[to->target_count++] = (struct conntrack_end){ in.s_addr, htons((uint16_t)e->port) };
+		if (ip_parse(&at, e->ip))
+			to->targets[to->target_count++] = (struct conntrack_end){ at, htons((uint16_t)e->port) };
 	}
 	f->udp_count++;
+}
+
+static void note_port(struct flush *f, const struct unit *u, const struct net_service *s, const struct net_port *p, int family)
+{
+	const char *const *const lists[] = { s->ips, s->external_ips, s->balancer_ips };
+	struct choice c = { 0 };
+
+	if (!u->gone && choose_endpoints(&c, s, p, family))
+		return;
+	for (unsigned l = 0; l < sizeof(lists) / sizeof(*lists); l++)
+		for (const char *const *ip = lists[l]; *ip; ip++)
+			add_udp(f, s, &c, family, *ip, p->port);
+	if (p->node_port)
+		add_udp(f, s, &c, family, NULL, p->node_port);
+	choose_finish(&c);
 }
 
 static void note_udp(struct flush *f, const struct unit *u)
 {
 	const struct net_service *s;
 
-	if (u->is_pod)
+	if (u->kind != UNIT_SERVICE)
 		return;
 	s = ((const struct svc *)(const void *)u)->copy;
-	for (unsigned i = 0; i < s->port_count; i++) {
-		const struct net_port *p = &s->ports[i];
-		const char *const *const lists[] = { s->ips, s->external_ips, s->balancer_ips };
-		struct choice c = { 0 };
-
-		if (!p->proto || strcasecmp(p->proto, "udp") || (!u->gone && choose_endpoints(&c, s, p)))
-			continue;
-		for (unsigned l = 0; l < sizeof(lists) / sizeof(*lists); l++)
-			for (const char *const *ip = lists[l]; *ip; ip++)
-				add_udp(f, s, &c, *ip, p->port);
-		if (p->node_port)
-			add_udp(f, s, &c, NULL, p->node_port);
-		choose_finish(&c);
-	}
+	for (unsigned i = 0; i < s->port_count; i++)
+		for (int family = 0; family < IP_FAMILIES && s->ports[i].proto && !strcasecmp(s->ports[i].proto, "udp"); family++)
+			if (f->net->base.f[family].on)
+				note_port(f, u, s, &s->ports[i], family);
 }
 
 /* ---- the transaction ---- */
@@ -229,8 +235,10 @@ static void compute(struct net *n, struct unit *u)
 	plan_finish(&u->wanted);
 	if (u->gone)
 		return;
-	if (u->is_pod) {
+	if (u->kind == UNIT_POD) {
 		rc = pods_wanted((struct pod *)(void *)u, &u->wanted);
+	} else if (u->kind == UNIT_MEMBER) {
+		rc = plan_member(&u->wanted, &n->base, ((struct member *)(void *)u)->ranges);
 	} else {
 		struct svc *s = (struct svc *)(void *)u;
 

@@ -2,16 +2,20 @@
 /*
  * link - see link.h.
  *
- * A pod's end has its address as a /32 and reaches everything, its neighbours too,
+ * A pod's end has its address alone (/32, /128) and reaches everything, its neighbours too,
  * through the bridge's address. So all traffic between pods is routed by this
  * machine, and translation sees both directions whether or not the kernel hands
  * bridged frames to its IP hooks.
+ *
+ * Of IPv6 nothing waits: no address is asked for before it is used (DAD), and no router is
+ * listened to.
  */
 #include "net/link.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -22,14 +26,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/netlink.h"
 
 /* Made of the address: a pod that comes again under its address is known at once. */
-static void put_mac(struct nl_msg *m, const uint8_t ip[4])
+static void put_mac(struct nl_msg *m, const struct ip *ip)
 {
 	uint8_t mac[6];
 
@@ -37,7 +40,7 @@ static void put_mac(struct nl_msg *m, const uint8_t ip[4])
 	nla_put(m, IFLA_ADDRESS, sizeof(mac), mac);
 }
 
-static int add_bridge(struct nl_sock *sk, const char *name, const uint8_t mac_of[4], struct err *reterr)
+static int add_bridge(struct nl_sock *sk, const char *name, const struct ip *mac_of, struct err *reterr)
 {
 	struct nl_msg *m = netlink_link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0, IFF_UP);
 	struct nlattr *info;
@@ -78,29 +81,99 @@ static int link_down_of(const char *name, const char *letters, struct err *reter
 	return rc;
 }
 
+static const struct ip *first_of(const struct ip v[IP_FAMILIES])
+{
+	return v[IP4].len ? &v[IP4] : &v[IP6];
+}
+
+/* Before a link goes up: in IPv6 an address of its own is good at once, and no router counts. */
+static int quiet(const char *name, struct err *reterr)
+{
+	int rc;
+
+	return (rc = netlink_sysctl6(name, "disable_ipv6", "0", reterr)) || (rc = netlink_sysctl6(name, "accept_dad", "0", reterr)) ||
+		(rc = netlink_sysctl6(name, "accept_ra", "0", reterr)) ? rc : 0;
+}
+
+/* A machine that forwards IPv6 no longer heeds routers, unless told to: links that did go on doing so. */
+static int forward6(struct err *reterr)
+{
+	struct if_nameindex *all;
+	char path[128], now = '1';
+	int fd = open("/proc/sys/net/ipv6/conf/all/forwarding", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, &now, 1) != 1)
+		now = '0';
+	if (fd >= 0)
+		close(fd);
+	if (now == '1' || !(all = if_nameindex()))
+		return netlink_sysctl6("all", "forwarding", "1", reterr);
+	for (struct if_nameindex *i = all; i->if_index; i++) {
+		char heeds = '0';
+
+		snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", i->if_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, &heeds, 1) == 1 && heeds == '1')
+			(void)netlink_sysctl(path, "2", NULL);
+		if (fd >= 0)
+			close(fd);
+	}
+	if_freenameindex(all);
+	return netlink_sysctl6("all", "forwarding", "1", reterr);
+}
+
+static int forward_on(const struct link_bridge *b, struct err *reterr)
+{
+	int rc = netlink_sysctl("/proc/sys/net/ipv4/ip_forward", "1", reterr);
+
+	return rc || !(b->gateway[IP6].len || b->service[IP6].ip.len) ? rc : forward6(reterr);
+}
+
+/* A route through lo: answering a pod out of the link it asked on, the kernel would first spend its
+ * allowance of ICMP on telling it of a better way. Of IPv6 such a route refuses all. */
+int link_of_services(const char *bridge, int family)
+{
+	return (int)if_nametoindex(family == IP4 ? "lo" : bridge);
+}
+
+static int add_family(struct nl_sock *sk, const struct link_bridge *b, int f, int index, int via, struct err *reterr)
+{
+	int rc;
+
+	if (b->gateway[f].len && (rc = netlink_address(sk, index, &b->gateway[f], b->prefix[f], reterr)))
+		return rc;
+	if (b->dns[f].len && (rc = netlink_address(sk, index, &b->dns[f], ip_families[f].bits, reterr)))
+		return rc;
+	return !b->service[f].ip.len ? 0 : netlink_route_set(sk, &(struct netlink_route){ .index = via, .dst = b->service[f],
+		.src = b->gateway[f].len ? &b->gateway[f] : NULL }, reterr);
+}
+
+static int bring_up(struct nl_sock *sk, const struct link_bridge *b, const char *link, bool alone, struct err *reterr)
+{
+	int index, rc;
+
+	if ((rc = add_bridge(sk, link, first_of(alone ? b->dns : b->gateway), reterr)))
+		return rc;
+	index = (int)if_nametoindex(link);
+	if (!index)
+		return err_errno(reterr, "the link %s", link);
+	if ((b->gateway[IP6].len || b->dns[IP6].len) && (rc = quiet(link, reterr)))
+		return rc;
+	if ((rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, index, IFF_UP), 0, link, reterr)))
+		return rc;
+	for (int f = 0; f < IP_FAMILIES; f++)
+		if ((rc = add_family(sk, b, f, index, alone ? index : link_of_services(link, f), reterr)))
+			return rc;
+	return forward_on(b, reterr);
+}
+
 int link_bridge_up(const struct link_bridge *b, const char *name, struct err *reterr)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
-	struct netlink_route service = { .index = (int)if_nametoindex("lo"), .dst = b->service, .prefix = b->service_prefix,
-		.src = b->gateway };
 	char path[128];
-	int index, rc;
+	int rc;
 
-	if ((rc = link_down_of(name, "1", reterr)) || (rc = netlink_open(&sk, reterr)))
-		return rc;
-	if ((rc = add_bridge(sk, b->name, b->gateway, reterr)))
-		return rc;
-	index = (int)if_nametoindex(b->name);
-	if (!index)
-		return err_errno(reterr, "the bridge %s", b->name);
-	if ((rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, index, IFF_UP), 0, "starting the bridge", reterr)) ||
-	    (rc = netlink_address(sk, index, b->gateway, b->prefix, reterr)) ||
-	    (rc = netlink_address(sk, index, b->dns, 32, reterr)) ||
-	    /* Not to the bridge: answering a pod out of the link it asked on, the kernel would first
-	     * spend its allowance of ICMP on telling it of a better way. */
-	    (rc = netlink_route_set(sk, &service, reterr)))
-		return rc;
-	if ((rc = netlink_sysctl("/proc/sys/net/ipv4/ip_forward", "1", reterr)))
+	if ((rc = link_down_of(name, "1", reterr)) || (rc = netlink_open(&sk, reterr)) || (rc = bring_up(sk, b, b->name, false, reterr)))
 		return rc;
 	/* Node ports on localhost: answers from pods come back to 127.0.0.1 by this link. */
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", b->name);
@@ -111,22 +184,13 @@ int link_bridge_up(const struct link_bridge *b, const char *name, struct err *re
 int link_alone_up(const struct link_bridge *b, const char *name, struct err *reterr)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
-	struct netlink_route service = { .dst = b->service, .prefix = b->service_prefix };
 	char link[LINK_NAME_MAX];
 	int rc;
 
 	if ((rc = link_down_of(name, "0x", reterr)) || (rc = netlink_open(&sk, reterr)))
 		return rc;
 	snprintf(link, sizeof(link), "%s1", name);
-	if ((rc = add_bridge(sk, link, b->dns, reterr)))
-		return rc;
-	service.index = (int)if_nametoindex(link);
-	if (!service.index)
-		return err_errno(reterr, "the link %s", link);
-	if ((rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, service.index, IFF_UP), 0, link, reterr)) ||
-	    (rc = netlink_address(sk, service.index, b->dns, 32, reterr)) || (rc = netlink_route_set(sk, &service, reterr)))
-		return rc;
-	return netlink_sysctl("/proc/sys/net/ipv4/ip_forward", "1", reterr);
+	return bring_up(sk, b, link, true, reterr);
 }
 
 static bool is_pod_link(const char *name, const char *prefix)
@@ -161,18 +225,24 @@ int link_bridge_down(const char *name, struct err *reterr)
 /* The packet size of the link that the default route takes: pods must not send larger. */
 static uint32_t uplink_mtu(void)
 {
+	static const struct { const char *path, *format; } tables[] = {
+		{ "/proc/thread-self/net/route", "%15s %x" },
+		/* destination, its length, source, its length, next hop, four numbers, link; lo: what refuses */
+		{ "/proc/thread-self/net/ipv6_route", "%*32[0]%*1[ ]00 %*s %*s %*s %*s %*s %*s %*s %15s" },
+	};
 	char line[256], name[IFNAMSIZ];
-	unsigned dst;
 	uint32_t mtu = 0;
-	FILE *f = fopen("/proc/thread-self/net/route", "re");
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%15s %x", name, &dst) == 2 && !dst && strcmp(name, "Iface")) {
-			mtu = netlink_mtu(name);
-			break;
-		}
-	if (f)
-		fclose(f);
+	for (unsigned i = 0; i < 2 && !mtu; i++) {
+		FILE *f = fopen(tables[i].path, "re");
+		unsigned dst = 0;
+
+		while (f && !mtu && fgets(line, sizeof(line), f))
+			if (sscanf(line, tables[i].format, name, &dst) >= 2 - (int)i && !dst && strcmp(name, "Iface") && strcmp(name, "lo"))
+				mtu = netlink_mtu(name);
+		if (f)
+			fclose(f);
+	}
 	return mtu >= NETLINK_MTU_MIN ? mtu : NETLINK_MTU_DEFAULT;
 }
 
@@ -203,7 +273,7 @@ static int make_pair(struct nl_sock *sk, const struct link_pod *p, int ns_fd, st
 		nla_put_string(m, IFLA_IFNAME, "eth0");
 		nla_put_u32(m, IFLA_NET_NS_FD, (uint32_t)ns_fd);
 		nla_put_u32(m, IFLA_MTU, mtu);
-		put_mac(m, p->ip);
+		put_mac(m, &p->mac_of);
 		nla_nest_end(m, peer);
 		nla_nest_end(m, data);
 		nla_nest_end(m, info);
@@ -229,7 +299,6 @@ static int set_hairpin(struct nl_sock *sk, const char *name, struct err *reterr)
 static int configure(const struct link_pod *p, struct err *reterr)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
-	static const uint8_t any[4];
 	int rc, lo, eth;
 
 	if ((rc = netlink_open(&sk, reterr)))
@@ -238,24 +307,41 @@ static int configure(const struct link_pod *p, struct err *reterr)
 	eth = (int)if_nametoindex("eth0");
 	if (!lo || !eth)
 		return err_errno(reterr, "the pod's links");
-	if ((rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, lo, IFF_UP), 0, "starting lo", reterr)) ||
-	    (rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, eth, IFF_UP), 0, "starting eth0", reterr)) ||
-	    (rc = netlink_address(sk, eth, p->ip, 32, reterr)) ||
-	    (rc = netlink_route_set(sk, &(struct netlink_route){ .index = eth, .dst = p->gateway, .prefix = 32 }, reterr)))
+	if (p->ip[IP6].len && ((rc = quiet("lo", reterr)) || (rc = quiet("eth0", reterr))))
 		return rc;
-	return netlink_route_set(sk, &(struct netlink_route){ .index = eth, .dst = any, .gateway = p->gateway }, reterr);
+	if ((rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, lo, IFF_UP), 0, "starting lo", reterr)) ||
+	    (rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, eth, IFF_UP), 0, "starting eth0", reterr)))
+		return rc;
+	for (int f = 0; f < IP_FAMILIES; f++) {
+		const struct ip_range gateway = { p->gateway[f], (uint8_t)ip_families[f].bits }, any = { .ip.len = p->ip[f].len };
+
+		if (!p->ip[f].len)
+			continue;
+		if ((rc = netlink_address(sk, eth, &p->ip[f], ip_families[f].bits, reterr)) ||
+		    (rc = netlink_route_set(sk, &(struct netlink_route){ .index = eth, .dst = gateway }, reterr)) ||
+		    (rc = netlink_route_set(sk, &(struct netlink_route){ .index = eth, .dst = any, .gateway = &p->gateway[f] }, reterr)))
+			return rc;
+	}
+	return 0;
 }
 
-/* In the pod's namespace: does eth0 have the address already? */
-static bool has_address(const struct link_pod *p)
+static bool on_eth0(const struct ifaddrs *all, const struct ip *ip)
 {
-	struct ifreq r = { .ifr_name = "eth0" };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool yes = fd >= 0 && !ioctl(fd, SIOCGIFADDR, &r) &&
-		!memcmp(&((struct sockaddr_in *)(void *)&r.ifr_addr)->sin_addr, p->ip, 4);
+	for (; all; all = all->ifa_next)
+		if (!strcmp(all->ifa_name, "eth0") && netlink_is_ip(all->ifa_addr, ip))
+			return true;
+	return false;
+}
 
-	if (fd >= 0)
-		close(fd);
+/* In the pod's namespace: does eth0 have the addresses already? */
+static bool has_addresses(const struct link_pod *p)
+{
+	struct ifaddrs *all = NULL;
+	bool yes = !getifaddrs(&all);
+
+	for (int f = 0; f < IP_FAMILIES; f++)
+		yes = yes && (!p->ip[f].len || on_eth0(all, &p->ip[f]));
+	freeifaddrs(all);
 	return yes;
 }
 
@@ -278,7 +364,7 @@ int link_pod_add(const struct link_pod *p, struct err *reterr)
 	}
 	if (if_nametoindex(p->host_name)) {
 		if (!setns(ns, CLONE_NEWNET)) {
-			there = has_address(p);
+			there = has_addresses(p);
 			if (setns(own, CLONE_NEWNET))
 				abort();       /* this thread would work on in a stranger's network */
 		}

@@ -13,14 +13,16 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "net/ip.h"
 
 #define LINK_NAME_MAX 16
 
-struct link_bridge {
+struct link_bridge {                           /* by family; len 0: without it */
 	char name[LINK_NAME_MAX];              /* "sampan0" */
-	uint8_t gateway[4]; int prefix;        /* the bridge's own address in the node's pod range */
-	uint8_t dns[4];                        /* a second, /32 */
-	uint8_t service[4]; int service_prefix;/* routed, so that local senders have a way and a source */
+	struct ip gateway[IP_FAMILIES];        /* the bridge's own address in the node's pod range */
+	int prefix[IP_FAMILIES];
+	struct ip dns[IP_FAMILIES];            /* a second one, alone */
+	struct ip_range service[IP_FAMILIES];  /* routed, so that local senders have a way and a source */
 };
 /* Makes what is missing of it; forwarding on. name: net_config.name. */
 int link_bridge_up(const struct link_bridge *b, const char *name, struct err *reterr);
@@ -35,10 +37,13 @@ struct link_pod {
 	char host_name[LINK_NAME_MAX];
 	const char *bridge, *netns_path;
 	const char *tunnel;                    /* packets must fit through it, once it is there */
-	uint8_t ip[4], gateway[4];
+	struct ip ip[IP_FAMILIES], gateway[IP_FAMILIES];
+	struct ip mac_of;                      /* its hardware address is made of this one */
 };
 /* One that is there and has its address is left as it is. */
 int link_pod_add(const struct link_pod *p, struct err *reterr);
 int link_del(const char *name, struct err *reterr);    /* missing is success */
+/* The link that Services' ranges are routed to, where b is up. Source: link.c. */
+int link_of_services(const char *bridge, int family);
 
 #endif

@@ -13,14 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "net/net_priv.h"
 #include "net/netlink.h"
 #include "net/uplink.h"
 
 struct linkwatch {
 	struct net *net;
-	uint8_t address[4];
+	struct ip address;
 	char name[IF_NAMESIZE];
 	uint32_t mtu;
 	int sock;
@@ -33,7 +32,7 @@ static void look(struct linkwatch *w)
 	int index;
 
 	if (!mtu) {                    /* it goes by another name, or another link has the address now */
-		index = uplink_of(w->address);
+		index = uplink_of(&w->address);
 		mtu = index && if_indextoname((unsigned)index, w->name) ? netlink_mtu(w->name) : 0;
 	}
 	if (!mtu || mtu == w->mtu)
@@ -57,22 +56,21 @@ static void on_event(void *arg, uint32_t events)
 	look(w);
 }
 
-int linkwatch_open(struct net *n, const char *address)
+int linkwatch_open(struct net *n)
 {
 	struct sockaddr_nl at = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
 	struct linkwatch *w = calloc(1, sizeof(*w));
-	uint8_t own[16];
-	int family, index;
+	int index;
 
 	if (!w)
 		return -ERR_NOMEM;
 	n->linkwatch = w;
 	w->net = n;
 	w->sock = -1;
-	if (!address || text_parse_ip(address, &family, own) || family != 4)
+	w->address = n->address[n->first_address];
+	if (!w->address.len)
 		return 0;
-	memcpy(w->address, own, 4);
-	index = uplink_of(w->address);
+	index = uplink_of(&w->address);
 	w->mtu = index && if_indextoname((unsigned)index, w->name) ? netlink_mtu(w->name) : 0;
 	w->sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (w->sock < 0 || bind(w->sock, (struct sockaddr *)&at, sizeof(at)) ||

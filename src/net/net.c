@@ -2,7 +2,6 @@
 /* net - see net.h and net_priv.h: what was told, kept; opening and closing. */
 #include "net/net.h"
 
-#include <arpa/inet.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +33,10 @@ void net_free_unit(struct unit *u)
 	list_del(&u->all);
 	plan_finish(&u->applied);
 	plan_finish(&u->wanted);
-	if (u->is_pod)
+	if (u->kind == UNIT_POD)
 		pods_free((struct pod *)(void *)u);
+	else if (u->kind == UNIT_MEMBER)
+		members_free((struct member *)(void *)u);
 	else
 		free_svc((struct svc *)(void *)u);
 }
@@ -160,55 +161,129 @@ const struct net_service *net_find_by_ip(const struct net *n, const char *ip)
 
 /* ---- open, close ---- */
 
-static int parse4(const char *what, const char *cidr, uint8_t ret[4], int *ret_prefix, struct err *reterr)
+/* A copy of s up to its comma or end, at *at in the block of base's texts. */
+static const char *text_part(char **at, const char *s, int which)
 {
-	uint8_t addr[16];
-	int family, rc;
+	const char *from = s, *part = *at;
+	size_t len;
 
-	rc = ret_prefix ? text_parse_cidr(cidr ? cidr : "", &family, addr, ret_prefix)
-			: text_parse_ip(cidr ? cidr : "", &family, addr);
-	if (rc || family != 4)
-		return err_set(reterr, ERR_INVALID, "%s \"%s\": must be IPv4%s", what, cidr ? cidr : "",
-			ret_prefix ? ", as 10.0.0.0/16" : "");
-	memcpy(ret, addr, 4);
+	while (which-- > 0)
+		from = strchr(from, ',') + 1;
+	len = strcspn(from, ",");
+	memcpy(*at, from, len);
+	(*at)[len] = 0;
+	*at += len + 1;
+	return part;
+}
+
+/* The part of s that is of the family; first: of its first part. */
+static const char *part_of(char **at, const char *s, int family, int first)
+{
+	return text_part(at, s, family != first);
+}
+
+/* A prefix as a mask: " & ffff:ffff::". */
+static const char *mask_text(char **at, const struct ip_range *r)
+{
+	struct ip mask = { .len = r->ip.len };
+	const char *text = *at;
+	char ip[IP_TEXT];
+
+	for (int i = 0; i < r->prefix; i++)
+		mask.b[i / 8] |= (uint8_t)(0x80u >> (i % 8));
+	ip_text(ip, &mask);
+	*at += sprintf(*at, " & %s", ip) + 1;
+	return text;
+}
+
+struct parsed { struct ip_range cluster[IP_FAMILIES]; int first_cluster, first_service, first_dns; };
+
+static int parse_texts(struct net *n, const struct net_config *cfg, struct parsed *p, struct err *reterr)
+{
+	static const char of[] = "must be an IP range as 10.0.0.0/16, or one of each family with a comma";
+
+	if (cfg->pod_cidr && !ip_parse_ranges(n->pods_of, cfg->pod_cidr, &n->first_pods))
+		return err_set(reterr, ERR_INVALID, "pod range \"%s\": %s", cfg->pod_cidr, of);
+	if (!ip_parse_ranges(p->cluster, cfg->cluster_cidr, &p->first_cluster))
+		return err_set(reterr, ERR_INVALID, "cluster range \"%s\": %s", cfg->cluster_cidr ? cfg->cluster_cidr : "", of);
+	if (!ip_parse_ranges(n->bridge.service, cfg->service_cidr, &p->first_service))
+		return err_set(reterr, ERR_INVALID, "service range \"%s\": %s", cfg->service_cidr ? cfg->service_cidr : "", of);
+	if (!ip_parse_both(n->bridge.dns, cfg->dns_ip, &p->first_dns))
+		return err_set(reterr, ERR_INVALID, "DNS address \"%s\": must be an IP address, or one of each family with a comma", cfg->dns_ip ?
+			cfg->dns_ip : "");
+	if (cfg->address)
+		ip_parse_both(n->address, cfg->address, &n->first_address);
 	return 0;
 }
 
+/* What pods may have: the same number of a pod's address in both families. */
+static int parse_pods(struct net *n, struct err *reterr)
+{
+	static const struct { int min, max; } prefixes[IP_FAMILIES] = { { 16, 29 }, { 48, 124 } };
+
+	n->slot_count = UINT16_MAX - 2;
+	for (int f = 0; f < IP_FAMILIES; f++) {
+		const struct ip_range *r = &n->pods_of[f];
+		int host = ip_families[f].bits - r->prefix;
+
+		if (!r->ip.len)
+			continue;
+		if (r->prefix < prefixes[f].min || r->prefix > prefixes[f].max)
+			return err_set(reterr, ERR_INVALID, "the IPv%d pod range is a /%d: from /%d to /%d", ip_families[f].number, r->prefix,
+				prefixes[f].min, prefixes[f].max);
+		n->bridge.gateway[f] = ip_add(&r->ip, 1);
+		n->bridge.prefix[f] = r->prefix;
+		if (host < 16 && (1u << host) - 3 < n->slot_count)
+			n->slot_count = (1u << host) - 3;
+	}
+	return 0;
+}
+
+static void base_family(struct net *n, const struct net_config *cfg, const struct parsed *p, int f, char **at)
+{
+	struct plan_family *b = &n->base.f[f];
+	const struct ip_range *pods = &n->pods_of[f];
+
+	*b = (struct plan_family){ .on = pods->ip.len || n->bridge.service[f].ip.len, .cluster = PLAN_CLUSTER_SET, .mask = "" };
+	if (n->bridge.service[f].ip.len)
+		b->service = part_of(at, cfg->service_cidr, f, p->first_service);
+	if (n->bridge.dns[f].len)
+		b->dns = part_of(at, cfg->dns_ip, f, p->first_dns);
+	if (n->address[f].len)
+		b->address = part_of(at, cfg->address, f, n->first_address);
+	if (pods->ip.len)
+		b->pods = part_of(at, cfg->pod_cidr, f, n->first_pods);
+	if (p->cluster[f].ip.len && (!pods->ip.len || (ip_within(&p->cluster[f], &pods->ip) && p->cluster[f].prefix <= pods->prefix)))
+		b->cluster = part_of(at, cfg->cluster_cidr, f, p->first_cluster);
+	else if (pods->ip.len)
+		b->mask = mask_text(at, pods);
+	else
+		b->cluster = f == IP4 ? "0.0.0.0/32" : "::/128";       /* nobody */
+}
+
+#define TEXT_SIZE(s) ((s) ? strlen(s) + 2 : 0)
+
 static int parse_config(struct net *n, const struct net_config *cfg, struct err *reterr)
 {
-	uint8_t pod[4], cluster[4];
-	uint32_t net;
-	int prefix, unused, rc;
+	struct parsed p = { 0 };
+	char *at;
+	int rc;
 
 	if (!cfg->name || !*cfg->name || strlen(cfg->name) > 6 || strspn(cfg->name, "abcdefghijklmnopqrstuvwxyz") != strlen(cfg->name))
 		return err_set(reterr, ERR_INVALID, "network name: one to six letters a-z");
-	if ((cfg->pod_cidr && (rc = parse4("pod range", cfg->pod_cidr, pod, &prefix, reterr))) ||
-	    (rc = parse4("cluster range", cfg->cluster_cidr, cluster, &unused, reterr)) ||
-	    (rc = parse4("service range", cfg->service_cidr, n->bridge.service, &n->bridge.service_prefix, reterr)) ||
-	    (rc = parse4("DNS address", cfg->dns_ip, n->bridge.dns, NULL, reterr)))
+	n->with_pods = cfg->pod_cidr;
+	if ((rc = parse_texts(n, cfg, &p, reterr)) || (rc = parse_pods(n, reterr)))
 		return rc;
-	if (cfg->pod_cidr) {
-		if (prefix < 16 || prefix > 29)
-			return err_set(reterr, ERR_INVALID, "pod range \"%s\": /16 to /29", cfg->pod_cidr);
-		net = ((uint32_t)pod[0] << 24 | (uint32_t)pod[1] << 16 | (uint32_t)pod[2] << 8 | pod[3]) & (~0u << (32 - prefix));
-		n->first_addr = n->next_addr = net + 2;
-		n->last_addr = net + (1u << (32 - prefix)) - 2;
-		net = htonl(net + 1);
-		memcpy(n->bridge.gateway, &net, 4);
-		n->bridge.prefix = prefix;
-	}
 	snprintf(n->bridge.name, sizeof(n->bridge.name), "%s0", cfg->name);
 	n->name = strdup(cfg->name);
-	n->pod_cidr = cfg->pod_cidr ? strdup(cfg->pod_cidr) : NULL;
-	n->cluster_cidr = strdup(cfg->cluster_cidr);
-	n->service_cidr = strdup(cfg->service_cidr);
-	n->dns_ip = strdup(cfg->dns_ip);
 	n->state_dir = strdup(cfg->state_dir);
-	n->address = cfg->address ? strdup(cfg->address) : NULL;
-	if (!n->name || (cfg->pod_cidr && !n->pod_cidr) || !n->cluster_cidr || !n->service_cidr || !n->dns_ip || !n->state_dir ||
-	    (cfg->address && !n->address))
+	n->texts = at = calloc(1, TEXT_SIZE(cfg->pod_cidr) + TEXT_SIZE(cfg->cluster_cidr) + TEXT_SIZE(cfg->service_cidr) + TEXT_SIZE(cfg->dns_ip) +
+		TEXT_SIZE(cfg->address) + IP_FAMILIES * (IP_TEXT + 4));
+	if (!n->name || !n->state_dir || !at)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
-	n->base = (struct plan_base){ n->name, n->pod_cidr, n->cluster_cidr, n->service_cidr, n->dns_ip, n->address, NULL };
+	n->base.table = n->name;
+	for (int f = 0; f < IP_FAMILIES; f++)
+		base_family(n, cfg, &p, f, &at);
 	return 0;
 }
 
@@ -238,13 +313,12 @@ int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, str
 	if (!rc && net_rules_open(&n->rules_ctx))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
 	if (!rc)
-		rc = n->pod_cidr ? link_bridge_up(&n->bridge, n->name, reterr) : link_alone_up(&n->bridge, n->name, reterr);
-	if (!rc && !n->pod_cidr && !(rc = direct_keep(NULL, 0, reterr)))
+		rc = n->with_pods ? link_bridge_up(&n->bridge, n->name, reterr) : link_alone_up(&n->bridge, n->name, reterr);
+	if (!rc && !n->with_pods && !(rc = direct_keep(NULL, 0, reterr)))
 		rc = policy_down(n->name, reterr);     /* of an earlier life: not ours to say any more */
-	if (!rc && (peers_open(n, cfg->address) || announce_open(n, cfg->address) || pulse_open(n, cfg->address) ||
-		    linkwatch_open(n, cfg->address) || ranges_open(n)))
+	if (!rc && (peers_open(n) || announce_open(n) || pulse_open(n) || linkwatch_open(n) || ranges_open(n)))
 		rc = err_set(reterr, ERR_NOMEM, "out of memory");
-	if (!rc && n->pod_cidr)
+	if (!rc && n->with_pods)
 		rc = pods_open(n, reterr);
 	if (!rc)
 		rc = dns_open(&n->dns, l, n, &dns, reterr);
@@ -288,14 +362,11 @@ void net_close(struct net *n)
 	map_finish(&n->namespaces);
 	map_finish(&n->owners);
 	shared_forget(n);
-	free(n->addr_used);
+	map_finish(&n->members);
+	free(n->slot_used);
+	free(n->texts);
 	free(n->name);
-	free(n->pod_cidr);
-	free(n->cluster_cidr);
-	free(n->service_cidr);
-	free(n->dns_ip);
 	free(n->state_dir);
-	free(n->address);
 	free(n);
 }
 
@@ -311,7 +382,9 @@ int net_down(const char *name, const char *state_dir, struct err *reterr)
 	rc = r ? r : rc;
 	r = direct_keep(NULL, 0, reterr);
 	rc = r ? r : rc;
-	buf_printf(&text, "add table ip %s\ndelete table ip %s\n", name, name);
+	for (int f = 0; f < IP_FAMILIES; f++)
+		if (f == IP4 || file_exists("/proc/self/net/if_inet6"))        /* not every kernel has IPv6 */
+			buf_printf(&text, "add table %s %s\ndelete table %s %s\n", ip_families[f].nft, name, ip_families[f].nft, name);
 	r = text.failed ? -ERR_NOMEM : net_rules_open(&rules);
 	if (!r) {
 		net_run_rules(rules, text.p, &r, message, sizeof(message));

@@ -22,28 +22,33 @@
 struct loop;
 struct net;
 
-struct net_config {
-	const char *name;              /* prefix of links and of the nftables table: "sampan" */
-	const char *pod_cidr;          /* this node's, "10.244.0.0/24"; NULL: another network has the pods (cni.h), and
-	                                * net_pod_*, net_hostport and net_peer_* are not called */
-	const char *cluster_cidr, *service_cidr;
-	const char *dns_ip;            /* Service address of the cluster DNS, "10.96.0.10" */
+struct net_config {                    /* ranges and addresses: one, or two of different families with a comma */
+	const char *name;              /* prefix of links and of the nftables tables: "sampan" */
+	const char *pod_cidr;          /* this node's, "10.244.0.0/24,fd00:10:244::/64"; NULL: another network has the pods
+	                                * (cni.h), and net_pod_*, net_hostport and net_peer_* are not called */
+	const char *cluster_cidr;      /* all pods'. Where the node's own range is not in it, or of a family that it does not
+	                                * have, the cluster is this node and those told by net_peer_set */
+	const char *service_cidr;
+	const char *dns_ip;            /* Service addresses of the cluster DNS, "10.96.0.10" */
 	const char *cluster_domain;    /* "cluster.local" */
 	const char *upstream_resolv;   /* "/etc/resolv.conf" */
 	const char *state_dir;         /* address leases, persistent */
-	const char *address;           /* this node's own, that other nodes reach it at; NULL: it has no others */
+	const char *address;           /* this node's own, that other nodes reach it at: the tunnel is of the first one's
+	                                * family; NULL: it has no others */
 };
 int net_open(struct net **ret, struct loop *l, const struct net_config *cfg, struct err *reterr);
 void net_close(struct net *n);         /* leaves the network as it is */
 /* Remove everything of ours; blocking; needs no open net. */
 int net_down(const char *name, const char *state_dir, struct err *reterr);
 
-typedef void net_pod_fn(void *arg, int rc, const char *ip, const char *message);
-/* veth into the namespace, address, routes; the same pod_id gets the same address again. */
+/* ips: one of each family of pod_cidr, in its order; NULL behind a single one, and with rc. */
+typedef void net_pod_fn(void *arg, int rc, const char *const ips[2], const char *message);
+/* veth into the namespace, addresses, routes; the same pod_id gets the same addresses again. */
 int net_pod_add(struct net *n, const char *pod_id, const char *netns_path, net_pod_fn *done, void *arg);
 void net_pod_del(struct net *n, const char *pod_id);   /* in the background */
-/* Its address and this machine's end of its link, from the moment they were asked for until they are given up; else NULL. */
-const char *net_pod_address(const struct net *n, const char *pod_id, char ret_link[16]);
+/* Its addresses, as net_pod_fn has them, and this machine's end of its link, from the moment they were asked for until they
+ * are given up; else false. */
+bool net_pod_addresses(const struct net *n, const char *pod_id, const char *ret_ips[2], char ret_link[16]);
 void net_bridge_mac(const struct net *n, uint8_t ret[6]);      /* where pods send what is for others */
 /* After a restart: addresses of pods that live on; others' are freed. */
 void net_pods_keep(struct net *n, const char *const *pod_ids);
@@ -75,12 +80,13 @@ void net_service_set(struct net *n, const struct net_service *s, bool gone);
 void net_sync(struct net *n, void (*done)(void *arg, int rc, const char *message), void *arg);   /* everything told is applied */
 
 /* Further ranges of Services' addresses, all of them, each time: this machine has a way there and refuses
- * what no Service has. NULL-terminated; those that are not IPv4 are passed over. */
+ * what no Service has. NULL-terminated; those of service_cidr are passed over. */
 #define NET_RANGES_MAX 64u
 void net_service_ranges(struct net *n, const char *const *cidrs);
 
 /* Another node: its pods are reached through a tunnel to its address. Told again: changed; gone:
- * only the name counts. One whose address or range is not IPv4 is as good as gone. */
+ * only the name counts. address and pod_cidr as in net_config; one whose address is of another family
+ * than the tunnel is as good as gone. */
 struct net_peer { const char *name, *address, *pod_cidr; };
 void net_peer_set(struct net *n, const struct net_peer *p, bool gone);
 /* Nodes on this one's own link are reached by routes, without the tunnel, or no longer so. */

@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "base/map.h"
 #include "base/workers.h"
+#include "net/ip.h"
 #include "net/link.h"
 #include "net/net.h"
 #include "net/plan.h"
@@ -33,7 +34,7 @@ struct unit {
 	struct list flying;            /* in net.flying, or alone */
 	struct list all;               /* in net.units */
 	bool gone, blocked;            /* blocked: another unit owns an element of ours */
-	bool is_pod;
+	enum { UNIT_SERVICE, UNIT_POD, UNIT_MEMBER } kind;
 };
 
 struct svc {
@@ -46,18 +47,31 @@ struct svc {
 struct pod {
 	struct unit unit;
 	char *id;
-	char ip[INET_ADDRSTRLEN];
-	uint32_t addr;                 /* host order */
+	uint32_t slot;                 /* which of the pods' addresses, in each family */
+	struct ip ips[IP_FAMILIES];
+	char texts[IP_FAMILIES][IP_TEXT];      /* the first family's first; "": no other */
 	bool kept;                     /* named since this process started, or added by it */
 	bool adding, del;              /* del: wanted while adding */
 	struct net *net;
 	struct plan_hostport *ports; unsigned port_count;
 };
 
+/* Another node, as those who ask whether an address is of the cluster see it. */
+struct member {
+	struct unit unit;
+	char *name;
+	struct ip_range ranges[IP_FAMILIES];
+};
+
 struct net {
 	struct loop *loop;
-	char *name, *pod_cidr, *cluster_cidr, *service_cidr, *dns_ip, *state_dir, *address;
+	char *name, *state_dir;
 	struct plan_base base;
+	char *texts;                   /* base's, in one block */
+	struct ip address[IP_FAMILIES];        /* this node's own */
+	struct ip_range pods_of[IP_FAMILIES];  /* its pods' */
+	int first_address, first_pods; /* the family of the first of each */
+	bool with_pods;                /* false: another network has them */
 	struct link_bridge bridge;
 	struct workers *rules, *links, *removals;   /* one thread each */
 	struct nft_ctx *rules_ctx;     /* the rules worker's */
@@ -69,6 +83,7 @@ struct net {
 	struct linkwatch *linkwatch;
 
 	struct map services, pods;     /* by "ns/name", by pod id */
+	struct map members;            /* struct member by the node's name */
 	struct map by_ip;              /* "10.96.0.1" -> struct svc, for reverse names */
 	struct map namespaces;         /* to the count of its Services */
 	struct map owners;             /* "set key" -> struct unit */
@@ -83,8 +98,8 @@ struct net {
 	bool in_flight, need_full, released, synced, closing;
 	unsigned failures;
 
-	uint32_t first_addr, last_addr, next_addr;  /* host order, what pods may have */
-	uint8_t *addr_used;            /* one byte an address, from first_addr */
+	uint32_t slot_count, next_slot;        /* pods' addresses: slot s is the address 2 + s of each range */
+	uint8_t *slot_used;            /* one byte each */
 	struct net_stats stats;
 };
 
@@ -119,13 +134,13 @@ bool net_has_ns(const struct net *n, const char *ns);
 const struct net_service *net_find_by_ip(const struct net *n, const char *ip);
 
 /* peers.c */
-int peers_open(struct net *n, const char *address);
+int peers_open(struct net *n);
 const char *peers_tunnel(const struct net *n);         /* the link's name, also while there is none */
 void peers_stop(struct net *n);        /* nothing begins any more; before the workers are closed */
 void peers_close(struct net *n);       /* after */
 
-/* announce.c: as peers.c. address: the node's own, NULL: nothing is announced */
-int announce_open(struct net *n, const char *address);
+/* announce.c: as peers.c. A node without an address of its own announces nothing. */
+int announce_open(struct net *n);
 void announce_stop(struct net *n);
 void announce_close(struct net *n);
 
@@ -136,15 +151,21 @@ int ranges_open(struct net *n);
 void ranges_stop(struct net *n);
 void ranges_close(struct net *n);
 
+/* members.c: the nodes whose pods are of the cluster; ranges NULL: gone. */
+void members_tell(struct net *n, const char *node, const struct ip_range *ranges);
+void members_free(struct member *m);
+
 /* linkwatch.c */
-int linkwatch_open(struct net *n, const char *address);
+int linkwatch_open(struct net *n);
 void linkwatch_close(struct net *n);
 
 /* pulse.c */
-int pulse_open(struct net *n, const char *address);
+int pulse_open(struct net *n);
 void pulse_close(struct net *n);
 /* Who speaks in an ARP frame without its Ethernet header. False: it is none. */
 bool pulse_answer(const void *frame, size_t n, uint8_t ret_ip[4]);
+/* And in a neighbour's advertisement, without its IPv6 header. */
+bool pulse_answer6(const void *message, size_t n, uint8_t ret_ip[16]);
 
 /* service.c: a deep copy in one block; NULL: no memory. */
 struct net_service *service_copy(const struct net_service *s);

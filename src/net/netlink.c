@@ -3,12 +3,17 @@
 #include "net/netlink.h"
 
 #include <fcntl.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/map.h"
 
 int netlink_open(struct nl_sock **ret, struct err *reterr)
 {
@@ -69,30 +74,39 @@ int netlink_sysctl(const char *path, const char *value, struct err *reterr)
 	return n < 0 ? err_errno(reterr, "%s", path) : 0;
 }
 
-int netlink_address(struct nl_sock *sk, int index, const uint8_t ip[4], int prefix, struct err *reterr)
+int netlink_sysctl6(const char *link, const char *name, const char *value, struct err *reterr)
 {
-	struct ifaddrmsg ifa = { .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = (unsigned)index };
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", link, name);
+	return netlink_sysctl(path, value, reterr);
+}
+
+int netlink_address(struct nl_sock *sk, int index, const struct ip *ip, int prefix, struct err *reterr)
+{
+	struct ifaddrmsg ifa = { .ifa_family = (uint8_t)ip_families[ip_family(ip)].af, .ifa_prefixlen = (uint8_t)prefix,
+		.ifa_flags = ip->len == 16 ? IFA_F_NODAD : 0, .ifa_index = (unsigned)index };
 	struct nl_msg *m = nlmsg_alloc_simple(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
 
 	if (m) {
 		nlmsg_append(m, &ifa, sizeof(ifa), NLMSG_ALIGNTO);
-		nla_put(m, IFA_LOCAL, 4, ip);
-		nla_put(m, IFA_ADDRESS, 4, ip);
+		nla_put(m, IFA_LOCAL, ip->len, ip->b);
+		nla_put(m, IFA_ADDRESS, ip->len, ip->b);
 	}
 	return netlink_send(sk, m, NLE_EXIST, "adding an address", reterr);
 }
 
 static struct nl_msg *route_msg(int type, int flags, const struct netlink_route *r, int scope)
 {
-	struct rtmsg rt = { .rtm_family = AF_INET, .rtm_dst_len = (uint8_t)r->prefix, .rtm_table = RT_TABLE_MAIN,
-		.rtm_protocol = r->proto ? r->proto : type == RTM_NEWROUTE ? RTPROT_STATIC : RTPROT_UNSPEC,
+	struct rtmsg rt = { .rtm_family = (unsigned char)ip_families[ip_family(&r->dst.ip)].af, .rtm_dst_len = (uint8_t)r->dst.prefix,
+		.rtm_table = RT_TABLE_MAIN, .rtm_protocol = r->proto ? r->proto : type == RTM_NEWROUTE ? RTPROT_STATIC : RTPROT_UNSPEC,
 		.rtm_scope = (unsigned char)scope, .rtm_type = RTN_UNICAST, .rtm_flags = r->onlink ? RTNH_F_ONLINK : 0 };
 	struct nl_msg *m = nlmsg_alloc_simple(type, flags);
 
 	if (m) {
 		nlmsg_append(m, &rt, sizeof(rt), NLMSG_ALIGNTO);
-		if (r->prefix)
-			nla_put(m, RTA_DST, 4, r->dst);
+		if (r->dst.prefix)
+			nla_put(m, RTA_DST, r->dst.ip.len, r->dst.ip.b);
 		if (r->index)
 			nla_put_u32(m, RTA_OIF, (uint32_t)r->index);
 	}
@@ -104,9 +118,9 @@ int netlink_route_set(struct nl_sock *sk, const struct netlink_route *r, struct 
 	struct nl_msg *m = route_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, r, r->gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
 
 	if (m && r->gateway)
-		nla_put(m, RTA_GATEWAY, 4, r->gateway);
+		nla_put(m, RTA_GATEWAY, r->gateway->len, r->gateway->b);
 	if (m && r->src)
-		nla_put(m, RTA_PREFSRC, 4, r->src);
+		nla_put(m, RTA_PREFSRC, r->src->len, r->src->b);
 	return netlink_send(sk, m, NLE_EXIST, "adding a route", reterr);
 }
 
@@ -146,35 +160,46 @@ int netlink_dump(int type, const void *header, size_t n, nl_recvmsg_msg_cb_t fn,
 #define STALE_MAX 64u
 struct stale {
 	const struct netlink_routes *of;
-	const struct netlink_range *keep;
+	const struct ip_range *keep;
 	unsigned n, count;
-	struct netlink_range routes[STALE_MAX];
+	struct ip_range routes[STALE_MAX];
 };
+
+/* A link's own, in IPv6: fe80::/64, ff00::/8. */
+static bool is_own(const struct ip_range *r)
+{
+	return r->ip.len == 16 && (r->ip.b[0] == 0xff || (r->ip.b[0] == 0xfe && (r->ip.b[1] & 0xc0) == 0x80));
+}
 
 static int on_route(struct nl_msg *m, void *arg)
 {
 	struct stale *s = arg;
 	struct rtmsg *rt = nlmsg_data(nlmsg_hdr(m));
 	struct nlattr *at[RTA_MAX + 1];
+	struct ip_range r = { .prefix = rt->rtm_dst_len };
 
-	if ((s->of->proto && rt->rtm_protocol != s->of->proto) || rt->rtm_table != RT_TABLE_MAIN ||
-	    nlmsg_parse(nlmsg_hdr(m), sizeof(*rt), at, RTA_MAX, NULL) || !at[RTA_DST] || nla_len(at[RTA_DST]) != 4 || s->count == STALE_MAX)
+	if ((s->of->proto && rt->rtm_protocol != s->of->proto) || rt->rtm_table != RT_TABLE_MAIN || rt->rtm_type != RTN_UNICAST ||
+	    (rt->rtm_family != AF_INET && rt->rtm_family != AF_INET6) || nlmsg_parse(nlmsg_hdr(m), sizeof(*rt), at, RTA_MAX, NULL) ||
+	    !at[RTA_DST] || s->count == STALE_MAX)
 		return NL_OK;
-	if (s->of->index && (!at[RTA_OIF] || (int)nla_get_u32(at[RTA_OIF]) != s->of->index))
+	r.ip.len = rt->rtm_family == AF_INET6 ? 16 : 4;
+	if (nla_len(at[RTA_DST]) != r.ip.len)
+		return NL_OK;
+	memcpy(r.ip.b, nla_data(at[RTA_DST]), r.ip.len);
+	if (s->of->index && (!at[RTA_OIF] || (int)nla_get_u32(at[RTA_OIF]) != s->of->index || is_own(&r)))
 		return NL_OK;
 	for (unsigned i = 0; i < s->n; i++)
-		if (s->keep[i].prefix == rt->rtm_dst_len && !memcmp(s->keep[i].dst, nla_data(at[RTA_DST]), 4))
+		if (s->keep[i].prefix == r.prefix && ip_same(&s->keep[i].ip, &r.ip))
 			return NL_OK;
-	memcpy(s->routes[s->count].dst, nla_data(at[RTA_DST]), 4);
-	s->routes[s->count++].prefix = rt->rtm_dst_len;
+	s->routes[s->count++] = r;
 	return NL_OK;
 }
 
-int netlink_routes_keep(const struct netlink_routes *of, const struct netlink_range *keep, unsigned n, struct err *reterr)
+int netlink_routes_keep(const struct netlink_routes *of, const struct ip_range *keep, unsigned n, struct err *reterr)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
 	struct stale s = { .of = of, .keep = keep, .n = n };
-	const struct rtmsg all = { .rtm_family = AF_INET };
+	const struct rtmsg all = { .rtm_family = AF_UNSPEC };
 	int rc = netlink_open(&sk, reterr);
 
 	if (rc)
@@ -183,18 +208,35 @@ int netlink_routes_keep(const struct netlink_routes *of, const struct netlink_ra
 		s.count = 0;
 		rc = netlink_dump(RTM_GETROUTE, &all, sizeof(all), on_route, &s, "listing the routes", reterr);
 		for (unsigned i = 0; !rc && i < s.count; i++) {
-			const struct netlink_range *r = &s.routes[i];
+			const struct ip_range *r = &s.routes[i];
 
 			rc = of->remove ? of->remove(sk, of->index, r, reterr) : netlink_route_del(sk,
-				&(struct netlink_route){ .index = of->index, .dst = r->dst, .prefix = r->prefix, .proto = of->proto }, reterr);
+				&(struct netlink_route){ .index = of->index, .dst = *r, .proto = of->proto }, reterr);
 		}
 	} while (!rc && s.count == STALE_MAX);
 	return rc;
 }
 
-void netlink_mac(const uint8_t ip[4], uint8_t ret[6])
+void netlink_mac(const struct ip *ip, uint8_t ret[6])
 {
-	memcpy(ret, (uint8_t[]){ 0x02, 0x73, ip[0], ip[1], ip[2], ip[3] }, 6);
+	uint64_t h;
+
+	if (ip->len == 4) {
+		memcpy(ret, (uint8_t[]){ 0x02, 0x73, ip->b[0], ip->b[1], ip->b[2], ip->b[3] }, 6);
+		return;
+	}
+	h = hash_fnv64(ip->b, ip->len);
+	ret[0] = 0x06;
+	for (int i = 1; i < 6; i++, h >>= 8)
+		ret[i] = (uint8_t)h;
+}
+
+bool netlink_is_ip(const struct sockaddr *a, const struct ip *ip)
+{
+	if (!a || !ip->len || a->sa_family != ip_families[ip_family(ip)].af)
+		return false;
+	return !memcmp(ip->len == 4 ? (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr :
+		(const void *)&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, ip->b, ip->len);
 }
 
 uint32_t netlink_mtu(const char *name)

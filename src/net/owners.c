@@ -15,7 +15,7 @@ static bool is_ends(const char *set)
 
 static void owner_key(char out[320], const struct plan *p, const struct plan_item *it)
 {
-	snprintf(out, 320, "%s %s", plan_name(p, it), plan_key(p, it));
+	snprintf(out, 320, "%d%s %s", it->family, plan_name(p, it), plan_key(p, it));
 }
 
 void net_release(struct net *n, struct unit *u)
@@ -26,7 +26,7 @@ void net_release(struct net *n, struct unit *u)
 		const struct plan_item *it = &u->applied.items[i];
 
 		if (it->kind != PLAN_ELEMENT || is_ends(plan_name(&u->applied, it)) ||
-		    plan_has(&u->wanted, PLAN_ELEMENT, plan_name(&u->applied, it), plan_key(&u->applied, it)))
+		    plan_has(&u->wanted, PLAN_ELEMENT, it->family, plan_name(&u->applied, it), plan_key(&u->applied, it)))
 			continue;
 		owner_key(key, &u->applied, it);
 		if (map_get(&n->owners, key) == u) {
@@ -45,10 +45,10 @@ static bool has_way(const struct plan *p, const struct plan_item *it)
 
 	if (*name == 'n') {
 		snprintf(way, sizeof(way), "%s . %.*s", proto, (int)(port - key), key);
-		return plan_has(p, PLAN_ELEMENT, "nodeports", way);
+		return plan_has(p, PLAN_ELEMENT, it->family, "nodeports", way);
 	}
 	snprintf(way, sizeof(way), "%.*s . %s . %.*s", (int)(port - key), key, proto, (int)strcspn(port + 3, " "), port + 3);
-	return plan_has(p, PLAN_ELEMENT, "services", way);
+	return plan_has(p, PLAN_ELEMENT, it->family, "services", way);
 }
 
 static void drop_ends(struct plan *p)

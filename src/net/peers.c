@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "net/net_priv.h"
 #include "net/direct.h"
 #include "net/netlink.h"
@@ -52,20 +51,32 @@ struct flush {
 
 static bool same(const struct tunnel_peer *a, const struct tunnel_peer *b)
 {
-	return a->prefix == b->prefix && a->direct == b->direct && !memcmp(a->range, b->range, 4) && !memcmp(a->address, b->address, 4);
+	return a->direct == b->direct && !memcmp(a->range, b->range, sizeof(a->range)) && !memcmp(a->address, b->address, sizeof(a->address));
 }
 
 /* The tunnel is made for the first that needs it. */
-static int add(struct flush *f, const struct tunnel_peer *p)
+static int add_family(struct flush *f, const struct tunnel_peer *p, int family)
 {
-	int rc = p->direct ? direct_peer_add(f->tunnel.source, p, &f->err) : -ERR_NOT_FOUND;
+	int rc = p->direct ? direct_peer_add(&f->tunnel.source[family], p, family, &f->err) : -ERR_NOT_FOUND;
 
 	if (rc != -ERR_NOT_FOUND)
 		return rc;
+	if (!p->address[ip_family(&f->tunnel.address)].len)
+		return 0;                      /* the tunnel is of the other family, the way stays away */
 	if (!f->up && (rc = tunnel_up(&f->tunnel, &f->err)))
 		return rc;
 	f->up = true;
-	return tunnel_peer_add(&f->tunnel, p, &f->err);
+	return tunnel_peer_add(&f->tunnel, p, family, &f->err);
+}
+
+static int add(struct flush *f, const struct tunnel_peer *p)
+{
+	int rc = 0;
+
+	for (int family = 0; family < IP_FAMILIES && !rc; family++)
+		if (p->range[family].ip.len && f->tunnel.range[family].ip.len)
+			rc = add_family(f, p, family);
+	return rc;
 }
 
 static int del(struct flush *f, const struct tunnel_peer *p)
@@ -123,8 +134,9 @@ static bool range_used(struct peers *ps, const struct peer *but)
 	while (map_next(&ps->by_name, &it, &key, &v)) {
 		struct peer *p = v;
 
-		if (p != but && p->wanted && p->want.prefix == but->have.prefix && !memcmp(p->want.range, but->have.range, 4))
-			return true;
+		for (int f = 0; f < IP_FAMILIES && p != but && p->wanted; f++)
+			if (but->have.range[f].ip.len && !memcmp(&p->want.range[f], &but->have.range[f], sizeof(p->want.range[f])))
+				return true;
 	}
 	return false;
 }
@@ -238,22 +250,39 @@ static void flush(void *arg)
 	}
 }
 
+/* The shortest and the longest prefix of a node's range. */
+static const struct { int min, max; } prefixes[IP_FAMILIES] = { { 8, 30 }, { 16, 126 } };
+
 static bool parse(const struct net_peer *from, bool direct, struct tunnel_peer *to)
 {
-	uint8_t address[16], range[16];
-	int family, prefix;
-
-	if (text_parse_ip(from->address, &family, address) || family != 4 ||
-	    text_parse_cidr(from->pod_cidr, &family, range, &prefix) || family != 4 || prefix < 8 || prefix > 30)
+	if (!ip_parse_both(to->address, from->address, NULL) || !ip_parse_ranges(to->range, from->pod_cidr, NULL))
 		return false;
 	to->direct = direct;
-	memcpy(to->address, address, 4);
-	memcpy(to->range, range, 4);
-	to->prefix = prefix;
-	/* As the kernel lists it. */
-	for (int i = prefix; i < 32; i++)
-		to->range[i / 8] &= (uint8_t)~(0x80u >> (i % 8));
+	for (int f = 0; f < IP_FAMILIES; f++)
+		if (to->range[f].ip.len && (to->range[f].prefix < prefixes[f].min || to->range[f].prefix > prefixes[f].max))
+			return false;
 	return true;
+}
+
+/* Of two nodes with one range neither is believed: it is this node's. */
+static bool is_ours(const struct peers *ps, const struct tunnel_peer *p)
+{
+	for (int f = 0; f < IP_FAMILIES; f++)
+		if (p->range[f].ip.len && ip_same(&p->range[f].ip, &ps->tunnel.range[f].ip))
+			return true;
+	return false;
+}
+
+/* A way between the nodes there must be, and a family that pods of both have. */
+static bool reaches(const struct peers *ps, const struct tunnel_peer *p)
+{
+	bool way = p->address[ip_family(&ps->tunnel.address)].len, some = false;
+
+	for (int f = 0; f < IP_FAMILIES; f++) {
+		some |= p->range[f].ip.len && ps->tunnel.range[f].ip.len;
+		way |= p->direct && p->range[f].ip.len && p->address[f].len;
+	}
+	return way && some;
 }
 
 void net_peer_set(struct net *n, const struct net_peer *told, bool gone)
@@ -261,9 +290,13 @@ void net_peer_set(struct net *n, const struct net_peer *told, bool gone)
 	struct peers *ps = n->peers;
 	struct peer *p = map_get(&ps->by_name, told->name);
 	struct tunnel_peer want = { 0 };
-	bool wanted = !gone && ps->usable && parse(told, ps->direct, &want) && memcmp(want.range, ps->tunnel.range, 4) != 0;
+	bool known = !gone && parse(told, ps->direct, &want) && !is_ours(ps, &want);
+	bool wanted = known && ps->usable && reaches(ps, &want);
 
-	if (n->closing || (!p && !wanted))
+	if (n->closing)
+		return;
+	members_tell(n, told->name, known ? want.range : NULL);
+	if (!p && !wanted)
 		return;
 	if (!p) {
 		p = calloc(1, sizeof(*p));
@@ -319,12 +352,9 @@ void net_peers_told(struct net *n)
 		loop_timer_set(&n->peers->timer, 0);
 }
 
-int peers_open(struct net *n, const char *address)
+int peers_open(struct net *n)
 {
 	struct peers *ps = calloc(1, sizeof(*ps));
-	uint32_t range = htonl(n->first_addr - 2);
-	uint8_t own[16];
-	int family;
 
 	if (!ps)
 		return -ERR_NOMEM;
@@ -333,12 +363,10 @@ int peers_open(struct net *n, const char *address)
 	list_init(&ps->dirty);
 	loop_timer_init(&ps->timer, n->loop, flush, ps);
 	snprintf(ps->tunnel.name, sizeof(ps->tunnel.name), "%sx", n->name);
-	ps->usable = address && !text_parse_ip(address, &family, own) && family == 4;
-	if (ps->usable)
-		memcpy(ps->tunnel.address, own, 4);
-	memcpy(ps->tunnel.range, &range, 4);
-	ps->tunnel.prefix = n->bridge.prefix;
-	memcpy(ps->tunnel.source, n->bridge.gateway, 4);
+	ps->tunnel.address = n->address[n->first_address];
+	ps->usable = ps->tunnel.address.len;
+	memcpy(ps->tunnel.range, n->pods_of, sizeof(ps->tunnel.range));
+	memcpy(ps->tunnel.source, n->bridge.gateway, sizeof(ps->tunnel.source));
 	return 0;
 }
 

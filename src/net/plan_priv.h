@@ -6,14 +6,13 @@
 #include "net/plan.h"
 
 /* Copies; running out of memory is kept in p->failed. */
-void plan_add(struct plan *p, enum plan_kind kind, const char *name, const char *key, const char *body);
+void plan_add(struct plan *p, enum plan_kind kind, int family, const char *name, const char *key, const char *body);
 /* Sorted, each item once: the first of several wins. 0 or, p finished, -ERR_NOMEM. */
 int plan_seal(struct plan *p);
 
 /* "tcp", "udp" or "sctp"; NULL: none of those. Empty is TCP. */
 const char *plan_proto(const char *s);
-/* The address as we print it; false when it is not IPv4. */
-bool plan_ip4(char out[46], const char *s);
-bool plan_in_cidr(const char *cidr, const char *ip);
+/* The address as we print it; false when it is not of the family. */
+bool plan_ip(char out[IP_TEXT], int family, const char *s);
 
 #endif

@@ -25,7 +25,6 @@
 #include <string.h>
 
 #include "base/map.h"
-#include "base/text.h"
 #include "net/choose.h"
 #include "net/plan_priv.h"
 
@@ -35,35 +34,37 @@
 struct port_ctx {
 	struct plan *p;
 	const struct plan *before;
-	const struct plan_base *base;
 	const struct net_service *s;
 	const struct net_port *port;
 	uint32_t id;
+	int f;                         /* which family's table this is for */
+	const struct plan_family *own; /* what the node has of it */
+	const char *nft;               /* "ip" */
 	const char *proto;             /* "tcp" */
 	struct choice choice;
 	bool guarded;                  /* source ranges hold */
 };
 
 /* A kind of way: what its elements and its chains are keyed by. */
-struct way { const char *prefix, *key, *entries; };
-static const struct way by_address = { "", "ip daddr . ", "services" };
-static const struct way by_node = { "node-", "", "nodeports" };
+struct way { const char *prefix; bool address; const char *entries; };
+static const struct way by_address = { "", true, "services" };
+static const struct way by_node = { "node-", false, "nodeports" };
 
 static void add_text(struct port_ctx *c, enum plan_kind kind, const char *name, struct buf *text)
 {
 	buf_adds(text, "");
 	c->p->failed |= text->failed;
 	if (!c->p->failed)
-		plan_add(c->p, kind, name, "", text->p);
+		plan_add(c->p, kind, c->f, name, "", text->p);
 	buf_clear(text);
 }
 
 /* "10.0.0.1:80" of an endpoint, with what stands between. */
 static void endpoint_text(char out[64], const struct port_ctx *c, unsigned i, const char *between)
 {
-	char ip[46];
+	char ip[IP_TEXT];
 
-	plan_ip4(ip, c->s->eps[i].ip);
+	plan_ip(ip, c->f, c->s->eps[i].ip);
 	snprintf(out, 64, "%s%s%d", ip, between, c->s->eps[i].port);
 }
 
@@ -71,7 +72,10 @@ static void endpoint_text(char out[64], const struct port_ctx *c, unsigned i, co
 
 static void pick(struct buf *out, const struct port_ctx *c, const struct way *w, const char *match, unsigned n, unsigned first)
 {
-	buf_printf(out, "%sdnat ip to %s%s dport . numgen random mod %u", match, w->key, c->proto, n);
+	buf_printf(out, "%sdnat %s to ", match, c->nft);
+	if (w->address)
+		buf_printf(out, "%s daddr . ", c->nft);
+	buf_printf(out, "%s dport . numgen random mod %u", c->proto, n);
 	if (first)
 		buf_printf(out, " offset %u", first);
 	buf_printf(out, " map @%sends-%s\n", w->prefix, c->proto);
@@ -79,12 +83,19 @@ static void pick(struct buf *out, const struct port_ctx *c, const struct way *w,
 
 #define MARK "meta mark set meta mark | 0x%x\n"
 
+/* Who is of the cluster, or is not. */
+static void whose(struct buf *out, const struct port_ctx *c, bool inside)
+{
+	buf_printf(out, "%s saddr%s %s%s ", c->nft, c->own->mask, inside ? "" : "!= ", c->own->cluster);
+}
+
 static void within_chain(struct port_ctx *c, unsigned n, char name[64])
 {
 	BUF_AUTO struct buf rules = { 0 };
 
 	snprintf(name, 64, "in-%s-%u", c->proto, n);
-	buf_printf(&rules, "ip saddr != %s " MARK, c->base->cluster_cidr, PLAN_MASQUERADE_MARK);
+	whose(&rules, c, false);
+	buf_printf(&rules, MARK, PLAN_MASQUERADE_MARK);
 	pick(&rules, c, &by_address, "", n, 0);
 	add_text(c, PLAN_SHARED, name, &rules);
 }
@@ -100,7 +111,7 @@ static void outside_chain(struct port_ctx *c, const struct way *w, char name[64]
 		pick(&rules, c, w, "", n, 0);
 	} else {
 		snprintf(name, 64, "%sloc-%s-%u-%u", w->prefix, c->proto, n, local);
-		buf_printf(&inside, "ip saddr %s ", c->base->cluster_cidr);
+		whose(&inside, c, true);
 		c->p->failed |= inside.failed;
 		if (n && !inside.failed) {
 			pick(&rules, c, w, inside.p, n, 0);
@@ -132,11 +143,11 @@ static bool number(const struct port_ctx *c, const char *set, const char *prefix
 		endpoint_text(value, c, list[i], " . ");
 		ok = !was || !was->count || !map_put(&by_text, value, (void *)(uintptr_t)(i + 1), NULL);
 	}
-	for (unsigned at = was && ok ? plan_find(was, PLAN_ELEMENT, set, prefix) : 0; ok && was && at < was->count; at++) {
+	for (unsigned at = was && ok ? plan_find(was, PLAN_ELEMENT, c->f, set, prefix) : 0; ok && was && at < was->count; at++) {
 		const struct plan_item *it = &was->items[at];
 		unsigned long i;
 
-		if (it->kind != PLAN_ELEMENT || strcmp(plan_name(was, it), set) != 0 || strncmp(plan_key(was, it), prefix, len) != 0)
+		if (it->kind != PLAN_ELEMENT || it->family != c->f || strcmp(plan_name(was, it), set) != 0 || strncmp(plan_key(was, it), prefix, len) != 0)
 			break;
 		i = strtoul(plan_key(was, it) + len, NULL, 10);
 		if (i < first || i - first >= n)
@@ -179,7 +190,7 @@ static void add_ends(struct port_ctx *c, const struct way *w, const char *ip, in
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(key, sizeof(key), "%s%u", prefix, first + i);
 		endpoint_text(value, c, list[order[i]], " . ");
-		plan_add(c->p, PLAN_ELEMENT, set, key, value);
+		plan_add(c->p, PLAN_ELEMENT, c->f, set, key, value);
 	}
 	free(order);
 }
@@ -196,6 +207,8 @@ static void endpoint_name(char out[128], const struct port_ctx *c, const char *k
 	char end[64];
 
 	endpoint_text(end, c, i, "-");
+	for (char *p = end; *p; p++)
+		*p = *p == ':' ? '.' : *p;     /* a name has no colons */
 	snprintf(out, 128, "%s-%u-%s-%d-%s", kind, c->id, c->proto, c->port->port, end);
 }
 
@@ -216,7 +229,7 @@ static void choose_bound(struct buf *out, const struct port_ctx *c, const unsign
 	for (unsigned i = 0; i < n; i++) {
 		bound_name(bound, c, list[i]);
 		endpoint_name(name, c, "ep", list[i]);
-		buf_printf(out, "ip saddr @%s goto %s\n", bound, name);
+		buf_printf(out, "%s saddr @%s goto %s\n", c->nft, bound, name);
 	}
 	buf_printf(out, "numgen random mod %u vmap {", n);
 	for (unsigned i = 0; i < n; i++) {
@@ -232,11 +245,12 @@ static void add_bound(struct port_ctx *c, unsigned i)
 	BUF_AUTO struct buf rules = { 0 };
 
 	bound_name(bound, c, i);
-	snprintf(spec, sizeof(spec), "type ipv4_addr ; flags dynamic,timeout ; timeout %ds ;", c->s->affinity_s);
-	plan_add(c->p, PLAN_SET, bound, "", spec);
+	snprintf(spec, sizeof(spec), "type %s ; flags dynamic,timeout ; timeout %ds ;", ip_families[c->f].nft_addr, c->s->affinity_s);
+	plan_add(c->p, PLAN_SET, c->f, bound, "", spec);
 	endpoint_name(name, c, "ep", i);
-	endpoint_text(end, c, i, ":");
-	buf_printf(&rules, "update @%s { ip saddr }\nmeta l4proto %s dnat ip to %s\n", bound, c->proto, end);
+	plan_ip(end, c->f, c->s->eps[i].ip);
+	buf_printf(&rules, "update @%s { %s saddr }\nmeta l4proto %s dnat %s to %s%s%s:%d\n", bound, c->nft, c->proto, c->nft,
+		c->f == IP6 ? "[" : "", end, c->f == IP6 ? "]" : "", c->s->eps[i].port);
 	add_text(c, PLAN_CHAIN, name, &rules);
 }
 
@@ -256,7 +270,8 @@ static void affine_chains(struct port_ctx *c, bool outside)
 		add_text(c, PLAN_CHAIN, all, &rules);
 	}
 	chain_name(name, c, "svc");
-	buf_printf(&rules, "ip saddr != %s " MARK, c->base->cluster_cidr, PLAN_MASQUERADE_MARK);
+	whose(&rules, c, false);
+	buf_printf(&rules, MARK, PLAN_MASQUERADE_MARK);
 	if (!c->s->internal_local)
 		buf_printf(&rules, "goto %s\n", all);
 	else if (ch->local_count)
@@ -270,9 +285,10 @@ static void affine_chains(struct port_ctx *c, bool outside)
 	if (!c->s->external_local) {
 		buf_printf(&rules, MARK "goto %s\n", PLAN_MASQUERADE_MARK, all);
 	} else {
-		if (ch->all_count)
-			buf_printf(&rules, "ip saddr %s goto %s\nfib saddr type local " MARK "fib saddr type local goto %s\n",
-				c->base->cluster_cidr, all, PLAN_MASQUERADE_MARK, all);
+		if (ch->all_count) {
+			whose(&rules, c, true);
+			buf_printf(&rules, "goto %s\nfib saddr type local " MARK "fib saddr type local goto %s\n", all, PLAN_MASQUERADE_MARK, all);
+		}
 		if (ch->local_count)
 			choose_bound(&rules, c, ch->local, ch->local_count);
 		else
@@ -291,7 +307,7 @@ static void within_way(struct port_ctx *c, const char *ip, const char *at)
 	char name[64], verdict[80];
 
 	if (!n) {
-		plan_add(c->p, PLAN_ELEMENT, by_address.entries, at, "drop");
+		plan_add(c->p, PLAN_ELEMENT, c->f, by_address.entries, at, "drop");
 		return;
 	}
 	if (c->s->affinity_s > 0) {
@@ -301,7 +317,7 @@ static void within_way(struct port_ctx *c, const char *ip, const char *at)
 		add_ends(c, &by_address, ip, c->port->port, local ? ch->local : ch->all, n, 0);
 	}
 	snprintf(verdict, sizeof(verdict), "goto %s", name);
-	plan_add(c->p, PLAN_ELEMENT, by_address.entries, at, verdict);
+	plan_add(c->p, PLAN_ELEMENT, c->f, by_address.entries, at, verdict);
 }
 
 /* ip NULL: the node port. at: its element. */
@@ -320,25 +336,25 @@ static void outside_way(struct port_ctx *c, const struct way *w, const char *ip,
 			add_ends(c, w, ip, port, ch->local, ch->local_count, LOCAL_FIRST);
 	}
 	snprintf(verdict, sizeof(verdict), "goto %s", name);
-	plan_add(c->p, PLAN_ELEMENT, w->entries, at, verdict);
+	plan_add(c->p, PLAN_ELEMENT, c->f, w->entries, at, verdict);
 }
 
 static void outside_ways(struct port_ctx *c, const char *const *ips, bool guarded)
 {
-	char at[128], ip[46], verdict[64];
+	char at[128], ip[IP_TEXT], verdict[64];
 
 	for (const char *const *a = ips; a && *a; a++) {
-		if (!plan_ip4(ip, *a))
+		if (!plan_ip(ip, c->f, *a))
 			continue;
 		snprintf(at, sizeof(at), "%s . %s . %d", ip, c->proto, c->port->port);
 		if (!c->choice.any) {
-			plan_add(c->p, PLAN_ELEMENT, "refused", at, "");
+			plan_add(c->p, PLAN_ELEMENT, c->f, "refused", at, "");
 			continue;
 		}
 		outside_way(c, &by_address, ip, at);
 		if (guarded) {
 			snprintf(verdict, sizeof(verdict), "jump guard-%u", c->id);
-			plan_add(c->p, PLAN_ELEMENT, "guards", at, verdict);
+			plan_add(c->p, PLAN_ELEMENT, c->f, "guards", at, verdict);
 		}
 	}
 }
@@ -348,27 +364,46 @@ static bool has(const char *const *list)
 	return list && list[0];
 }
 
+static bool has_of(const char *const *list, int family)
+{
+	char ip[IP_TEXT];
+
+	for (; list && *list; list++)
+		if (plan_ip(ip, family, *list))
+			return true;
+	return false;
+}
+
+/* In one of Services' ranges, where what has nobody is refused anyway? */
+static bool in_ranges(const struct plan_family *own, const char *text)
+{
+	struct ip_range r;
+	struct ip ip;
+
+	return ip_parse(&ip, text) && ip_parse_range(&r, own->service) && ip_within(&r, &ip);
+}
+
 static int plan_port(struct port_ctx *c)
 {
 	const struct net_service *s = c->s;
-	bool outside = c->port->node_port > 0 || has(s->external_ips) || has(s->balancer_ips);
-	char at[128], ip[46];
+	bool outside = c->port->node_port > 0 || has_of(s->external_ips, c->f) || has_of(s->balancer_ips, c->f);
+	char at[128], ip[IP_TEXT];
 
 	c->proto = plan_proto(c->port->proto);
 	if (!c->proto || c->port->port < 1 || c->port->port > 65535 || c->port->node_port < 0 || c->port->node_port > 65535)
 		return -ERR_INVALID;
-	if (choose_endpoints(&c->choice, s, c->port))
+	if (choose_endpoints(&c->choice, s, c->port, c->f))
 		return -ERR_NOMEM;
 	if (c->choice.any && s->affinity_s > 0)
 		affine_chains(c, outside);
 	for (const char *const *a = s->ips; a && *a; a++) {
-		if (!plan_ip4(ip, *a))
+		if (!plan_ip(ip, c->f, *a))
 			continue;              /* the other family's address */
 		snprintf(at, sizeof(at), "%s . %s . %d", ip, c->proto, c->port->port);
 		if (c->choice.any)
 			within_way(c, ip, at);
-		else if (!plan_in_cidr(c->base->service_cidr, ip))
-			plan_add(c->p, PLAN_ELEMENT, "refused", at, "");
+		else if (!in_ranges(c->own, ip))
+			plan_add(c->p, PLAN_ELEMENT, c->f, "refused", at, "");
 	}
 	outside_ways(c, s->external_ips, false);
 	outside_ways(c, s->balancer_ips, c->guarded);
@@ -381,76 +416,62 @@ static int plan_port(struct port_ctx *c)
 
 /* ---- who may come in by a balancer's address ---- */
 
-struct range { uint8_t base[16]; int prefix; };
-
 static int order_ranges(const void *x, const void *y)
 {
-	const struct range *a = x, *b = y;
-	int c = memcmp(a->base, b->base, 4);
+	const struct ip_range *a = x, *b = y;
+	int c = memcmp(a->ip.b, b->ip.b, sizeof(a->ip.b));
 
 	return c ? c : a->prefix - b->prefix;
 }
 
-/* Adds "1.2.3.4/8" to list; false: it is everybody. */
-static bool add_range(struct range *list, unsigned *n, const char *cidr)
-{
-	struct range *r = &list[*n];
-	int family;
-
-	if (text_parse_cidr(cidr, &family, r->base, &r->prefix) || family != 4)
-		return true;
-	for (int i = r->prefix; i < 32; i++)
-		r->base[i / 8] &= (uint8_t)~(0x80u >> (i % 8));
-	(*n)++;
-	return r->prefix > 0;
-}
-
 /* A machine that asks itself does so from the balancer's address: it may when the machine may. */
-static void add_own(const struct port_ctx *c, struct range *list, unsigned *n)
+static void add_own(const struct port_ctx *c, struct ip_range *list, unsigned *n)
 {
-	uint8_t own[16];
-	int family;
+	struct ip own;
 	unsigned before = *n;
 
-	if (!c->base->address || text_parse_ip(c->base->address, &family, own) || family != 4)
+	if (!ip_parse(&own, c->own->address))
 		return;
 	for (unsigned i = 0; i < before; i++) {
-		if (!text_ip_within(own, list[i].base, list[i].prefix))
+		if (!ip_within(&list[i], &own))
 			continue;
-		for (const char *const *a = c->s->balancer_ips; a && *a && *n < 2 * RANGES_MAX; a++) {
-			if (text_parse_ip(*a, &family, list[*n].base) || family != 4)
-				continue;
-			list[*n].prefix = 32;
-			(*n)++;
-		}
+		for (const char *const *a = c->s->balancer_ips; a && *a && *n < 2 * RANGES_MAX; a++)
+			if (ip_parse(&list[*n].ip, *a) && ip_family(&list[*n].ip) == c->f)
+				list[(*n)++].prefix = (uint8_t)ip_families[c->f].bits;
 		return;
 	}
+}
+
+/* The family's own of the Service's ranges; false: they are everybody. */
+static bool read_ranges(const struct port_ctx *c, struct ip_range *list, unsigned *n)
+{
+	for (const char *const *r = c->s->source_ranges; r && *r && *n < RANGES_MAX; r++)
+		if (ip_parse_range(&list[*n], *r) && ip_family(&list[*n].ip) == c->f && !list[(*n)++].prefix)
+			return false;
+	return *n > 0;
 }
 
 /* The chain guard-<id>, when not everybody may. 0 or -ERR_NOMEM. */
 static int add_guard(struct port_ctx *c)
 {
-	struct range *list = calloc(2 * RANGES_MAX, sizeof(*list));
+	struct ip_range *list = calloc(2 * RANGES_MAX, sizeof(*list));
 	BUF_AUTO struct buf rules = { 0 };
-	bool some = true;
 	unsigned n = 0, last = 0;
-	char ip[46], name[64];
+	char text[IP_RANGE_TEXT], name[64];
 
 	if (!list)
 		return -ERR_NOMEM;
-	for (const char *const *r = c->s->source_ranges; r && *r && some && n < RANGES_MAX; r++)
-		some = add_range(list, &n, *r);
-	if (some && n) {
+	if (read_ranges(c, list, &n)) {
 		add_own(c, list, &n);
 		qsort(list, n, sizeof(*list), order_ranges);
-		buf_adds(&rules, "ip saddr {");
+		buf_printf(&rules, "%s saddr {", c->nft);
 		/* Two ranges lie apart, or one within the other. */
 		for (unsigned i = 0; i < n; i++) {
-			if (i && list[i].prefix >= list[last].prefix && text_ip_within(list[i].base, list[last].base, list[last].prefix))
+			if (i && list[i].prefix >= list[last].prefix && ip_within(&list[last], &list[i].ip))
 				continue;
 			last = i;
-			text_ip(ip, 4, list[i].base);
-			buf_printf(&rules, "%s %s/%d", i ? "," : "", ip, list[i].prefix);
+			ip_range_text(text, &list[i]);
+			buf_printf(&rules, "%s %s", i ? "," : "", text);
 		}
 		buf_adds(&rules, " } return\ndrop\n");
 		snprintf(name, sizeof(name), "guard-%u", c->id);
@@ -461,31 +482,45 @@ static int add_guard(struct port_ctx *c)
 	return 0;
 }
 
+static int plan_of_family(struct port_ctx *c, struct err *reterr)
+{
+	const struct net_service *s = c->s;
+	char ip[IP_TEXT];
+	int rc = 0;
+
+	c->guarded = false;
+	if (has_of(s->balancer_ips, c->f) && has(s->source_ranges) && (rc = add_guard(c)))
+		return err_set(reterr, -rc, "%s", err_text(rc));
+	for (const char *const *a = s->balancer_ips; a && *a; a++)
+		if (plan_ip(ip, c->f, *a))
+			plan_add(c->p, PLAN_ELEMENT, c->f, "balancers", ip, "");
+	for (unsigned i = 0; i < s->port_count && !rc; i++) {
+		c->port = &s->ports[i];
+		rc = plan_port(c);
+		choose_finish(&c->choice);
+	}
+	return rc ? err_set(reterr, -rc, "port %d: %s", c->port->port, err_text(rc)) : 0;
+}
+
 int plan_service(struct plan *out, const struct plan_base *b, const struct net_service *s, uint32_t id,
 	const struct plan *before, struct err *reterr)
 {
-	struct port_ctx c = { .p = out, .before = before, .base = b, .s = s, .id = id };
-	char ip[46];
+	struct port_ctx c = { .p = out, .before = before, .s = s, .id = id };
 	int rc = 0;
 
 	*out = (struct plan){ 0 };
 	if (s->external_name)
 		return 0;
-	if (!has(s->ips) && !has(s->external_ips) && !has(s->balancer_ips))
-		return 0;                      /* headless: names only */
-	if (has(s->balancer_ips) && has(s->source_ranges) && (rc = add_guard(&c)))
-		return err_set(reterr, -rc, "%s", err_text(rc));
-	for (const char *const *a = s->balancer_ips; a && *a; a++)
-		if (plan_ip4(ip, *a))
-			plan_add(out, PLAN_ELEMENT, "balancers", ip, "");
-	for (unsigned i = 0; i < s->port_count && !rc; i++) {
-		c.port = &s->ports[i];
-		rc = plan_port(&c);
-		choose_finish(&c.choice);
+	for (c.f = 0; c.f < IP_FAMILIES && !rc; c.f++) {
+		c.own = &b->f[c.f];
+		c.nft = ip_families[c.f].nft;
+		/* Headless: names only. */
+		if (c.own->on && (has_of(s->ips, c.f) || has_of(s->external_ips, c.f) || has_of(s->balancer_ips, c.f)))
+			rc = plan_of_family(&c, reterr);
 	}
 	if (rc) {
 		plan_finish(out);
-		return err_set(reterr, -rc, "port %d: %s", c.port->port, err_text(rc));
+		return rc;
 	}
 	return plan_seal(out);
 }

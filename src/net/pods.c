@@ -5,9 +5,9 @@
  * An address is free, or some pod's: adding -> there -> removing -> free. Each is
  * recorded as state_dir/leases/<address> holding the pod's id, written before the
  * link is made and removed after it is gone, so that no crash gives one address to
- * two pods. Addresses are handed out in turn: one that was freed rests longest.
+ * two pods. Addresses are handed out in turn: one that was freed rests longest. A pod's
+ * addresses of both families have one number, a slot; the first one names lease and link.
  */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,17 +42,24 @@ static void free_job(struct pod_job *j)
 	free(j);
 }
 
-static void set_ip(struct pod *p, uint32_t addr)
-{
-	struct in_addr in = { htonl(addr) };
+#define FIRST_SLOT 2u                  /* behind the range's own address and the bridge's */
 
-	p->addr = addr;
-	inet_ntop(AF_INET, &in, p->ip, sizeof(p->ip));
+static void set_ips(struct net *n, struct pod *p, uint32_t slot)
+{
+	int second = n->first_pods == IP4 ? IP6 : IP4;
+
+	p->slot = slot;
+	for (int f = 0; f < IP_FAMILIES; f++)
+		if (n->pods_of[f].ip.len)
+			p->ips[f] = ip_add(&n->pods_of[f].ip, FIRST_SLOT + slot);
+	ip_text(p->texts[0], &p->ips[n->first_pods]);
+	if (p->ips[second].len)
+		ip_text(p->texts[1], &p->ips[second]);
 }
 
-static void host_name(char out[LINK_NAME_MAX], const struct net *n, uint32_t addr)
+static void host_name(char out[LINK_NAME_MAX], const struct net *n, const struct ip *first)
 {
-	snprintf(out, LINK_NAME_MAX, "%s%08x", n->name, addr);
+	snprintf(out, LINK_NAME_MAX, "%s%08x", n->name, ip_low(first));
 }
 
 static char *lease_path(const struct net *n, const char *ip)
@@ -62,7 +69,7 @@ static char *lease_path(const struct net *n, const char *ip)
 	return asprintf(&path, "%s/leases/%s", n->state_dir, ip) < 0 ? NULL : path;
 }
 
-static struct pod *new_pod(struct net *n, const char *id, uint32_t addr)
+static struct pod *new_pod(struct net *n, const char *id, uint32_t slot)
 {
 	struct pod *p = calloc(1, sizeof(*p));
 
@@ -73,12 +80,12 @@ static struct pod *new_pod(struct net *n, const char *id, uint32_t addr)
 		return NULL;
 	}
 	p->net = n;
-	p->unit.is_pod = true;
+	p->unit.kind = UNIT_POD;
 	list_init(&p->unit.dirty);
 	list_init(&p->unit.flying);
 	list_add_tail(&n->units, &p->unit.all);
-	set_ip(p, addr);
-	n->addr_used[addr - n->first_addr] = 1;
+	set_ips(n, p, slot);
+	n->slot_used[slot] = 1;
 	return p;
 }
 
@@ -95,19 +102,17 @@ void pods_free(struct pod *p)
 
 int pods_wanted(const struct pod *p, struct plan *out)
 {
-	return plan_pod(out, p->ip, p->ports, p->port_count);
+	return plan_pod(out, &p->net->base, p->ips, p->ports, p->port_count);
 }
 
-static bool take_addr(struct net *n, uint32_t *ret)
+static bool take_slot(struct net *n, uint32_t *ret)
 {
-	uint32_t count = n->last_addr - n->first_addr + 1;
+	for (uint32_t i = 0; i < n->slot_count; i++) {
+		uint32_t at = (n->next_slot + i) % n->slot_count;
 
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t at = (n->next_addr - n->first_addr + i) % count;
-
-		if (!n->addr_used[at]) {
-			*ret = n->first_addr + at;
-			n->next_addr = *ret < n->last_addr ? *ret + 1 : n->first_addr;
+		if (!n->slot_used[at]) {
+			*ret = at;
+			n->next_slot = (at + 1) % n->slot_count;
 			return true;
 		}
 	}
@@ -137,19 +142,20 @@ static void add_done(void *arg)
 	struct pod_job *j = arg;
 	struct pod *p = j->pod;
 	struct net *n = p->net;
-	char ip[INET_ADDRSTRLEN];
+	char texts[IP_FAMILIES][IP_TEXT];
+	const char *const ips[2] = { texts[0], *p->texts[1] ? texts[1] : NULL }, *const none[2] = { NULL, NULL };
 	bool deleted = p->del;
 
-	memcpy(ip, p->ip, sizeof(ip));
+	memcpy(texts, p->texts, sizeof(texts));
 	p->adding = false;
 	if (deleted || j->rc)
 		start_del(n, p);
 	if (deleted)
-		j->done(j->arg, -ERR_CANCELED, NULL, "the pod was removed");
+		j->done(j->arg, -ERR_CANCELED, none, "the pod was removed");
 	else if (j->rc)
-		j->done(j->arg, j->rc, NULL, j->err.msg);
+		j->done(j->arg, j->rc, none, j->err.msg);
 	else
-		j->done(j->arg, 0, ip, "");
+		j->done(j->arg, 0, ips, "");
 	free_job(j);
 }
 
@@ -157,7 +163,7 @@ int net_pod_add(struct net *n, const char *pod_id, const char *netns_path, net_p
 {
 	struct pod *p = map_get(&n->pods, pod_id);
 	struct pod_job *j;
-	uint32_t addr;
+	uint32_t slot;
 
 	if (!*pod_id || strlen(pod_id) > POD_ID_MAX || strpbrk(pod_id, "/\n"))
 		return -ERR_BAD_REQUEST;
@@ -169,16 +175,16 @@ int net_pod_add(struct net *n, const char *pod_id, const char *netns_path, net_p
 	if (!j)
 		return -ERR_NOMEM;
 	if (!p) {
-		if (!take_addr(n, &addr)) {
+		if (!take_slot(n, &slot)) {
 			free(j);
 			return -ERR_FULL;
 		}
-		p = new_pod(n, pod_id, addr);
+		p = new_pod(n, pod_id, slot);
 	}
 	if (p) {
 		j->id = strdup(pod_id);
 		j->netns_path = strdup(netns_path);
-		j->lease_path = lease_path(n, p->ip);
+		j->lease_path = lease_path(n, p->texts[0]);
 	}
 	if (!j->id || !j->netns_path || !j->lease_path) {
 		free_job(j);
@@ -192,10 +198,10 @@ int net_pod_add(struct net *n, const char *pod_id, const char *netns_path, net_p
 	j->link.bridge = n->bridge.name;
 	j->link.tunnel = peers_tunnel(n);
 	j->link.netns_path = j->netns_path;
-	host_name(j->link.host_name, n, p->addr);
-	addr = htonl(p->addr);
-	memcpy(j->link.ip, &addr, 4);
-	memcpy(j->link.gateway, n->bridge.gateway, 4);
+	host_name(j->link.host_name, n, &p->ips[n->first_pods]);
+	memcpy(j->link.ip, p->ips, sizeof(j->link.ip));
+	memcpy(j->link.gateway, n->bridge.gateway, sizeof(j->link.gateway));
+	j->link.mac_of = p->ips[p->ips[IP4].len ? IP4 : IP6];
 	p->kept = p->adding = true;
 	if (workers_submit(n->links, add_run, add_done, j)) {
 		free_job(j);
@@ -209,7 +215,7 @@ int net_pod_add(struct net *n, const char *pod_id, const char *netns_path, net_p
 
 /* ---- removing ---- */
 
-struct del_job { struct net *net; char name[LINK_NAME_MAX]; char *lease_path; uint32_t addr; int rc; struct err err; };
+struct del_job { struct net *net; char name[LINK_NAME_MAX]; char *lease_path; uint32_t slot; int rc; struct err err; };
 
 static void del_run(void *arg)
 {
@@ -228,7 +234,7 @@ static void del_done(void *arg)
 	if (j->rc)
 		log_error("link %s not removed: %s", j->name, j->err.msg);
 	else
-		j->net->addr_used[j->addr - j->net->first_addr] = 0;
+		j->net->slot_used[j->slot] = 0;
 	free(j->lease_path);
 	free(j);
 }
@@ -244,9 +250,9 @@ static void start_del(struct net *n, struct pod *p)
 	j = calloc(1, sizeof(*j));
 	if (j) {
 		j->net = n;
-		j->addr = p->addr;
-		j->lease_path = lease_path(n, p->ip);
-		host_name(j->name, n, p->addr);
+		j->slot = p->slot;
+		j->lease_path = lease_path(n, p->texts[0]);
+		host_name(j->name, n, &p->ips[n->first_pods]);
 	}
 	if (!j || !j->lease_path || workers_submit(n->removals, del_run, del_done, j)) {
 		log_error("the link of pod %s is left over until the next start", p->id);
@@ -268,19 +274,21 @@ void net_pod_del(struct net *n, const char *pod_id)
 		start_del(n, p);
 }
 
-const char *net_pod_address(const struct net *n, const char *pod_id, char ret_link[16])
+bool net_pod_addresses(const struct net *n, const char *pod_id, const char *ret_ips[2], char ret_link[16])
 {
 	const struct pod *p = map_get(&n->pods, pod_id);
 
 	if (!p || p->del)
-		return NULL;
-	host_name(ret_link, n, p->addr);
-	return p->ip;
+		return false;
+	host_name(ret_link, n, &p->ips[n->first_pods]);
+	ret_ips[0] = p->texts[0];
+	ret_ips[1] = *p->texts[1] ? p->texts[1] : NULL;
+	return true;
 }
 
 void net_bridge_mac(const struct net *n, uint8_t ret[6])
 {
-	netlink_mac(n->bridge.gateway, ret);
+	netlink_mac(&n->bridge.gateway[n->bridge.gateway[IP4].len ? IP4 : IP6], ret);
 }
 
 void net_pods_keep(struct net *n, const char *const *pod_ids)
@@ -309,7 +317,7 @@ void net_hostport(struct net *n, const char *pod_id, const char *ip, const char 
 	char *proto_copy = strdup(proto), *ip_copy = strdup(ip);
 
 	for (unsigned i = 0; p && i < p->port_count; i++)
-		if (p->ports[i].host_port == host_port && !strcmp(p->ports[i].proto, proto))
+		if (p->ports[i].host_port == host_port && !strcmp(p->ports[i].proto, proto) && !strcmp(p->ports[i].ip, ip))
 			p = NULL;              /* told before */
 	ports = p ? realloc(p->ports, (p->port_count + 1) * sizeof(*ports)) : NULL;
 	if (ports)
@@ -325,31 +333,43 @@ void net_hostport(struct net *n, const char *pod_id, const char *ip, const char 
 
 /* ---- what an earlier life left ---- */
 
-static void load_lease(struct net *n, const char *ip)
+/* The slot of an address of this node's pods; false: it is none. */
+static bool slot_of(const struct net *n, const struct ip *ip, uint32_t *ret)
+{
+	const struct ip_range *r = &n->pods_of[n->first_pods];
+	uint32_t slot = ip_low(ip) - ip_low(&r->ip) - FIRST_SLOT;
+	struct ip is;
+
+	if (!ip_within(r, ip) || slot >= n->slot_count)
+		return false;
+	is = ip_add(&r->ip, FIRST_SLOT + slot);
+	*ret = slot;
+	return ip_same(&is, ip);
+}
+
+static void load_lease(struct net *n, const char *text)
 {
 	BUF_AUTO struct buf id = { 0 };
-	struct in_addr in;
+	struct ip ip;
 	char *path;
-	uint32_t addr;
+	uint32_t slot;
 	struct err e;
 
-	if (inet_pton(AF_INET, ip, &in) != 1)
+	if (!ip_parse(&ip, text))
 		return;
-	addr = ntohl(in.s_addr);
-	path = lease_path(n, ip);
-	if (path && addr >= n->first_addr && addr <= n->last_addr && !file_read(path, POD_ID_MAX, &id, &e) &&
-	    id.len && !map_get(&n->pods, id.p)) {
-		struct pod *p = new_pod(n, id.p, addr);
+	path = lease_path(n, text);
+	if (path && slot_of(n, &ip, &slot) && !file_read(path, POD_ID_MAX, &id, &e) && id.len && !map_get(&n->pods, id.p)) {
+		struct pod *p = new_pod(n, id.p, slot);
 
 		if (p) {
-			n->next_addr = addr < n->last_addr ? addr + 1 : n->first_addr;
+			n->next_slot = (slot + 1) % n->slot_count;
 			net_dirty(n, &p->unit);
 		}
 	} else if (path) {
 		char name[LINK_NAME_MAX];
 
 		/* Not an address of this range, or cut short: nobody can ask for it again. */
-		host_name(name, n, addr);
+		host_name(name, n, &ip);
 		link_del(name, NULL);
 		unlink(path);
 	}
@@ -363,9 +383,9 @@ int pods_open(struct net *n, struct err *reterr)
 	DIR *d;
 	int rc;
 
-	n->addr_used = calloc(n->last_addr - n->first_addr + 1, 1);
+	n->slot_used = calloc(n->slot_count, 1);
 	buf_printf(&path, "%s/leases", n->state_dir);
-	if (!n->addr_used || path.failed)
+	if (!n->slot_used || path.failed)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	if ((rc = file_mkdirs(path.p, 0700, reterr)))
 		return rc;

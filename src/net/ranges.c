@@ -4,12 +4,10 @@
  * route there, so that what its own processes send gets as far as translation, and refuses
  * what no Service has. A change makes the whole table anew: ranges change rarely.
  */
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "net/net_priv.h"
 #include "net/netlink.h"
 #define LOG_MODULE "net"
@@ -20,9 +18,9 @@
 
 struct ranges {
 	struct net *net;
-	struct netlink_range v[NET_RANGES_MAX];
-	char texts[NET_RANGES_MAX][20];        /* as base.more_cidrs */
-	const char *list[NET_RANGES_MAX + 1];
+	struct ip_range v[NET_RANGES_MAX];
+	char texts[NET_RANGES_MAX][IP_RANGE_TEXT];     /* as base's more */
+	const char *list[IP_FAMILIES][NET_RANGES_MAX + 1];
 	unsigned n;
 	struct loop_timer timer;
 	bool told, changed, flying, failing;
@@ -30,8 +28,9 @@ struct ranges {
 
 struct job {
 	struct ranges *rs;
-	uint8_t gateway[4];
-	struct netlink_range v[NET_RANGES_MAX];
+	struct ip gateway[IP_FAMILIES];
+	char bridge[LINK_NAME_MAX];
+	struct ip_range v[NET_RANGES_MAX];
 	unsigned n;
 	int rc;
 	struct err err;
@@ -41,14 +40,16 @@ static void run(void *arg)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
 	struct job *j = arg;
-	int lo = (int)if_nametoindex("lo");
 
 	j->rc = netlink_routes_keep(&(struct netlink_routes){ .proto = OUR_PROTO }, j->v, j->n, &j->err);
 	if (!j->rc)
 		j->rc = netlink_open(&sk, &j->err);
-	for (unsigned i = 0; !j->rc && i < j->n; i++)
-		j->rc = netlink_route_set(sk, &(struct netlink_route){ .index = lo, .dst = j->v[i].dst, .prefix = j->v[i].prefix,
-			.src = j->gateway, .proto = OUR_PROTO }, &j->err);
+	for (unsigned i = 0; !j->rc && i < j->n; i++) {
+		int f = ip_family(&j->v[i].ip);
+
+		j->rc = netlink_route_set(sk, &(struct netlink_route){ .index = link_of_services(j->bridge, f), .dst = j->v[i],
+			.src = j->gateway[f].len ? &j->gateway[f] : NULL, .proto = OUR_PROTO }, &j->err);
+	}
 }
 
 static void done(void *arg)
@@ -79,7 +80,8 @@ static void flush(void *arg)
 		return;
 	}
 	j->rs = rs;
-	memcpy(j->gateway, rs->net->bridge.gateway, 4);
+	memcpy(j->gateway, rs->net->bridge.gateway, sizeof(j->gateway));
+	snprintf(j->bridge, sizeof(j->bridge), "%s%c", rs->net->name, rs->net->with_pods ? '0' : '1');
 	memcpy(j->v, rs->v, sizeof(j->v));
 	j->n = rs->n;
 	rs->changed = false;
@@ -90,34 +92,21 @@ static void flush(void *arg)
 	}
 }
 
-/* False: not IPv4, or the first range. */
-static bool parse(const struct net *n, const char *cidr, struct netlink_range *ret)
-{
-	uint8_t a[16];
-	int family;
-
-	*ret = (struct netlink_range){ 0 };
-	if (text_parse_cidr(cidr, &family, a, &ret->prefix) || family != 4)
-		return false;
-	for (int i = ret->prefix; i < 32; i++)
-		a[i / 8] &= (uint8_t)~(0x80u >> (i % 8));
-	memcpy(ret->dst, a, 4);
-	return strcmp(cidr, n->service_cidr) != 0;
-}
-
 static int order(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof(struct netlink_range));
+	return memcmp(a, b, sizeof(struct ip_range));
 }
 
 void net_service_ranges(struct net *n, const char *const *cidrs)
 {
 	struct ranges *rs = n->ranges;
-	struct netlink_range v[NET_RANGES_MAX] = { 0 };
-	unsigned count = 0;
+	struct ip_range v[NET_RANGES_MAX] = { 0 };
+	unsigned count = 0, of[IP_FAMILIES] = { 0 };
 
+	/* Those that this machine has from the beginning are no further ones. */
 	for (; *cidrs && count < NET_RANGES_MAX; cidrs++)
-		count += parse(n, *cidrs, &v[count]);
+		count += ip_parse_range(&v[count], *cidrs) && order(&v[count], &n->bridge.service[ip_family(&v[count].ip)]);
+	memset(&v[count], 0, (NET_RANGES_MAX - count) * sizeof(*v));
 	qsort(v, count, sizeof(*v), order);
 	if (n->closing || (rs->told && count == rs->n && !memcmp(v, rs->v, count * sizeof(*v))))
 		return;
@@ -126,12 +115,14 @@ void net_service_ranges(struct net *n, const char *const *cidrs)
 	memcpy(rs->v, v, sizeof(v));
 	rs->n = count;
 	for (unsigned i = 0; i < count; i++) {
-		const uint8_t *a = v[i].dst;
+		int f = ip_family(&v[i].ip);
 
-		snprintf(rs->texts[i], sizeof(rs->texts[i]), "%u.%u.%u.%u/%d", a[0], a[1], a[2], a[3], v[i].prefix);
-		rs->list[i] = rs->texts[i];
+		ip_range_text(rs->texts[i], &v[i]);
+		rs->list[f][of[f]++] = rs->texts[i];
+		n->base.f[f].on = true;        /* the table stays, it may be empty */
 	}
-	rs->list[count] = NULL;
+	for (int f = 0; f < IP_FAMILIES; f++)
+		rs->list[f][of[f]] = NULL;
 	rs->told = rs->changed = true;
 	loop_timer_set(&rs->timer, 0);
 }
@@ -143,7 +134,8 @@ int ranges_open(struct net *n)
 	if (!rs)
 		return -ERR_NOMEM;
 	n->ranges = rs;
-	n->base.more_cidrs = rs->list;
+	for (int f = 0; f < IP_FAMILIES; f++)
+		n->base.f[f].more = rs->list[f];
 	rs->net = n;
 	loop_timer_init(&rs->timer, n->loop, flush, rs);
 	return 0;

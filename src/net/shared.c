@@ -5,6 +5,7 @@
  * Counts run ahead of the kernel by the transaction under way; one that fails is followed by
  * a whole new table, for which all is counted again.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ struct shared {
 	struct list touched;           /* in net.shared_touched, or alone */
 	unsigned uses;
 	bool there;
-	char *name, *rules;
+	char *name, *rules;            /* name: with its table's family, "ip in-tcp-1" */
 };
 
 static void drop(struct net *n, struct shared *s)
@@ -51,7 +52,11 @@ void shared_count(struct net *n, const struct plan *p, int by)
 {
 	/* They stand first. */
 	for (unsigned i = 0; i < p->count && p->items[i].kind == PLAN_SHARED; i++) {
-		struct shared *s = get(n, plan_name(p, &p->items[i]), plan_body(p, &p->items[i]));
+		struct shared *s;
+		char name[80];
+
+		snprintf(name, sizeof(name), "%s %s", ip_families[p->items[i].family].nft, plan_name(p, &p->items[i]));
+		s = get(n, name, plan_body(p, &p->items[i]));
 
 		/* Out of memory: the kernel refuses the plan, and all is tried again. */
 		if (!s || (by < 0 && !s->uses))
@@ -62,15 +67,24 @@ void shared_count(struct net *n, const struct plan *p, int by)
 	}
 }
 
+static void put_chain(struct buf *out, const char *verb, const struct net *n, const struct shared *s)
+{
+	const char *space = strchr(s->name, ' ');
+
+	buf_printf(out, "%s chain %.*s %s %s\n", verb, (int)(space - s->name), s->name, n->name, space + 1);
+}
+
 void shared_make(struct net *n, struct buf *out)
 {
 	list_each(&n->shared_touched, it) {
 		struct shared *s = list_entry(it, struct shared, touched);
+		char table[64];
 
 		if (!s->uses || s->there)
 			continue;
-		buf_printf(out, "add chain ip %s %s\n", n->name, s->name);
-		plan_rules(out, n->name, s->name, s->rules);
+		put_chain(out, "add", n, s);
+		snprintf(table, sizeof(table), "%.*s %s", (int)strcspn(s->name, " "), s->name, n->name);
+		plan_rules(out, table, strchr(s->name, ' ') + 1, s->rules);
 		s->there = true;
 	}
 }
@@ -85,7 +99,7 @@ void shared_unmake(struct net *n, struct buf *out)
 		if (s->uses)
 			continue;
 		if (s->there)
-			buf_printf(out, "delete chain ip %s %s\n", n->name, s->name);
+			put_chain(out, "delete", n, s);
 		drop(n, s);
 	}
 }

@@ -159,9 +159,9 @@ static void hosts_names_the_pod_and_its_aliases(void **state)
 	BUF_AUTO struct buf b = { 0 };
 
 	(void)state;
-	hosts_file(&b, yyjson_doc_get_root(d), "10.0.0.5", "web-0", "cluster.local");
+	hosts_file(&b, yyjson_doc_get_root(d), (const char *const[2]){ "10.0.0.5", "fd00::5" }, "web-0", "cluster.local");
 	assert_non_null(strstr(b.p, "# Kubernetes-managed hosts file."));
-	assert_non_null(strstr(b.p, "10.0.0.5\tweb-0.sub.ns.svc.cluster.local\tweb-0\n"));
+	assert_non_null(strstr(b.p, "10.0.0.5\tweb-0.sub.ns.svc.cluster.local\tweb-0\nfd00::5\tweb-0.sub.ns.svc.cluster.local\tweb-0\n"));
 	assert_non_null(strstr(b.p, "# Entries added by HostAliases.\n1.1.1.1\ta\tb\n"));
 	yyjson_doc_free(d);
 }

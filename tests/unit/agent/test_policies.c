@@ -114,9 +114,11 @@ static void ns_fake(const char *name, const struct policy_label *l, unsigned n)
 }
 
 static const char *own_address;
-static const char *address_fake(char link[16])
+static bool addresses_fake(const char *ret_ips[2], char link[16])
 {
 	strcpy(link, "sampan0af40002");
+	ret_ips[0] = own_address;
+	ret_ips[1] = NULL;
 	return own_address;
 }
 
@@ -135,7 +137,7 @@ static const char *address_fake(char link[16])
 #define policy_sync(p, done, arg) (done(arg, 0, ""), 0)
 #define policy_waits(p) held
 #define net_bridge_mac(n, mac) memset(mac, 2, 6)
-#define net_pod_address(n, id, link) address_fake(link)
+#define net_pod_addresses(n, id, ips, link) addresses_fake(ips, link)
 #include "agent/policies.c"
 
 static void event(int watch, enum client_event ev, const char *json)

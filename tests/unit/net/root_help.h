@@ -37,20 +37,26 @@ static void make_ns(const char *name, char path[128])
 	assert_int_equal(st, 0);
 }
 
-static void open_net(void)
+static void open_net_as(const struct net_config *as)
 {
 	char resolv[128];
-	struct net_config c = config;
+	struct net_config c = *as;
 	struct err e;
 
 	c.state_dir = dir;
-	c.address = "192.168.50.1";
+	if (!c.address)
+		c.address = "192.168.50.1";
 	snprintf(resolv, sizeof(resolv), "%s/resolv.conf", dir);
 	assert_int_equal(file_replace(resolv, "search x\nnameserver 127.0.0.5\n", 30, 0600, &e), 0);
 	c.upstream_resolv = resolv;
 	assert_int_equal(loop_open(&loop), 0);
 	if (net_open(&net, loop, &c, &e))
 		fail_msg("%s", e.msg);
+}
+
+static inline void open_net(void)
+{
+	open_net_as(&config);
 }
 
 static void close_net(void)

@@ -58,7 +58,7 @@ static void test_choice(void **state)
 				.node_hint = strchr(e, 'N') ? NET_HINT_HERE : strchr(e, 'n') ? NET_HINT_ELSEWHERE : NET_HINT_NONE,
 				.zone_hint = strchr(e, 'Z') ? NET_HINT_HERE : strchr(e, 'z') ? NET_HINT_ELSEWHERE : NET_HINT_NONE };
 		}
-		assert_int_equal(choose_endpoints(&c, &s, &port), 0);
+		assert_int_equal(choose_endpoints(&c, &s, &port, IP4), 0);
 		text(got, c.all, c.all_count);
 		assert_string_equal(got, cases[i].all);
 		text(got, c.local, c.local_count);
@@ -81,9 +81,13 @@ static void test_what_is_no_endpoint_of_the_port(void **state)
 	struct net_service s = { .eps = eps, .ep_count = 5 };
 	struct choice c;
 
-	assert_int_equal(choose_endpoints(&c, &s, &port), 0);
+	assert_int_equal(choose_endpoints(&c, &s, &port, IP4), 0);
 	assert_int_equal(c.all_count + c.local_count, 0);
 	assert_false(c.any);
+	choose_finish(&c);
+	assert_int_equal(choose_endpoints(&c, &s, &port, IP6), 0);
+	assert_int_equal(c.all_count, 1);
+	assert_int_equal(c.all[0], 1);
 	choose_finish(&c);
 }
 

@@ -138,11 +138,11 @@ static char got_ip[64], got_message[512];
 static int got_rc;
 static bool got;
 
-static void pod_added(void *arg, int rc, const char *ip, const char *message)
+static void pod_added(void *arg, int rc, const char *const ips[2], const char *message)
 {
 	got = true;
 	got_rc = rc;
-	snprintf(got_ip, sizeof(got_ip), "%s", ip ? ip : "");
+	snprintf(got_ip, sizeof(got_ip), "%s", ips && ips[0] ? ips[0] : "");
 	snprintf(got_message, sizeof(got_message), "%s", message);
 }
 

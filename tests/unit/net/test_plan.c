@@ -10,7 +10,9 @@
 
 #include "net/plan.h"
 
-static const struct plan_base base = { "t", "10.244.0.0/24", "10.244.0.0/16", "10.96.0.0/16", "10.96.0.10", "172.16.3.4", NULL };
+#define ROW4 { true, "10.244.0.0/24", "10.244.0.0/16", "", "10.96.0.0/16", "10.96.0.10", "172.16.3.4", NULL }
+#define ROW6 { true, "fd00:2::/64", PLAN_CLUSTER_SET, " & ffff:ffff:ffff:ffff::", "fd00:96::/112", "fd00:96::a", "fd00:1::4", NULL }
+static const struct plan_base base = { "t", { ROW4 } }, dual = { "t", { ROW4, ROW6 } }, six = { "t", { { false }, ROW6 } };
 
 #define EP(a, p, r, l) { .ip = a, .port_name = "", .port = p, .ready = r, .local = l }
 
@@ -29,6 +31,10 @@ static const struct net_endpoint elsewhere[] = { EP("10.244.1.3", 8080, true, fa
 static const struct net_endpoint draining[] = { { .ip = "10.244.0.2", .port_name = "", .port = 8080, .draining = true } };
 static const char *const ranges[] = { "198.51.100.7/32", "192.0.2.128/25", "192.0.2.9/24", "fd00::/8", "192.0.2.4/32", NULL };
 static const char *const own_range[] = { "172.16.0.0/16", NULL }, *const everybody[] = { "10.0.0.0/8", "0.0.0.0/0", NULL };
+
+static const char *const one_ip6[] = { "fd00:96::5", NULL }, *const balancer6[] = { "fd00:8::1", NULL };
+static const struct net_endpoint mixed[] = { EP("10.244.0.2", 8080, true, true), EP("fd00:2::2", 8080, true, true),
+	EP("fd00:2:0:1::3", 8080, true, false) };
 
 #define SVC(ip_list, ext_list, p, e) .ns = "d", .name = "s", .ips = ip_list, .external_ips = ext_list, \
 	.ports = p, .port_count = sizeof(p) / sizeof(*(p)), .eps = e, .ep_count = sizeof(e) / sizeof(*(e))
@@ -304,6 +310,7 @@ static void test_nothing_of_a_caller_gets_in_as_it_stands(void **state)
 	assert_int_equal(plan_service(&p, &base, &s, 1, NULL, NULL), 0);
 	assert_int_equal(p.count, 0);
 	plan_finish(&p);
+	s.ips = one_ip;
 	s.ports = bad;
 	assert_int_equal(plan_service(&p, &base, &s, 1, NULL, NULL), -ERR_INVALID);
 }
@@ -312,19 +319,140 @@ static void test_pods(void **state)
 {
 	static const struct plan_hostport ports[] = { { "TCP", "10.244.0.9", 8080, 80 }, { "UDP", "10.244.0.9", 53, 53 },
 		{ "x", "10.244.0.9", 1, 1 } };
+	static const struct plan_hostport ports6[] = { { "TCP", "10.244.0.9", 8080, 80 }, { "TCP", "fd00:2::9", 8080, 80 } };
+	struct ip ips[IP_FAMILIES];
 	struct plan p;
 	char *text;
 
-	assert_int_equal(plan_pod(&p, "10.244.0.9", ports, 3), 0);
+	assert_true(ip_parse_both(ips, "10.244.0.9,fd00:2::9", NULL));
+	assert_int_equal(plan_pod(&p, &base, ips, ports, 3), 0);
 	text = diff(NULL, &p);
 	assert_string_equal(text, "add element ip t hairpin { 10.244.0.9 . 10.244.0.9 }\n"
 		"add element ip t hostports { tcp . 8080 : 10.244.0.9 . 80 }\n"
 		"add element ip t hostports { udp . 53 : 10.244.0.9 . 53 }\n");
 	free(text);
-	assert_true(plan_has(&p, PLAN_ELEMENT, "hostports", "tcp . 8080"));
-	assert_false(plan_has(&p, PLAN_ELEMENT, "hostports", "tcp . 8081"));
+	assert_true(plan_has(&p, PLAN_ELEMENT, IP4, "hostports", "tcp . 8080"));
+	assert_false(plan_has(&p, PLAN_ELEMENT, IP4, "hostports", "tcp . 8081"));
 	plan_finish(&p);
-	assert_int_equal(plan_pod(&p, "nonsense", NULL, 0), -ERR_INVALID);
+	assert_int_equal(plan_pod(&p, &dual, ips, ports6, 2), 0);
+	text = diff(NULL, &p);
+	assert_string_equal(text, "add element ip t hairpin { 10.244.0.9 . 10.244.0.9 }\n"
+		"add element ip t hostports { tcp . 8080 : 10.244.0.9 . 80 }\n"
+		"add element ip6 t hairpin { fd00:2::9 . fd00:2::9 }\n"
+		"add element ip6 t hostports { tcp . 8080 : fd00:2::9 . 80 }\n");
+	free(text);
+	plan_finish(&p);
+}
+
+static void test_who_is_of_the_cluster_is_told_by_ranges_of_nodes(void **state)
+{
+	static const struct { const char *name, *ranges, *text; } cases[] = {
+		{ "another node's", "10.244.1.0/24,fd00:2:0:1::/64", "add element ip6 t cluster { fd00:2:0:1:: }\n" },
+		{ "this node's own is there already", "fd00:2::/64", "" },
+		{ "longer ones are not looked up", "fd00:2:0:1::/80", "" },
+		{ "of a family where one range says it", "10.244.1.0/24", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct ip_range told[IP_FAMILIES];
+		struct plan p;
+		char *text;
+
+		print_message("%s\n", cases[i].name);
+		assert_true(ip_parse_ranges(told, cases[i].ranges, NULL));
+		assert_int_equal(plan_member(&p, &dual, told), 0);
+		text = diff(NULL, &p);
+		assert_string_equal(text ? text : "", cases[i].text);
+		free(text);
+		plan_finish(&p);
+	}
+}
+
+static const struct {
+	const char *name;
+	const struct plan_base *base;
+	struct net_service s;
+	const char *text;
+} family_cases[] = {
+	{ "both families, each to its own endpoints", &dual, { SVC(two_families, NULL, http_node, mixed) },
+		"in-tcp-1:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 1 map @ends-tcp\n"
+		"node-ext-tcp-1:\n"
+		"meta mark set meta mark | 0x4000\n"
+		"dnat ip to tcp dport . numgen random mod 1 map @node-ends-tcp\n"
+		"in-tcp-2:\n"
+		"ip6 saddr & ffff:ffff:ffff:ffff:: != @cluster meta mark set meta mark | 0x4000\n"
+		"dnat ip6 to ip6 daddr . tcp dport . numgen random mod 2 map @ends-tcp\n"
+		"node-ext-tcp-2:\n"
+		"meta mark set meta mark | 0x4000\n"
+		"dnat ip6 to tcp dport . numgen random mod 2 map @node-ends-tcp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t node-ends-tcp { 30080 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t nodeports { tcp . 30080 : goto node-ext-tcp-1 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-1 }\n"
+		"add element ip6 t ends-tcp { fd00::5 . 80 . 0 : fd00:2::2 . 8080 }\n"
+		"add element ip6 t ends-tcp { fd00::5 . 80 . 1 : fd00:2:0:1::3 . 8080 }\n"
+		"add element ip6 t node-ends-tcp { 30080 . 0 : fd00:2::2 . 8080 }\n"
+		"add element ip6 t node-ends-tcp { 30080 . 1 : fd00:2:0:1::3 . 8080 }\n"
+		"add element ip6 t nodeports { tcp . 30080 : goto node-ext-tcp-2 }\n"
+		"add element ip6 t services { fd00::5 . tcp . 80 : goto in-tcp-2 }\n" },
+	{ "one family has nobody: refused there", &dual, { SVC(two_families, NULL, http, two) },
+		"in-tcp-2:\n"
+		"ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x4000\n"
+		"dnat ip to ip daddr . tcp dport . numgen random mod 2 map @ends-tcp\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 0 : 10.244.0.2 . 8080 }\n"
+		"add element ip t ends-tcp { 10.96.0.5 . 80 . 1 : 10.244.1.3 . 8080 }\n"
+		"add element ip t services { 10.96.0.5 . tcp . 80 : goto in-tcp-2 }\n"
+		"add element ip6 t refused { fd00::5 . tcp . 80 }\n" },
+	{ "IPv6 alone: affinity, Local, who may", &six,
+		{ SVC(one_ip6, NULL, http_node, mixed), .balancer_ips = balancer6, .source_ranges = ranges, .affinity_s = 60, .external_local = true },
+		"add set ip6 t aff60-7-tcp-80-fd00.2..2-8080 { type ipv6_addr ; flags dynamic,timeout ; timeout 60s ; }\n"
+		"add set ip6 t aff60-7-tcp-80-fd00.2.0.1..3-8080 { type ipv6_addr ; flags dynamic,timeout ; timeout 60s ; }\n"
+		"add chain ip6 t all-7-tcp-80\n"
+		"add chain ip6 t ep-7-tcp-80-fd00.2..2-8080\n"
+		"add chain ip6 t ep-7-tcp-80-fd00.2.0.1..3-8080\n"
+		"add chain ip6 t ext-7-tcp-80\n"
+		"add chain ip6 t guard-7\n"
+		"add chain ip6 t svc-7-tcp-80\n"
+		"add rule ip6 t all-7-tcp-80 ip6 saddr @aff60-7-tcp-80-fd00.2..2-8080 goto ep-7-tcp-80-fd00.2..2-8080\n"
+		"add rule ip6 t all-7-tcp-80 ip6 saddr @aff60-7-tcp-80-fd00.2.0.1..3-8080 goto ep-7-tcp-80-fd00.2.0.1..3-8080\n"
+		"add rule ip6 t all-7-tcp-80 numgen random mod 2 vmap { 0 : goto ep-7-tcp-80-fd00.2..2-8080, 1 : goto ep-7-tcp-80-fd00.2.0.1..3-8080 }\n"
+		"add rule ip6 t ep-7-tcp-80-fd00.2..2-8080 update @aff60-7-tcp-80-fd00.2..2-8080 { ip6 saddr }\n"
+		"add rule ip6 t ep-7-tcp-80-fd00.2..2-8080 meta l4proto tcp dnat ip6 to [fd00:2::2]:8080\n"
+		"add rule ip6 t ep-7-tcp-80-fd00.2.0.1..3-8080 update @aff60-7-tcp-80-fd00.2.0.1..3-8080 { ip6 saddr }\n"
+		"add rule ip6 t ep-7-tcp-80-fd00.2.0.1..3-8080 meta l4proto tcp dnat ip6 to [fd00:2:0:1::3]:8080\n"
+		"add rule ip6 t ext-7-tcp-80 ip6 saddr & ffff:ffff:ffff:ffff:: @cluster goto all-7-tcp-80\n"
+		"add rule ip6 t ext-7-tcp-80 fib saddr type local meta mark set meta mark | 0x4000\n"
+		"add rule ip6 t ext-7-tcp-80 fib saddr type local goto all-7-tcp-80\n"
+		"add rule ip6 t ext-7-tcp-80 ip6 saddr @aff60-7-tcp-80-fd00.2..2-8080 goto ep-7-tcp-80-fd00.2..2-8080\n"
+		"add rule ip6 t ext-7-tcp-80 numgen random mod 1 vmap { 0 : goto ep-7-tcp-80-fd00.2..2-8080 }\n"
+		"add rule ip6 t guard-7 ip6 saddr { fd00::/8 } return\n"
+		"add rule ip6 t guard-7 drop\n"
+		"add rule ip6 t svc-7-tcp-80 ip6 saddr & ffff:ffff:ffff:ffff:: != @cluster meta mark set meta mark | 0x4000\n"
+		"add rule ip6 t svc-7-tcp-80 goto all-7-tcp-80\n"
+		"add element ip6 t balancers { fd00:8::1 }\n"
+		"add element ip6 t guards { fd00:8::1 . tcp . 80 : jump guard-7 }\n"
+		"add element ip6 t nodeports { tcp . 30080 : goto ext-7-tcp-80 }\n"
+		"add element ip6 t services { fd00:8::1 . tcp . 80 : goto ext-7-tcp-80 }\n"
+		"add element ip6 t services { fd00:96::5 . tcp . 80 : goto svc-7-tcp-80 }\n" },
+	{ "a node without IPv6 passes it over", &base, { SVC(one_ip6, NULL, http_node, mixed) },
+		"" },
+};
+
+static void test_families(void **state)
+{
+	for (size_t i = 0; i < sizeof(family_cases) / sizeof(*family_cases); i++) {
+		struct plan p;
+		char *text;
+
+		print_message("%s\n", family_cases[i].name);
+		assert_int_equal(plan_service(&p, family_cases[i].base, &family_cases[i].s, 7, NULL, NULL), 0);
+		text = diff(NULL, &p);
+		assert_string_equal(text ? text : "", family_cases[i].text);
+		free(text);
+		plan_finish(&p);
+	}
 }
 
 int main(void)
@@ -335,6 +463,8 @@ int main(void)
 		cmocka_unit_test(test_endpoints_that_stay_keep_their_numbers),
 		cmocka_unit_test(test_nothing_of_a_caller_gets_in_as_it_stands),
 		cmocka_unit_test(test_pods),
+		cmocka_unit_test(test_who_is_of_the_cluster_is_told_by_ranges_of_nodes),
+		cmocka_unit_test(test_families),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

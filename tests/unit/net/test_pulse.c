@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who speaks in a frame of ARP. */
+/* Who speaks in a frame of ARP, or in a message between neighbours. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,9 +43,21 @@ static void test_who_speaks(void **state)
 	}
 }
 
+static void test_who_speaks_as_a_neighbour(void **state)
+{
+	uint8_t m[24] = { 136, 0, 0, 0, 0x60, 0, 0, 0, 0xfd, [23] = 7 }, ip[16];
+
+	(void)state;
+	assert_true(pulse_answer6(m, sizeof(m), ip));
+	assert_memory_equal(ip, m + 8, 16);
+	assert_false(pulse_answer6(m, sizeof(m) - 1, ip));
+	m[0] = 135;
+	assert_false(pulse_answer6(m, sizeof(m), ip));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_who_speaks) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_who_speaks), cmocka_unit_test(test_who_speaks_as_a_neighbour) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
