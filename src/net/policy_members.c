@@ -115,16 +115,15 @@ static void named_key(char out[KEY_MAX], const char *name, uint8_t proto)
 	snprintf(out, KEY_MAX, "#%s/%u", name, proto);
 }
 
-/* Under which address its link may send. */
+/* Under which addresses its link may send. */
 static void own_link(struct policy_plan *p, const struct policy_member *m, bool add)
 {
-	struct policy_set *s = &p->always[SET_LINKS][0];
 	char name[2 * sizeof(m->link) + 1], ip[POLICY_ELEM_MAX], text[2 * POLICY_ELEM_MAX];
 
 	text_hex(name, m->link, sizeof(m->link));
 	for (unsigned i = 0; *m->link && i < m->ip_count; i++) {
-		if (m->ips[i].family)
-			continue;
+		struct policy_set *s = &p->always[SET_LINKS][m->ips[i].family];
+
 		policy_ip_text(ip, &m->ips[i]);
 		snprintf(text, sizeof(text), "%s.%s", name, ip);
 		if (add)

@@ -18,6 +18,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/icmp6.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,10 +347,36 @@ static void own_address(struct policy_nft *n, uint16_t protocol, uint32_t offset
 	guard_end(n, &r);
 }
 
+#define SPARE (IFNAME_LEN / 4 + 4)     /* a register behind those of a link and an address */
+
+/* The same of IPv6. A link gives itself one of fe80::/10, which is worth nothing beyond it, and one that has none
+ * yet asks as ::. */
+static void own_address6(struct policy_nft *n, uint32_t offset, uint32_t op, uint16_t than)
+{
+	static const uint8_t nobody[16];
+	struct policy_set links = { .kind = SET_LINKS, .family = 1 };
+	struct nfbatch_nest r;
+	uint16_t bound = htons(than);
+
+	guard_begin(n, &r, ETH_P_IPV6);
+	if (offset > 40) {             /* what a neighbour says is its address */
+		nfbatch_payload(&n->batch, SPARE, NFT_PAYLOAD_NETWORK_HEADER, 6, 1);
+		nfbatch_compare(&n->batch, SPARE, NFT_CMP_EQ, &(uint8_t){ IPPROTO_ICMPV6 }, 1);
+		nfbatch_payload(&n->batch, SPARE, NFT_PAYLOAD_NETWORK_HEADER, 40, 1);
+		nfbatch_compare(&n->batch, SPARE, NFT_CMP_EQ, &(uint8_t){ ND_NEIGHBOR_ADVERT }, 1);
+	}
+	nfbatch_payload(&n->batch, SPARE, NFT_PAYLOAD_NETWORK_HEADER, offset, 2);
+	nfbatch_compare(&n->batch, SPARE, op, &bound, sizeof(bound));
+	nfbatch_payload(&n->batch, IFNAME_LEN / 4, NFT_PAYLOAD_NETWORK_HEADER, offset, 16);
+	nfbatch_compare(&n->batch, IFNAME_LEN / 4, NFT_CMP_NEQ, nobody, sizeof(nobody));
+	look_up(n, &links, NFBATCH_NOT_IN);
+	guard_end(n, &r);
+}
+
 /* To this machine's own hardware address only, but for how neighbours of IPv6 find each other. */
 static void by_routing(struct policy_nft *n, uint16_t protocol)
 {
-	static const uint8_t icmp6 = 58, solicitation = 135, advertisement = 136;
+	static const uint8_t icmp6 = IPPROTO_ICMPV6, solicitation = ND_NEIGHBOR_SOLICIT, advertisement = ND_NEIGHBOR_ADVERT;
 	struct nfbatch_nest r;
 
 	if (protocol == ETH_P_IPV6) {
@@ -373,10 +400,14 @@ static void by_routing(struct policy_nft *n, uint16_t protocol)
 static void guard(struct policy_nft *n)
 {
 	n->batch.family = NFPROTO_BRIDGE;
-	add_set(n, &(struct policy_set){ .kind = SET_LINKS });
+	for (int f = 0; f < 2; f++)
+		add_set(n, &(struct policy_set){ .kind = SET_LINKS, .family = f });
 	nfbatch_hook(&n->batch, "prerouting", NF_BR_PRE_ROUTING, GUARD_PRIORITY);
 	own_address(n, ETH_P_IP, 12);
 	own_address(n, ETH_P_ARP, 14);
+	own_address6(n, 8, NFT_CMP_LT, 0xfe80);
+	own_address6(n, 8, NFT_CMP_GT, 0xfebf);
+	own_address6(n, 48, NFT_CMP_LT, 0xfe80);
 	by_routing(n, ETH_P_IP);
 	by_routing(n, ETH_P_IPV6);
 	n->batch.family = NFPROTO_INET;

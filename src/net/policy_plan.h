@@ -5,7 +5,7 @@
  *
  *   ingress<f>, egress<f>     map: a selected pod's address -> the chain of its profile
  *   self<f>                   a selected pod's address twice: it may reach itself
- *   links4                    link . address of each pod of this node: what it may send under
+ *   links<f>                  link . address of each pod of this node: what it may send under
  *   all-<d><f>-<id>           a profile: jumps to each policy that selects its pods, then drops
  *   pol-<d><f>-<id>           a policy: what it allows passes, the rest returns
  *   ports-<d><f>-<id>         the ports of a rule that has peers, too
