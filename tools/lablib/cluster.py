@@ -22,6 +22,7 @@ from . import delay
 NETS = ("192.0.2", "198.51.100", "203.0.113")     # for documentation: RFC 5737
 HOST, POOL = 254, (200, 239)
 ROLES = {"e": ("etcd", 11), "s": ("server", 41), "n": ("node", 71)}
+RANGES = {"cluster": ("10.244.0.0/16", "fd00:10:244::/56"), "service": ("10.96.0.0/16", "fd00:10:96::/112")}
 MACHINES_MAX = 30       # of one role
 READY_S = 40
 
@@ -77,6 +78,10 @@ class Machine:
         self.net, self.log = f"{cluster.dir}/net/{name}", f"{cluster.dir}/log/{name}"
         self.pid_file, self.control = f"{cluster.dir}/pid/{name}", f"{cluster.dir}/pid/{name}.strain"
 
+    def addresses(self):
+        """What it is reached at by pods and nodes: of the families that the lab has."""
+        return ",".join((self.ip, self.ip6)[f] for f in self.cluster.families())
+
     def enter(self):
         return ["nsenter", f"--net={self.net}", "--"]
 
@@ -124,10 +129,13 @@ class Machine:
                     "--initial-cluster", peers, "--initial-cluster-token", c.opt["name"]]
         if self.role == "server":
             store = ["--store", c.store()] if c.opt["etcd"] else []
+            pool = ",".join(f"{c.address(POOL[0])[f]}-{c.address(POOL[1])[f]}" for f in c.families())
+            ranges = [] if c.opt["families"] == "4" else [
+                f"--{what}-cidr=" + ",".join(RANGES[what][f] for f in c.families()) for what in RANGES]
             return [c.opt["sampan"], "server", "--data-dir", d, "--listen", f"{self.ip}:6443", "--node-name", self.name,
-                    "--load-balancer-pool", "-".join(c.address(n)[0] for n in POOL), *store, *c.opt["server_option"]]
+                    "--load-balancer-pool", pool, *ranges, *store, *c.opt["server_option"]]
         return [c.opt["sampan"], "agent", "--kubeconfig", f"{d}/pki/agent.kubeconfig", "--data-dir", f"{d}/agent",
-                "--run-dir", f"{d}/run", "--node-name", self.name, "--address", self.ip]
+                "--run-dir", f"{d}/run", "--node-name", self.name, "--address", self.addresses()]
 
     def start(self):
         if self.pid:
@@ -178,7 +186,7 @@ class Machine:
         """line: what `sampan token create` printed."""
         words, sampan = line.split(), self.cluster.opt["sampan"]
         name = ["--node-name", self.name] if self.role == "node" else []
-        self.run(sampan, *words[words.index("join"):], "--data-dir", self.dir, *name, "--address", self.ip, "--no-run")
+        self.run(sampan, *words[words.index("join"):], "--data-dir", self.dir, *name, "--address", self.addresses() if name else self.ip, "--no-run")
         for image in self.cluster.opt["image"] if self.role == "node" else ():
             run(sampan, "image", "import", "--data-dir", f"{self.dir}/agent", image)
 
@@ -214,7 +222,7 @@ class Cluster:
             raise Trouble(f"missing: {' '.join(missing)} (sudo make deps)")
         if not os.access(sampan, os.X_OK):
             raise Trouble(f"{sampan} is not there; build it with make, or say where it is: --sampan FILE")
-        opt = {k: getattr(a, k) for k in ("etcd", "servers", "nodes", "name", "disk", "clocks", "server_option")}
+        opt = {k: getattr(a, k) for k in ("etcd", "servers", "nodes", "name", "disk", "clocks", "families", "server_option")}
         opt |= {"net4": free_net(), "sampan": sampan, "image": [os.path.abspath(i) for i in a.image]}
         c = cls(a.dir, opt)
         if c.links():
@@ -240,6 +248,10 @@ class Cluster:
         """Of the machine with that number: IPv4, IPv6."""
         net = self.opt["net4"]
         return f"{net}.{number}", f"2001:db8:1ab:{NETS.index(net)}::{number}"
+
+    def families(self):
+        """0: IPv4, 1: IPv6; the first is the primary one."""
+        return {"4": (0,), "6": (1,), "46": (0, 1), "64": (1, 0)}[self.opt["families"]]
 
     def of(self, role):
         return [m for m in self.machines.values() if m.role == role]
