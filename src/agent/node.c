@@ -192,7 +192,7 @@ static void add_image(void *arg, const struct image_info *img)
 	buf_printf(t->b, "],\"sizeBytes\":%" PRIu64 "}", img->size_bytes);
 }
 
-void node_status_text(struct node *n, struct buf *b)
+void node_status_text(struct node *n, struct buf *b, bool patch)
 {
 	char machine[128], boot[64], uuid[64], os[128], host[256] = "";
 	struct images_text images = { .b = b };
@@ -211,7 +211,7 @@ void node_status_text(struct node *n, struct buf *b)
 		n->memory_bytes);
 	buf_addc(b, ',');
 	add_conditions(b, n);
-	buf_printf(b, ",\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"%s\"},", n->a->address);
+	buf_printf(b, ",\"addresses\":[%s{\"type\":\"InternalIP\",\"address\":\"%s\"},", patch ? "{\"$patch\":\"replace\"}," : "", n->a->address);
 	if (n->a->address2)
 		buf_printf(b, "{\"type\":\"InternalIP\",\"address\":\"%s\"},", n->a->address2);
 	buf_printf(b, "{\"type\":\"Hostname\",\"address\":\"%s\"}],"
@@ -330,7 +330,7 @@ static void node_register(struct node *n)
 		buf_adds(&b, "]},");
 	}
 	buf_adds(&b, "\"status\":");
-	node_status_text(n, &b);
+	node_status_text(n, &b, false);
 	buf_addc(&b, '}');
 	q.body = b.p;
 	q.body_len = b.len;
@@ -376,7 +376,7 @@ static void status_write(struct node *n)
 	n->status_at_ms = loop_now_ms(n->a->loop);
 	snprintf(path, sizeof(path), "/api/v1/nodes/%s/status", n->a->node_name);
 	buf_adds(&b, "{\"status\":");
-	node_status_text(n, &b);
+	node_status_text(n, &b, true);
 	buf_addc(&b, '}');
 	q.body = b.p;
 	q.body_len = b.len;

@@ -23,7 +23,8 @@ bool twin_seen(struct node_twin *t, struct agent *a, yyjson_val *node);
 bool twin_there(struct node_twin *t, const struct agent *a);
 
 bool node_up(const struct node *n);
-void node_status_text(struct node *n, struct buf *out);
+/* patch: for a strategic merge, which would take two addresses of one type for one. */
+void node_status_text(struct node *n, struct buf *out, bool patch);
 /* Tell who waits for it, once node and pods are known. */
 void agent_maybe_ready(struct agent *a);
 
