@@ -347,8 +347,9 @@ static int special_elements(struct smp *c, const char *key, yyjson_val *patch, s
 	return rc;
 }
 
+/* whole: the patch is the list; what it has twice is there twice. Source: strategicpatch, mergeSliceWithSpecialElements. */
 static int merge_elements(struct smp *c, struct shape element, struct elements *e, const char *key, yyjson_val *patch,
-	struct map *order)
+	bool whole, struct map *order)
 {
 	yyjson_arr_iter it;
 	const char *text;
@@ -367,7 +368,7 @@ static int merge_elements(struct smp *c, struct shape element, struct elements *
 		place++;
 		if (!map_get(order, text) && map_put(order, text, (void *)place, NULL))
 			return smp_over(c);
-		at = position(&e->at, text);
+		at = whole ? NOWHERE : position(&e->at, text);
 		if (at != NOWHERE) {
 			rc = smp_map(c, element, e->v[at], v, &merged);
 			if (!rc)
@@ -392,7 +393,7 @@ static int list_by_key(struct smp *c, struct shape element, const char *key, yyj
 	if (!rc && !replace)
 		rc = elements_load(c, &e, key, into, &deleted);
 	if (!rc)
-		rc = merge_elements(c, element, &e, key, patch, &order);
+		rc = merge_elements(c, element, &e, key, patch, replace, &order);
 	if (!rc) {
 		yyjson_mut_val *merged = yyjson_mut_arr(c->d);
 		for (size_t i = 0; merged && i < e.n; i++)
