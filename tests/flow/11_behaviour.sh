@@ -41,6 +41,9 @@ if asked families && command -v kubectl >/dev/null; then
 	check "the certificate is good for the first address" "10\.96\.0\.1[^0-9]" cat "$WORK/names"
 	check "and for the second one" "FD00:96:0:0:0:0:0:1" cat "$WORK/names"
 	check "another machine is told so" "sampan join https://\[::1\]:$PORT --token" "$SAMPAN" token create --data-dir "$DATA"
+	read -ra line <<<"$("$SAMPAN" token create --data-dir "$DATA" 2>/dev/null)"
+	check "which joins" "member of the cloud at https://\[::1\]" "$SAMPAN" "${line[@]:1}" --data-dir "$WORK/joined" --node-name j1 --no-run
+	check "and reaches it there" "server: https://\[::1\]:$PORT" cat "$WORK/joined/pki/agent.kubeconfig"
 	cloud_down
 	DATA=$WORK/six KUBECONFIG=$DATA/admin.kubeconfig
 	start --listen "[::1]:$PORT" --service-cidr fd00:96::/112 --cluster-cidr fd00:244::/56 || exit 1

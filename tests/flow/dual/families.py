@@ -3,8 +3,11 @@
 
 usage: families.py KUBECONFIG      of a server with the ranges that tests/flow/11_behaviour.sh gives it
 """
+import http.server
 import ipaddress
+import socket
 import sys
+import threading
 import time
 
 from cases import Api, MERGE_PATCH, get
@@ -263,4 +266,33 @@ def balancers():
     until("and the lowest that is free", ingress("192.0.2.11", "2001:db8::1"), SVC + "/lb2")
 
 
-api.finish(creation, changes, ranges, nodes, endpoints, balancers)
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{self.path} for {self.headers['Host']} from {self.client_address[0]}".encode())
+
+    def log_message(self, *args):
+        pass
+
+
+class Server6(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
+def proxied():
+    server = Server6(("::1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_address[1]
+    api.run([
+        ("pod", "POST", NS + "/pods", {"metadata": {"name": "web"}, "spec": {"nodeName": "n0", "containers": [
+            {"name": "c", "image": "x", "ports": [{"containerPort": port}]}]}}, {}, 201, None),
+        ("its address", "PATCH", NS + "/pods/web/status", {"status": {"podIP": "::1", "podIPs": [{"ip": "::1"}]}}, {"headers": MERGE_PATCH}, 200,
+         {"status.podIP": "::1"}),
+        ("a pod is reached by its IPv6 address", "GET", f"{NS}/pods/web:{port}/proxy/a?b=c", None, {}, 200,
+         lambda o: o == f"/a?b=c for [::1]:{port} from ::1".encode()),
+    ])
+    server.shutdown()
+
+
+api.finish(creation, changes, ranges, nodes, endpoints, balancers, proxied)
