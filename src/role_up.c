@@ -214,7 +214,7 @@ static int run(int argc, char **argv)
 	unsigned port;
 	const struct cli_option opts[] = {
 		{ "data-dir", "DIR", "where everything is kept", &data_dir, NULL },
-		{ "listen", "ADDR:PORT", "where the API is served", &listen, NULL },
+		{ "listen", "ADDR:PORT", "where the API is served; with ranges of IPv6 it is [::]:6443 if nothing is said", &listen, NULL },
 		{ "advertise", "ADDR", "the address others reach this server at", &advertise, NULL },
 		{ "service-cidr", "CIDR[,CIDR]", "addresses of Services, a range or one of each family (default 10.96.0.0/16)", &services, NULL },
 		{ "cluster-cidr", "CIDR[,CIDR]", "addresses of pods, the same (default 10.244.0.0/16)", &pods, NULL },

@@ -22,14 +22,14 @@
 #define GRACE_MIN_S          1         /* agents' Leases move every ten seconds; tests lower that */
 
 /* Where nobody said where: of IPv4 alone, unless the cloud has IPv6, too. */
-static const char default_listen[] = DEFAULT_LISTEN;
 #define DEFAULT_LISTEN6 "[::]:6443"
+static const char default_listen[] = DEFAULT_LISTEN;
 
 void server_flags_parse(struct server_flags *f, const struct cli_command *c, int argc, char **argv)
 {
 	const struct cli_option opts[] = {
 		{ "data-dir", "DIR", "where state, keys and admin.kubeconfig are kept", &f->data_dir, NULL },
-		{ "listen", "ADDR:PORT", "where the API is served", &f->listen, NULL },
+		{ "listen", "ADDR:PORT", "where the API is served; with ranges of IPv6 it is " DEFAULT_LISTEN6 " if nothing is said", &f->listen, NULL },
 		{ "advertise", "ADDR", "the address others reach this server at", &f->advertise, NULL },
 		{ "service-cidr", "CIDR[,CIDR]", "addresses of Services: a range, or one of each family, the primary one first",
 			&f->service_cidr, NULL },

@@ -82,6 +82,7 @@ static void without_flags_it_is_as_the_help_says(void **state)
 	assert_string_equal(s.store, "sqlite:/var/lib/sampan/server/state.db");
 	assert_string_equal(s.service_ip[0], "10.96.0.1");
 	assert_string_equal(s.service_ip[1], "");
+	assert_string_equal(s.listen, "0.0.0.0:6443");
 	assert_int_equal(s.node_mask[0], 24);
 	assert_int_equal(s.node_mask[1], 64);
 	assert_int_equal(s.port, 6443);
@@ -103,6 +104,7 @@ static void what_is_told_counts(void **state)
 	assert_string_equal(s.advertise, "[::1]:7443");
 	assert_int_equal(settings("--service-cidr", "10.96.1.0/16,FD00:1::/112", &s, &e), 0);
 	assert_string_equal(s.service_cidr, "10.96.0.0/16,fd00:1::/112");
+	assert_string_equal(s.listen, "[::]:6443");
 	assert_string_equal(s.service_ip[0], "10.96.0.1");
 	assert_string_equal(s.service_ip[1], "fd00:1::1");
 	server_flags_parse(&f, &cmd, 7, (char *[]){ "server", "--service-cidr", "fd00:1::/112", "--cluster-cidr", "fd00:2::/56",
