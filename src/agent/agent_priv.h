@@ -308,6 +308,8 @@ void event_pod(struct pod *p, const struct ctr *c, const char *type, const char 
 	__attribute__((format(printf, 5, 6)));
 void event_node(struct agent *a, const char *type, const char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+void event_service(struct agent *a, const char *ns, const char *name, const char *uid, const char *type, const char *reason,
+	const char *fmt, ...) __attribute__((format(printf, 7, 8)));
 
 /* ---- certs.c ---- */
 int certs_open(struct certs **ret, struct agent *a, const struct agent_config *cfg);

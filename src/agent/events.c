@@ -179,3 +179,17 @@ void event_node(struct agent *a, const char *type, const char *reason, const cha
 	if (a->recorder && !a->closing)
 		record(a->recorder, &s, type, reason, message);
 }
+
+void event_service(struct agent *a, const char *ns, const char *name, const char *uid, const char *type, const char *reason,
+	const char *fmt, ...)
+{
+	struct subject s = { "Service", ns ? ns : "", name ? name : "", uid ? uid : "", NULL, "" };
+	char message[EVENT_MESSAGE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	if (a->recorder && !a->closing)
+		record(a->recorder, &s, type, reason, message);
+}

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "doc/doc.h"
 
-#define ENDPOINTS_MAX 5000
+#define ENDPOINTS_MAX 65536u            /* with their ports: net numbers as many of one port */
 #define PORTS_MAX 100
 #define IPS_MAX 32
 #define SERVER_SLICES_MAX 16
@@ -31,7 +31,7 @@ struct service {
 	char *key;                     /* "ns/name" */
 	yyjson_doc *doc;               /* NULL: only slices are known yet */
 	struct list slices;
-	bool told;
+	bool told, cut;                /* cut: it has more endpoints than are told, and that was said */
 };
 
 struct services {
@@ -98,7 +98,39 @@ static enum net_hint hint(yyjson_val *list, const char *own)
 	return yyjson_arr_size(list) ? NET_HINT_ELSEWHERE : NET_HINT_NONE;
 }
 
-static unsigned add_slice(struct services *s, yyjson_val *slice, struct net_endpoint *out, unsigned n)
+/* Endpoints of a Service, a port of each counted as one. */
+static size_t count_all(const struct service *v)
+{
+	size_t n = 0, i, m;
+	yyjson_val *ep;
+
+	list_each(&v->slices, at) {
+		yyjson_val *slice = yyjson_doc_get_root(list_entry(at, struct slice, in)->doc);
+		size_t ports = yyjson_arr_size(yyjson_obj_get(slice, "ports"));
+
+		yyjson_arr_foreach(yyjson_obj_get(slice, "endpoints"), i, m, ep)
+			n += yyjson_arr_size(yyjson_obj_get(ep, "addresses")) * (ports ? ports : 1);
+	}
+	return n;
+}
+
+/* Said once, until there are fewer. */
+static void say_cut(struct services *s, struct service *v, size_t n)
+{
+	yyjson_val *obj = yyjson_doc_get_root(v->doc);
+	bool cut = n > ENDPOINTS_MAX;
+
+	if (cut && !v->cut) {
+		log_error("service %s has %zu endpoints: %zu of them get no traffic from this node", v->key, n, n - ENDPOINTS_MAX);
+		event_service(s->a, doc_str(obj, "metadata.namespace"), doc_str(obj, "metadata.name"), doc_str(obj, "metadata.uid"),
+			"Warning", "TooManyEndpoints", "%zu endpoints and ports are more than %u: what is above gets no traffic from node %s",
+			n, ENDPOINTS_MAX, s->a->node_name);
+	}
+	v->cut = cut;
+}
+
+/* max: at which it ends. */
+static unsigned add_slice(struct services *s, yyjson_val *slice, struct net_endpoint *out, unsigned n, size_t max)
 {
 	yyjson_val *ep, *addr, *port, *ports = yyjson_obj_get(slice, "ports");
 	size_t i, m, j, k, l, c;
@@ -114,10 +146,10 @@ static unsigned add_slice(struct services *s, yyjson_val *slice, struct net_endp
 				.node_hint = hint(doc_get(ep, "hints.forNodes"), s->a->node_name),
 				.zone_hint = hint(doc_get(ep, "hints.forZones"), s->zone) };
 
-			if (!yyjson_arr_size(ports) && n < ENDPOINTS_MAX)
+			if (!yyjson_arr_size(ports) && n < max)
 				out[n++] = e;
 			yyjson_arr_foreach(ports, l, c, port) {
-				if (n == ENDPOINTS_MAX)
+				if (n == max)
 					return n;
 				e.port_name = doc_str(port, "name") ? doc_str(port, "name") : "";
 				e.port = (int)doc_int(port, "port", 0);
@@ -165,15 +197,14 @@ static unsigned local_ready(const struct net_service *n)
 static void tell_speakers(struct services *s, struct service *v, const char *const *ips, bool local)
 {
 	const char **nodes = NULL;
-	unsigned n = 0;
+	size_t n = 0, i, m, max = count_all(v);
 	yyjson_val *ep;
-	size_t i, m;
 
-	if (ips[0] && local && !(nodes = calloc(ENDPOINTS_MAX + 1, sizeof(*nodes))))
+	if (ips[0] && local && !(nodes = calloc(max + 1, sizeof(*nodes))))
 		return;
 	list_each(&v->slices, at)
 		yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(list_entry(at, struct slice, in)->doc), "endpoints"), i, m, ep)
-			if (nodes && n < ENDPOINTS_MAX && doc_str(ep, "nodeName") && condition(ep, "ready", true))
+			if (nodes && n < max && doc_str(ep, "nodeName") && condition(ep, "ready", true))
 				nodes[n++] = doc_str(ep, "nodeName");
 	speakers_service(s->a->speakers, v->key, ips, nodes);
 	free(nodes);
@@ -188,7 +219,7 @@ static void tell(struct services *s, struct service *v)
 	struct net_endpoint *eps;
 	yyjson_val *obj = yyjson_doc_get_root(v->doc), *p;
 	unsigned count = 0;
-	size_t i, m;
+	size_t i, m, max;
 
 	if (!s->a->net)
 		return;
@@ -233,11 +264,17 @@ static void tell(struct services *s, struct service *v)
 		ports[n.port_count++] = (struct net_port){ .name = name ? name : "", .proto = proto ? proto : "TCP",
 			.port = (int)doc_int(p, "port", 0), .node_port = (int)doc_int(p, "nodePort", 0) };
 	}
-	eps = calloc(ENDPOINTS_MAX, sizeof(*eps));
-	if (!eps)
+	max = count_all(v);
+	say_cut(s, v, max);
+	if (max > ENDPOINTS_MAX)
+		max = ENDPOINTS_MAX;
+	eps = calloc(max + 1, sizeof(*eps));
+	if (!eps) {
+		log_error("service %s: out of memory", v->key);
 		return;
+	}
 	list_each(&v->slices, at)
-		n.ep_count = add_slice(s, yyjson_doc_get_root(list_entry(at, struct slice, in)->doc), eps, n.ep_count);
+		n.ep_count = add_slice(s, yyjson_doc_get_root(list_entry(at, struct slice, in)->doc), eps, n.ep_count, max);
 	n.eps = eps;
 	net_service_set(s->a->net, &n, false);
 	health_set(s->health, n.ns, n.name, (int)doc_int(obj, "spec.healthCheckNodePort", 0), local_ready(&n));

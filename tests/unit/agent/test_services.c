@@ -66,6 +66,17 @@ static void speaker_fake(struct speakers *s, const char *key, const char *const 
 	(void)s, (void)key, (void)ips, (void)nodes;
 }
 
+static unsigned complaints;
+
+static void complain_fake(struct agent *a, const char *ns, const char *name, ...)
+{
+	(void)a;
+	assert_string_equal(ns, "d");
+	assert_string_equal(name, "a");
+	complaints++;
+}
+
+#define event_service(...) complain_fake(__VA_ARGS__)
 #define client_watch(...) watch_fake(__VA_ARGS__)
 #define client_watch_close(...) watch_close_fake(__VA_ARGS__)
 #define net_service_set(...) set_fake(__VA_ARGS__)
@@ -174,9 +185,50 @@ static void the_servers_of_the_cloud_are_learned_and_kept(void **state)
 	assert_int_equal(file_remove_tree(dir, NULL), 0);
 }
 
+static void many_slices(enum client_event ev, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++) {
+		BUF_AUTO struct buf b = { 0 };
+
+		buf_printf(&b, "{\"metadata\":{\"namespace\":\"d\",\"name\":\"s%u\",\"labels\":{\"kubernetes.io/service-name\":\"a\"}},"
+			"\"ports\":[{\"name\":\"x\",\"port\":80},{\"name\":\"y\",\"port\":81}],\"endpoints\":[", i);
+		for (unsigned k = 0; k < 1000; k++)
+			buf_printf(&b, "%s{\"addresses\":[\"10.%u.%u.%u\"]}", k ? "," : "", i, k / 250, k % 250);
+		buf_adds(&b, "]}");
+		yyjson_doc *d = yyjson_read(b.p, b.len, 0);
+		assert_non_null(d);
+		watches[1].fn(watches[1].arg, ev, yyjson_doc_get_root(d));
+		yyjson_doc_free(d);
+	}
+}
+
+static void a_service_has_many_endpoints_and_what_is_too_much_is_said(void **state)
+{
+	struct agent a = { .net = (struct net *)&told, .node_name = "n" };
+	struct services *s;
+
+	(void)state;
+	assert_int_equal(services_open(&s, &a), 0);
+	event(0, CLIENT_ADDED, SERVICE("a"));
+	many_slices(CLIENT_ADDED, 0, 31);
+	told[0] = 0;
+	many_slices(CLIENT_ADDED, 31, 32);
+	assert_string_equal(told, "d/a 64000;");
+	assert_int_equal(complaints, 0);
+	told[0] = 0;
+	many_slices(CLIENT_ADDED, 32, 34);
+	assert_string_equal(told, "d/a 65536;d/a 65536;");
+	assert_int_equal(complaints, 1);
+	told[0] = 0;
+	many_slices(CLIENT_DELETED, 20, 24);
+	assert_string_equal(told, "d/a 65536;d/a 64000;d/a 62000;d/a 60000;");
+	services_close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(slices_belong_to_their_services),
+		cmocka_unit_test(a_service_has_many_endpoints_and_what_is_too_much_is_said),
 		cmocka_unit_test(the_servers_of_the_cloud_are_learned_and_kept) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
