@@ -207,7 +207,7 @@ static void cut_file(struct image *im, int file, size_t moment)
 static bool write_file(const char *path, const struct image *im)
 {
 	FILE *f = fopen(path, "w");
-	bool ok = f && fwrite(im->p, 1, (size_t)im->len, f) == (size_t)im->len;
+	bool ok = f && (!im->len || fwrite(im->p, 1, (size_t)im->len, f) == (size_t)im->len);
 
 	return (!f || fclose(f) == 0) && ok;
 }
