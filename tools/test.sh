@@ -74,7 +74,7 @@ test_of() { # NAME
 	esac
 }
 
-declare -A name_of began
+declare -A name_of=() began=()
 begin() { # NAME
 	(test_of "$1") >"$(of out "$1")" 2>&1 &
 	name_of[$!]=$1 began[$!]=$SECONDS

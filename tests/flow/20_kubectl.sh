@@ -14,6 +14,21 @@ kubectls() {
 # Does this kubectl know it? The oldest ones lack some commands and flags.
 has() { "$1" "$2" --help 2>/dev/null | grep -qe "$3"; }
 
+# What the pod answers through a port that kubectl chooses.
+forwarded() {
+	local out=$WORK/forward.$BASHPID pid port rc
+	"${K[@]}" port-forward "$pod" :8080 >"$out" 2>&1 &
+	pid=$!
+	for _ in $(seq 300); do
+		port=$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\) .*/\1/p' "$out")
+		[ -z "$port" ] || break
+		sleep 0.1
+	done
+	curl -sf --max-time 20 "http://127.0.0.1:$port/"; rc=$?
+	kill $pid 2>/dev/null; wait $pid 2>/dev/null
+	return $rc
+}
+
 person() {
 	local k=$1 ns=$2 b=localhost/busybox:1
 	local K=("$k" -n "$ns") dir=$WORK/$ns
@@ -113,20 +128,21 @@ person() {
 	local pod; pod=$("${K[@]}" get pods -l app=app -o 'jsonpath={.items[0].metadata.name}')
 	check "logs" "started" "${K[@]}" logs "$pod"
 	check "logs by selector" "started" "${K[@]}" logs -l app=app --tail=1
-	check "logs -f" "started" timeout 3 bash -c "${K[*]} logs -f $pod & sleep 1; kill %1; wait; true"
+	check "logs -f" "started" heard started "${K[@]}" logs -f "$pod"
 	check "exec" "blue hush" "${K[@]}" exec "$pod" -- cat /tmp/x
 	check "exec stdin" "^from stdin$" bash -c "echo from stdin | ${K[*]} exec -i $pod -- cat"
 	check "exec -it" "/dev/pts|/dev/console" script -qec "${K[*]} exec -it $pod -- tty" /dev/null
 	refuse "exec exit code" "exit code 3" "${K[@]}" exec "$pod" -- sh -c 'exit 3'
-	check "run --rm" "hello from run" "${K[@]}" run once --image=$b --rm -i --restart=Never --pod-running-timeout=30s -- sh -c 'sleep 1; echo hello from run'
-	check "service by name" "blue hush" "${K[@]}" run dns --image=$b --rm -i --restart=Never -- sh -c 'sleep 1; wget -qO- http://app'
+	check "run --rm" "hello from run" "${K[@]}" run once --image=$b --rm -i --restart=Never --pod-running-timeout=30s -- echo hello from run
+	check "service by name" "blue hush" "${K[@]}" run dns --image=$b --rm -i --restart=Never -- sh -c 'until wget -qO- http://app; do sleep 0.2; done'
 	head -c 300000 /dev/urandom >"$dir/blob"
 	check "cp in" "" "${K[@]}" cp "$dir/blob" "$pod:/tmp/blob"
 	check "cp out" "" "${K[@]}" cp "$pod:/tmp/blob" "$dir/blob2"
 	check "cp is exact" "" cmp "$dir/blob" "$dir/blob2"
-	local port=$((10000 + RANDOM % 9000))
-	check "port-forward" "blue hush" bash -c "${K[*]} port-forward $pod $port:8080 >/dev/null & p=\$!; for i in \$(seq 50); do curl -sf http://127.0.0.1:$port/ && break; sleep 0.1; done; kill \$p"
-	check "attach" "tick" timeout 10 bash -c "${K[*]} run tick --image=$b --restart=Never -- sh -c 'while :; do echo tick; sleep 0.2; done' >/dev/null; ${K[*]} wait --for=condition=Ready pod/tick --timeout=20s >/dev/null; (${K[*]} attach tick & p=\$!; sleep 1.5; kill \$p) | head -n 2; true"
+	check "port-forward" "blue hush" forwarded
+	check "run" "created" "${K[@]}" run tick --image=$b --restart=Never -- sh -c 'while :; do echo tick; sleep 0.2; done'
+	check "wait for a pod" "condition met" "${K[@]}" wait --for=condition=Ready pod/tick --timeout=40s
+	check "attach" "tick" heard tick "${K[@]}" attach tick
 	check "delete pod now" "deleted" "${K[@]}" delete pod tick --grace-period=0 --force
 
 	# jobs
@@ -157,7 +173,7 @@ person() {
 
 cloud_up
 export GOMAXPROCS=1     # a short program in Go is done with less of the processor
-declare -A busy
+declare -A busy=()
 i=0
 for k in $(kubectls); do
 	i=$((i + 1))

@@ -114,6 +114,16 @@ until_ok() {
 	report "$name" 1 "$want (within a minute)" "$out"
 }
 
+# heard WANT CMD...: what CMD says until it says WANT; then it is ended.
+heard() {
+	local want=$1 out=$WORK/heard.$BASHPID pid; shift
+	"$@" >"$out" 2>&1 &
+	pid=$!
+	for _ in $(seq 300); do grep -qE "$want" "$out" && break; kill -0 $pid 2>/dev/null || break; sleep 0.1; done
+	kill $pid 2>/dev/null; wait $pid 2>/dev/null
+	cat "$out"
+}
+
 # session NUMBER CMD...: what CMD checks, beside other sessions; sessions_end adds them up in the order of their numbers.
 session() {
 	local n=$1; shift

@@ -100,7 +100,7 @@ kubectl run web --image=$B --restart=Never --port=8080 -- sh -c 'mkdir /w; echo 
 until_ok "web runs" "True" kubectl get pod web -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
 forward() {
 	kubectl port-forward pod/web 18480:8080 >/dev/null 2>&1 & local pid=$!
-	for _ in $(seq 50); do curl -sf http://127.0.0.1:18480/ && break; sleep 0.1; done
+	for _ in $(seq 300); do curl -sf http://127.0.0.1:18480/ && break; sleep 0.1; done
 	kill $pid; wait $pid 2>/dev/null; true
 }
 check "port-forward" "^page$" forward
