@@ -21,8 +21,8 @@ tests=(clang-14 libclang-rt-14-dev nginx-light redis-server busybox-static
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-[ "$(id -u)" = 0 ] || die "must run as root (sudo make deps)"
-command -v apt-get >/dev/null || die "needs a Debian or Ubuntu machine (apt-get not found)"
+[ "$(id -u)" = 0 ] || die "must run as root: put sudo before the command (sudo make ...)"
+command -v apt-get >/dev/null || die "knows Debian and Ubuntu only (there is no apt-get); elsewhere install what its head lists, then run make and, as root, tools/up.sh"
 
 want=("${run[@]}")
 [ "${1-}" = --run ] || want+=("${build[@]}" "${tests[@]}")
@@ -52,7 +52,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 		if apt-cache show "$p" >/dev/null 2>&1; then known+=("$p"); else say "no package $p on this release; passing over it"; fi
 	done
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${known[@]}" >/dev/null ||
-		die "apt-get could not install the packages; run it by hand to see why: apt-get install ${known[*]}"
+		die "apt-get could not install the packages (is there a way to the internet, or to a mirror?); to see why: apt-get install ${known[*]}"
 fi
 
 # yyjson: Debian 12 has none; Debian 13's package needs only libc 2.14.

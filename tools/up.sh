@@ -35,24 +35,27 @@ else
 	pid=$!
 	for _ in $(seq 300); do
 		[ -f "$KUBECONFIG" ] && kubectl get --raw /readyz >/dev/null 2>&1 && break
-		kill -0 $pid 2>/dev/null || { tail -5 "$log" >&2; die "it did not start; see above"; }
+		kill -0 $pid 2>/dev/null || { tail -5 "$log" >&2; die "it did not start; see above. Another port: sudo make up LISTEN=0.0.0.0:7443"; }
 		sleep 0.1
 	done
+	kubectl get --raw /readyz >/dev/null || { tail -5 "$log" >&2; die "the server does not answer; its log is $log, and sudo make down ends it"; }
 fi
 for _ in $(seq 100); do kubectl get nodes 2>/dev/null | grep -q . && break; sleep 0.1; done
-kubectl wait --for=condition=Ready node --all --timeout=60s >/dev/null || { tail -20 "$log" >&2; die "the node is not ready"; }
+kubectl wait --for=condition=Ready node --all --timeout=60s >/dev/null || { tail -20 "$log" >&2; die "the node is not ready; why: KUBECONFIG=$KUBECONFIG kubectl describe node, and $log"; }
 
 say "making the shop's images from Debian's packages"
 examples/shop/build.sh
 say "deploying the shop"
 kubectl apply -f examples/shop/shop.yaml
-for d in redis web front; do kubectl rollout status deployment/$d --timeout=120s; done
+for d in redis web front; do
+	kubectl rollout status deployment/$d --timeout=120s || { kubectl get pods; die "$d does not run; why: KUBECONFIG=$KUBECONFIG kubectl describe pods -l app=$d"; }
+done
 
 ip=$(kubectl get service front -o 'jsonpath={.spec.clusterIP}')
 case $ip in *:*) ip="[$ip]";; esac
 answer=
 for _ in $(seq 50); do answer=$(curl -sf --max-time 5 "http://$ip/") && break; sleep 0.2; done
-[ -n "$answer" ] || die "the shop does not answer at http://$ip/; look with: kubectl get pods"
+[ -n "$answer" ] || die "the shop does not answer at http://$ip/; look with: KUBECONFIG=$KUBECONFIG kubectl get pods"
 printf '\n$ curl http://%s/\n%s\n\n' "$ip" "$answer"
 printf '$ kubectl get all -o wide\n'
 kubectl get all -o wide

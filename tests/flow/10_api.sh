@@ -112,7 +112,7 @@ for t in ts: t.join()
 print("\n".join(acked))
 P
 load=$!
-sleep 1
+until_ok "load comes" '"load-0-2"' admin "$URL/api/v1/namespaces/default/configmaps"
 stop TERM
 check "SIGTERM under load" "^0$" echo "$stopped"
 wait $load
