@@ -103,8 +103,9 @@ background >"$(of out fuzzers)" 2>&1 &
 fuzzers=$!
 exec 7>&- 8>&-
 
-# First the longest, that the others fill the time beside them; then those that need no build; then the rest.
-first=(tests/flow/20_kubectl.sh tests/node/40_faults.sh tests/flow/15_servers.sh tests/flow/40_kill.sh)
+# First the longest, beside it those that mostly wait; then what else needs no build; then the rest.
+first=(tests/flow/20_kubectl.sh tests/flow/12_certificates.sh tests/flow/14_etcd.sh tests/flow/40_kill.sh tests/flow/15_servers.sh
+	tests/node/40_faults.sh)
 then=() last=()
 for t in tests/flow/*.sh tests/node/*.sh; do
 	case $(basename "$t") in lib*) continue;; esac
