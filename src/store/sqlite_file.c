@@ -98,7 +98,7 @@ static int open_file(sqlite3 **ret, const char *path, int flags, struct err *ret
 	int r = 0;
 
 	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-			SQLITE_OPEN_PRIVATECACHE, NULL) != SQLITE_OK)
+			SQLITE_OPEN_PRIVATECACHE, sqlite_wal_layer()) != SQLITE_OK)
 		r = db ? sqlite_failed(db, path, "open", reterr)
 			: err_set(reterr, ERR_NOMEM, "open %s: out of memory", path);
 	if (r < 0) {

@@ -32,6 +32,11 @@ int sqlite_file_damaged(const char *path, const char *what, struct err *reterr);
 /* "disk full", "damaged" ...: what a failed call means to a person. Returns -ERR_*. */
 int sqlite_failed(sqlite3 *db, const char *path, const char *doing, struct err *reterr);
 
+/* ---- sqlite_wal.c ---- */
+
+/* The file layer to open stores with. */
+const char *sqlite_wal_layer(void);
+
 /* ---- sqlite_log.c: one thread's prepared statements over the log ---- */
 
 struct sqlite_log {
