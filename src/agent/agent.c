@@ -479,20 +479,21 @@ const char *agent_listen(const struct agent *a)
 /* "a" or "a,b": the Node's, of different families. */
 static int set_addresses(struct agent *a, const char *told, struct err *reterr)
 {
-	char found[2][INET6_ADDRSTRLEN];
+	char texts[2][INET6_ADDRSTRLEN] = { "", "" };
 	struct ip both[IP_FAMILIES];
-	const char *comma = told ? strchr(told, ',') : NULL;
+	int first;
 
-	if (told && !ip_parse_both(both, told, NULL))
-		return err_set(reterr, ERR_BAD_REQUEST, "the address \"%s\": an IP address, or one of each family with a comma", told);
-	if (told) {
-		a->address = strndup(told, strcspn(told, ","));
-		a->address2 = comma ? strdup(comma + 1) : NULL;
+	if (!told) {
+		own_addresses(texts);
+	} else if (ip_parse_both(both, told, &first)) {
+		ip_text(texts[0], &both[first]);       /* as everybody writes them */
+		if (both[!first].len)
+			ip_text(texts[1], &both[!first]);
 	} else {
-		own_addresses(found);
-		a->address = strdup(found[0]);
-		a->address2 = *found[1] ? strdup(found[1]) : NULL;
+		return err_set(reterr, ERR_BAD_REQUEST, "the address \"%s\": an IP address, or one of each family with a comma", told);
 	}
+	a->address = strdup(texts[0]);
+	a->address2 = *texts[1] ? strdup(texts[1]) : NULL;
 	return a->address ? 0 : err_set(reterr, ERR_NOMEM, "out of memory");
 }
 

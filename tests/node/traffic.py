@@ -12,6 +12,7 @@ does not have (tools/lab up --families) are left out.
 """
 import argparse
 import concurrent.futures
+import ipaddress
 import json
 import os
 import signal
@@ -121,8 +122,8 @@ class Lab:
         self.kubeconfig = next(p for p in (f"{directory}/s{i + 1}/admin.kubeconfig" for i in range(opt["servers"])) if self.answers(p))
         self.away = away
         net = f"2001:db8:1ab:{NETS.index(opt['net4'])}::" if six else f"{opt['net4']}."
-        self.outside = f"{net}254"
-        self.nodes = {f"n{i + 1}": f"{net}{71 + i}" for i in range(opt["nodes"]) if f"n{i + 1}" != away}
+        self.outside = str(ipaddress.ip_address(f"{net}254"))
+        self.nodes = {f"n{i + 1}": str(ipaddress.ip_address(f"{net}{71 + i}")) for i in range(opt["nodes"]) if f"n{i + 1}" != away}
 
     @staticmethod
     def answers(path):
