@@ -385,17 +385,15 @@ static void policy_event(void *arg, enum client_event ev, yyjson_val *obj)
 int policies_open(struct policies **ret, struct agent *a, struct err *reterr)
 {
 	struct policies *ps = calloc(1, sizeof(*ps));
-	uint8_t mac[6];
 
 	if (!ps)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	*ret = ps;
-	net_bridge_mac(a->net, mac);
 	ps->a = a;
 	ps->arena = arena_open(EVENT_BYTES_MAX);
 	if (!ps->arena)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
-	if (policy_open(&ps->policy, a->loop, "sampan", mac, reterr))
+	if (policy_open(&ps->policy, a->loop, "sampan", reterr))
 		return -ERR_IO;
 	if (client_watch(&ps->policies, a->client, kinds_by_resource("networking.k8s.io", "v1", "networkpolicies"), NULL, NULL, policy_event, ps))
 		return err_set(reterr, ERR_NOMEM, "out of memory");

@@ -3,9 +3,11 @@
  * link - see link.h.
  *
  * A pod's end has its address alone (/32, /128) and reaches everything, its neighbours too,
- * through the bridge's address. So all traffic between pods is routed by this
- * machine, and translation sees both directions whether or not the kernel hands
- * bridged frames to its IP hooks.
+ * through the gateway's address, which this machine's end of each pair has. So all traffic
+ * between pods is routed by this machine, and translation sees both directions. The bridge
+ * has no ports: a packet that crosses one takes twice the way through the kernel, and its
+ * IP hooks may see it there once more (docs/BENCHMARKS.md). It holds the addresses while
+ * there is no pod.
  *
  * Of IPv6 nothing waits: no address is asked for before it is used (DAD), and no router is
  * listened to.
@@ -16,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
-#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -129,8 +130,7 @@ static int forward_on(const struct link_bridge *b, struct err *reterr)
 	return rc || !(b->gateway[IP6].len || b->service[IP6].ip.len) ? rc : forward6(reterr);
 }
 
-/* A route through lo: answering a pod out of the link it asked on, the kernel would first spend its
- * allowance of ICMP on telling it of a better way. Of IPv6 such a route refuses all. */
+/* Through lo, where nobody is asked for a hardware address; of IPv6 such a route refuses all. */
 int link_of_services(const char *bridge, int family)
 {
 	return (int)if_nametoindex(family == IP4 ? "lo" : bridge);
@@ -170,17 +170,11 @@ static int bring_up(struct nl_sock *sk, const struct link_bridge *b, const char 
 int link_bridge_up(const struct link_bridge *b, const char *name, struct err *reterr)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
-	char path[128];
 	int rc;
 
-	if ((rc = link_down_of(name, "1", reterr)) || (rc = netlink_open(&sk, reterr)) || (rc = bring_up(sk, b, b->name, false, reterr)))
-		return rc;
-	/* Node ports on localhost: answers from pods come back to 127.0.0.1 by this link. */
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", b->name);
-	return netlink_sysctl(path, "1", reterr);
+	return (rc = link_down_of(name, "1", reterr)) || (rc = netlink_open(&sk, reterr)) ? rc : bring_up(sk, b, b->name, false, reterr);
 }
 
-/* A bridge without ports: every kernel that we run on has that kind. */
 int link_alone_up(const struct link_bridge *b, const char *name, struct err *reterr)
 {
 	NETLINK_AUTO struct nl_sock *sk = NULL;
@@ -253,17 +247,11 @@ static int make_pair(struct nl_sock *sk, const struct link_pod *p, int ns_fd, st
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
 	struct nlattr *info, *data, *peer;
 	uint32_t mtu = netlink_mtu(p->tunnel);
-	int bridge = (int)if_nametoindex(p->bridge);
 
 	if (!mtu)
 		mtu = uplink_mtu();
-	if (!bridge) {
-		nlmsg_free(m);
-		return err_errno(reterr, "the bridge %s", p->bridge);
-	}
 	if (m) {
 		nla_put_string(m, IFLA_IFNAME, p->host_name);
-		nla_put_u32(m, IFLA_MASTER, (uint32_t)bridge);
 		nla_put_u32(m, IFLA_MTU, mtu);
 		info = nla_nest_start(m, IFLA_LINKINFO);
 		nla_put_string(m, IFLA_INFO_KIND, "veth");
@@ -281,18 +269,38 @@ static int make_pair(struct nl_sock *sk, const struct link_pod *p, int ns_fd, st
 	return netlink_send(sk, m, 0, "making the pod's link", reterr);
 }
 
-/* Frames may leave by the port they came in by: a pod that reaches itself through a Service. */
-static int set_hairpin(struct nl_sock *sk, const char *name, struct err *reterr)
+/* Node ports on localhost: answers from pods come back to 127.0.0.1 by this link. */
+static int route_localnet(const char *link, struct err *reterr)
 {
-	struct nl_msg *m = netlink_link_msg(RTM_SETLINK, 0, AF_BRIDGE, (int)if_nametoindex(name), 0);
-	struct nlattr *port;
+	char path[128];
 
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", link);
+	return netlink_sysctl(path, "1", reterr);
+}
+
+/* This machine's end: up, a port of nothing, with the gateway's addresses of all layers, and the ways to the pod. */
+static int configure_host(struct nl_sock *sk, const struct link_pod *p, struct err *reterr)
+{
+	int index = (int)if_nametoindex(p->host_name), rc;
+	struct nl_msg *m;
+
+	if ((p->ip[IP6].len && (rc = quiet(p->host_name, reterr))) || (p->ip[IP4].len && (rc = route_localnet(p->host_name, reterr))))
+		return rc;
+	m = netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, index, IFF_UP);
 	if (m) {
-		port = nla_nest_start(m, IFLA_PROTINFO | NLA_F_NESTED);
-		nla_put_u8(m, IFLA_BRPORT_MODE, BRIDGE_MODE_HAIRPIN);
-		nla_nest_end(m, port);
+		nla_put_u32(m, IFLA_MASTER, 0);
+		put_mac(m, first_of(p->gateway));
 	}
-	return netlink_send(sk, m, 0, "setting the bridge port", reterr);
+	if ((rc = netlink_send(sk, m, 0, "starting the pod's link", reterr)))
+		return rc;
+	for (int f = 0; f < IP_FAMILIES; f++) {
+		const struct ip_range pod = { p->ip[f], (uint8_t)ip_families[f].bits };
+
+		if (p->ip[f].len && ((rc = netlink_address(sk, index, &p->gateway[f], pod.prefix, reterr)) ||
+		    (rc = netlink_route_set(sk, &(struct netlink_route){ .index = index, .dst = pod, .src = &p->gateway[f] }, reterr))))
+			return rc;
+	}
+	return 0;
 }
 
 /* In the pod's namespace. */
@@ -374,10 +382,7 @@ int link_pod_add(const struct link_pod *p, struct err *reterr)
 	if (!rc && !there)
 		rc = make_pair(sk, p, ns, reterr);
 	if (!rc)
-		rc = netlink_send(sk, netlink_link_msg(RTM_NEWLINK, 0, AF_UNSPEC, (int)if_nametoindex(p->host_name), IFF_UP), 0,
-			"starting the pod's link", reterr);
-	if (!rc)
-		rc = set_hairpin(sk, p->host_name, reterr);
+		rc = configure_host(sk, p, reterr);
 	if (!rc && !there) {
 		if (setns(ns, CLONE_NEWNET)) {
 			rc = err_errno(reterr, "entering %s", p->netns_path);

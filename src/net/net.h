@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net - one node's network: the pod bridge and addresses, Services by nftables,
+ * net - one node's network: pods' links and addresses, Services by nftables,
  * cluster DNS. plan.c computes the whole desired state, apply.c makes it so.
  *
  * In:      agent, with plain structs.   Out: netlink, nftables, UDP and TCP port 53.
@@ -49,7 +49,6 @@ void net_pod_del(struct net *n, const char *pod_id);   /* in the background */
 /* Its addresses, as net_pod_fn has them, and this machine's end of its link, from the moment they were asked for until they
  * are given up; else false. */
 bool net_pod_addresses(const struct net *n, const char *pod_id, const char *ret_ips[2], char ret_link[16]);
-void net_bridge_mac(const struct net *n, uint8_t ret[6]);      /* where pods send what is for others */
 /* After a restart: addresses of pods that live on; others' are freed. */
 void net_pods_keep(struct net *n, const char *const *pod_ids);
 void net_hostport(struct net *n, const char *pod_id, const char *ip, const char *proto, int host_port, int port);

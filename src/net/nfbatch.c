@@ -148,7 +148,7 @@ int nfbatch_send(struct nfbatch *n, struct err *reterr)
 		return 0;
 	if (rc == EOPNOTSUPP || rc == EAFNOSUPPORT)
 		return err_set(reterr, ERR_UNAVAILABLE, "firewall: the kernel has no nf_tables for this (it takes "
-			"CONFIG_NF_TABLES_INET and CONFIG_NF_TABLES_BRIDGE): %s", strerror(rc));
+			"CONFIG_NF_TABLES_INET): %s", strerror(rc));
 	return err_set(reterr, ERR_IO, "firewall: the kernel refuses the rules of table %s: %s", n->table, strerror(rc));
 }
 

@@ -19,7 +19,7 @@
 
 struct nfbatch { struct buf b; const char *table; uint32_t set_id; uint8_t family; };
 
-/* family: NFPROTO_*, of what follows; the writer may change it at any time. */
+/* family: NFPROTO_*, of the table. */
 void nfbatch_begin(struct nfbatch *n, const char *table, uint8_t family);
 /* All or nothing. Not begun again after that; nfbatch_finish. -ERR_UNAVAILABLE: the kernel has no tables
  * of a family; -ERR_IO, -ERR_SIZE, -ERR_NOMEM. */
@@ -29,7 +29,7 @@ void nfbatch_finish(struct nfbatch *n);
 /* One that is not there may be added and deleted again: that way one gets rid of any. */
 void nfbatch_table(struct nfbatch *n, bool add);
 void nfbatch_chain(struct nfbatch *n, const char *name, bool add);
-/* A filter at a hook (NF_INET_*, NF_BR_*), accepting what its rules leave. */
+/* A filter at a hook (NF_INET_*), accepting what its rules leave. */
 void nfbatch_hook(struct nfbatch *n, const char *name, uint32_t hook, int32_t priority);
 void nfbatch_flush(struct nfbatch *n, const char *chain);
 

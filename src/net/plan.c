@@ -360,7 +360,7 @@ static void base_filters(struct buf *out, const char *t, const struct plan_famil
 	buf_printf(out, "chain filter-input { type filter hook input priority filter ; ct state new %s daddr @balancers goto turn-away ; }\n"
 		"chain filter-forward { type filter hook forward priority filter ; jump refuse ; }\n"
 		"chain filter-output { type filter hook output priority filter ;\n"
-		"oifname \"%s0\" %s drop\njump refuse\n}\n", f->nft, t, f->nft_redirect);
+		"oifname \"%s*\" %s drop\njump refuse\n}\n", f->nft, t, f->nft_redirect);
 }
 
 static void base_nat(struct buf *out, const char *t, const struct plan_family *b, const struct ip_family *f)
@@ -381,9 +381,9 @@ static void base_nat(struct buf *out, const char *t, const struct plan_family *b
 		"meta mark & 0x%x != 0 meta mark set meta mark ^ 0x%x masquerade fully-random\n"
 		"%s saddr . %s daddr @hairpin masquerade fully-random\n", PLAN_MASQUERADE_MARK, PLAN_MASQUERADE_MARK, n, n);
 	if (f->number == 4)
-		buf_printf(out, "oifname \"%s0\" ip saddr 127.0.0.0/8 masquerade fully-random\n", t);
+		buf_printf(out, "oifname \"%s*\" ip saddr 127.0.0.0/8 masquerade fully-random\n", t);
 	if (b->pods)
-		buf_printf(out, "%s saddr %s %s daddr%s != %s oifname != \"%s0\" masquerade fully-random\n", n, b->pods, n, b->mask, b->cluster, t);
+		buf_printf(out, "%s saddr %s %s daddr%s != %s oifname != \"%s*\" masquerade fully-random\n", n, b->pods, n, b->mask, b->cluster, t);
 	buf_adds(out, "}\n");
 }
 
@@ -394,7 +394,7 @@ static void base_family(struct buf *out, const char *t, const struct plan_family
 	buf_printf(out, "table %s %s {\n", f->nft, t);
 	base_sets(out, b, f);
 	base_nat(out, t, b, f);
-	/* The bridge may route to 127.0.0.0/8 for node ports asked for on localhost; nobody else may. */
+	/* Pods' links may route to 127.0.0.0/8 for node ports asked for on localhost; nobody else may. */
 	if (f->number == 4)
 		buf_adds(out, "chain localnet { type filter hook prerouting priority raw ;\niifname != \"lo\" ip daddr 127.0.0.0/8 drop\n}\n");
 	base_filters(out, t, b, f);

@@ -18,7 +18,6 @@
 
 #include "base/file.h"
 #include "net/net_priv.h"
-#include "net/netlink.h"
 #define LOG_MODULE "net"
 #include "base/log.h"
 
@@ -195,7 +194,6 @@ int net_pod_add(struct net *n, const char *pod_id, const char *netns_path, net_p
 	j->pod = p;
 	j->done = done;
 	j->arg = arg;
-	j->link.bridge = n->bridge.name;
 	j->link.tunnel = peers_tunnel(n);
 	j->link.netns_path = j->netns_path;
 	host_name(j->link.host_name, n, &p->ips[n->first_pods]);
@@ -284,11 +282,6 @@ bool net_pod_addresses(const struct net *n, const char *pod_id, const char *ret_
 	ret_ips[0] = p->texts[0];
 	ret_ips[1] = *p->texts[1] ? p->texts[1] : NULL;
 	return true;
-}
-
-void net_bridge_mac(const struct net *n, uint8_t ret[6])
-{
-	netlink_mac(&n->bridge.gateway[n->bridge.gateway[IP4].len ? IP4 : IP6], ret);
 }
 
 void net_pods_keep(struct net *n, const char *const *pod_ids)

@@ -4,6 +4,7 @@
  * one is under way at a time. One that fails is followed by one that makes the table anew,
  * which also mends what a stranger did to it.
  */
+#include <linux/netfilter.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,6 @@ struct change {
 struct policy {
 	struct loop *loop;
 	char *table;
-	uint8_t mac[6];
 	struct policy_plan plan;
 	struct workers *worker;
 	struct loop_timer timer;
@@ -69,7 +69,7 @@ static void answer_ready(void *arg)
 	answer(arg, false, 0, "");
 }
 
-/* wanted: there are to be tables after that. Where the kernel knows no such tables, there are none. */
+/* wanted: there is to be a table after that. Where the kernel knows no such tables, there is none. */
 static int send_batch(struct nfbatch *b, bool wanted, struct err *reterr)
 {
 	int rc = nfbatch_send(b, reterr);
@@ -131,7 +131,7 @@ static void flush(void *arg)
 	}
 	c->policy = p;
 	c->again = p->again;
-	policy_nft_begin(&c->nft, p->table, p->mac);
+	policy_nft_begin(&c->nft, p->table);
 	sink = policy_nft_sink(&c->nft);
 	policy_plan_emit(&p->plan, &sink, p->again);
 	policy_nft_end(&c->nft);
@@ -232,14 +232,13 @@ void policy_stats(const struct policy *p, struct policy_stats *ret)
 	*ret = p->stats;
 }
 
-int policy_open(struct policy **ret, struct loop *l, const char *table, const uint8_t mac[6], struct err *reterr)
+int policy_open(struct policy **ret, struct loop *l, const char *table, struct err *reterr)
 {
 	struct policy *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return err_set(reterr, ERR_NOMEM, "out of memory");
 	p->loop = l;
-	memcpy(p->mac, mac, sizeof(p->mac));
 	p->held = p->again = true;
 	list_init(&p->waiters);
 	policy_plan_init(&p->plan);
@@ -273,8 +272,8 @@ int policy_down(const char *table, struct err *reterr)
 	struct nfbatch n;
 	int rc;
 
-	nfbatch_begin(&n, table, 0);
-	policy_nft_tables(&n, false);
+	nfbatch_begin(&n, table, NFPROTO_INET);
+	policy_nft_table(&n, false);
 	rc = send_batch(&n, false, reterr);
 	nfbatch_finish(&n);
 	return rc;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * policy - which traffic the pods of this node may have: what is told of policies, pods and
- * namespaces becomes chains and sets of the nftables table `inet <table>`. While there is any
- * policy, `bridge <table>` holds every pod to its own address and to this machine's routing.
+ * namespaces becomes chains and sets of the nftables table `inet <table>`, which also holds every
+ * pod to its own addresses. There is no table while there is no policy.
  *
  * In:      agent, with plain structs.   Out: nf_tables by netlink.
  * Never:   API objects.
@@ -71,10 +71,10 @@ struct policy_pod {
 #define POLICY_IPS_MAX 2u              /* of a pod: one of each family */
 #define POLICY_BLOCKS_MAX 10000u       /* ranges of one rule, exceptions cut out */
 
-/* table: also how the names of pods' links begin; mac: of the bridge they are at. */
-int policy_open(struct policy **ret, struct loop *l, const char *table, const uint8_t mac[6], struct err *reterr);
+/* table: also how the names of pods' links begin; the tunnel's is that and an x. */
+int policy_open(struct policy **ret, struct loop *l, const char *table, struct err *reterr);
 void policy_close(struct policy *p);   /* the rules stay */
-/* Remove the tables; blocking, needs nothing open. */
+/* Remove the table; blocking, needs nothing open. */
 int policy_down(const char *table, struct err *reterr);
 
 /* All told is copied. Again under the same name: changed. What cannot be understood of a policy

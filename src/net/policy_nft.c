@@ -2,29 +2,24 @@
 /*
  * policy_nft - see policy_nft.h. What is always there:
  *
- *   table inet    forward      answers of known connections pass; then egress of who sends, then to-pods
- *                 to-pods      ingress of who receives
- *   table bridge  prerouting   a pod sends under its own address, and by this machine's routing only
+ *   guard      a pod sends under its own addresses only
+ *   forward    answers of known connections pass; then egress of who sends, then to-pods
+ *   to-pods    ingress of who receives
  *
  * Rules for addresses are worth as much as the addresses: a container with NET_RAW could send
- * under another's, or straight to its neighbour on the bridge; and there any pod reaches any by
- * the IPv6 addresses that links give themselves.
+ * under another's.
  */
 #include "net/policy_nft.h"
 
-#include <arpa/inet.h>
-#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter_bridge.h>
 #include <linux/netfilter/nf_tables.h>
-#include <netinet/icmp6.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PRIORITY 10                    /* behind translation and what refuses addresses without endpoints */
-#define GUARD_PRIORITY (-300)          /* before what hands bridged frames to IP's hooks */
+#define GUARD_PRIORITY (-300)          /* before connections are known and translated */
 #define NAME_MAX_BYTES 32
 #define KEY_MAX 40
 
@@ -62,7 +57,6 @@ static void end_elems(struct policy_nft *n)
 		nfbatch_elems_end(&n->batch, &n->nest);
 	n->set = NULL;
 	n->any = true;
-	n->batch.family = NFPROTO_INET;
 }
 
 static void use(struct policy_nft *n, const struct policy_set *s, bool add)
@@ -72,7 +66,6 @@ static void use(struct policy_nft *n, const struct policy_set *s, bool add)
 	if (n->set == s && n->add == add && n->count < NFBATCH_ELEMS - 1)
 		return;
 	end_elems(n);
-	n->batch.family = s->kind == SET_LINKS ? NFPROTO_BRIDGE : NFPROTO_INET;
 	set_name(name, s);
 	nfbatch_elems_begin(&n->batch, &n->nest, name, add);
 	n->set = s;
@@ -315,115 +308,69 @@ static void known_rule(struct policy_nft *n, uint32_t state, bool answers)
 	nfbatch_rule_end(&n->batch, &r);
 }
 
-/* ---- what pods put on the bridge ---- */
+/* ---- what pods send under ---- */
 
-/* In frames of pods of one protocol (ETH_P_*): ... */
-static void guard_begin(struct policy_nft *n, struct nfbatch_nest *r, uint16_t protocol)
+/* In packets of a family from pods' links, but not from the tunnel, the sender's address in the registers behind. */
+static void guard_begin(struct policy_nft *n, struct nfbatch_nest *r, int family)
 {
-	uint16_t value = htons(protocol);
+	char tunnel[IFNAME_LEN] = { 0 };
 
-	nfbatch_rule_begin(&n->batch, r, "prerouting");
+	snprintf(tunnel, sizeof(tunnel), "%sx", n->batch.table);
+	nfbatch_rule_begin(&n->batch, r, "guard");
+	nfbatch_meta(&n->batch, 0, NFT_META_NFPROTO);
+	nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, &families[family].nfproto, 1);
 	nfbatch_meta(&n->batch, 0, NFT_META_IIFNAME);
 	nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, n->batch.table, (uint32_t)strlen(n->batch.table));
-	nfbatch_meta(&n->batch, IFNAME_LEN / 4, NFT_META_PROTOCOL);
-	nfbatch_compare(&n->batch, IFNAME_LEN / 4, NFT_CMP_EQ, &value, sizeof(value));
+	nfbatch_compare(&n->batch, 0, NFT_CMP_NEQ, tunnel, IFNAME_LEN);
+	network(n, family, IFNAME_LEN / 4, true);
 }
 
-static void guard_end(struct policy_nft *n, const struct nfbatch_nest *r)
+/* A link of IPv6 gives itself an address of fe80::/10, and asks as :: before. Both are good for what its other end,
+ * this machine, is told by it; the kernel forwards neither. */
+static void link_local(struct policy_nft *n)
 {
+	static const uint8_t first[2] = { 0xfe, 0x80 }, last[2] = { 0xfe, 0xbf }, nobody[16];
+	struct nfbatch_nest r;
+
+	guard_begin(n, &r, 1);
+	nfbatch_compare(&n->batch, IFNAME_LEN / 4, NFT_CMP_GTE, first, sizeof(first));
+	nfbatch_compare(&n->batch, IFNAME_LEN / 4, NFT_CMP_LTE, last, sizeof(last));
+	nfbatch_verdict(&n->batch, NF_ACCEPT, NULL);
+	nfbatch_rule_end(&n->batch, &r);
+	guard_begin(n, &r, 1);
+	nfbatch_compare(&n->batch, IFNAME_LEN / 4, NFT_CMP_EQ, nobody, sizeof(nobody));
+	nfbatch_verdict(&n->batch, NF_ACCEPT, NULL);
+	nfbatch_rule_end(&n->batch, &r);
+}
+
+/* The sender's address must be that of the link. */
+static void own_address(struct policy_nft *n, int family)
+{
+	struct policy_set links = { .kind = SET_LINKS, .family = family };
+	struct nfbatch_nest r;
+
+	guard_begin(n, &r, family);
+	look_up(n, &links, NFBATCH_NOT_IN);
 	nfbatch_verdict(&n->batch, NF_DROP, NULL);
-	nfbatch_rule_end(&n->batch, r);
-}
-
-/* The sender's address, at this offset of the packet, must be that of the link. */
-static void own_address(struct policy_nft *n, uint16_t protocol, uint32_t offset)
-{
-	struct policy_set links = { .kind = SET_LINKS };
-	struct nfbatch_nest r;
-
-	guard_begin(n, &r, protocol);
-	nfbatch_payload(&n->batch, IFNAME_LEN / 4, NFT_PAYLOAD_NETWORK_HEADER, offset, 4);
-	look_up(n, &links, NFBATCH_NOT_IN);
-	guard_end(n, &r);
-}
-
-#define SPARE (IFNAME_LEN / 4 + 4)     /* a register behind those of a link and an address */
-
-/* The same of IPv6. A link gives itself one of fe80::/10, which is worth nothing beyond it, and one that has none
- * yet asks as ::. */
-static void own_address6(struct policy_nft *n, uint32_t offset, uint32_t op, uint16_t than)
-{
-	static const uint8_t nobody[16];
-	struct policy_set links = { .kind = SET_LINKS, .family = 1 };
-	struct nfbatch_nest r;
-	uint16_t bound = htons(than);
-
-	guard_begin(n, &r, ETH_P_IPV6);
-	if (offset > 40) {             /* what a neighbour says is its address */
-		nfbatch_payload(&n->batch, SPARE, NFT_PAYLOAD_NETWORK_HEADER, 6, 1);
-		nfbatch_compare(&n->batch, SPARE, NFT_CMP_EQ, &(uint8_t){ IPPROTO_ICMPV6 }, 1);
-		nfbatch_payload(&n->batch, SPARE, NFT_PAYLOAD_NETWORK_HEADER, 40, 1);
-		nfbatch_compare(&n->batch, SPARE, NFT_CMP_EQ, &(uint8_t){ ND_NEIGHBOR_ADVERT }, 1);
-	}
-	nfbatch_payload(&n->batch, SPARE, NFT_PAYLOAD_NETWORK_HEADER, offset, 2);
-	nfbatch_compare(&n->batch, SPARE, op, &bound, sizeof(bound));
-	nfbatch_payload(&n->batch, IFNAME_LEN / 4, NFT_PAYLOAD_NETWORK_HEADER, offset, 16);
-	nfbatch_compare(&n->batch, IFNAME_LEN / 4, NFT_CMP_NEQ, nobody, sizeof(nobody));
-	look_up(n, &links, NFBATCH_NOT_IN);
-	guard_end(n, &r);
-}
-
-/* To this machine's own hardware address only, but for how neighbours of IPv6 find each other. */
-static void by_routing(struct policy_nft *n, uint16_t protocol)
-{
-	static const uint8_t icmp6 = IPPROTO_ICMPV6, solicitation = ND_NEIGHBOR_SOLICIT, advertisement = ND_NEIGHBOR_ADVERT;
-	struct nfbatch_nest r;
-
-	if (protocol == ETH_P_IPV6) {
-		nfbatch_rule_begin(&n->batch, &r, "prerouting");
-		nfbatch_meta(&n->batch, 0, NFT_META_PROTOCOL);
-		nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, &(uint16_t){ htons(protocol) }, 2);
-		nfbatch_payload(&n->batch, 0, NFT_PAYLOAD_NETWORK_HEADER, 6, 1);
-		nfbatch_compare(&n->batch, 0, NFT_CMP_EQ, &icmp6, 1);
-		nfbatch_payload(&n->batch, 0, NFT_PAYLOAD_NETWORK_HEADER, 40, 1);
-		nfbatch_compare(&n->batch, 0, NFT_CMP_GTE, &solicitation, 1);
-		nfbatch_compare(&n->batch, 0, NFT_CMP_LTE, &advertisement, 1);
-		nfbatch_verdict(&n->batch, NF_ACCEPT, NULL);
-		nfbatch_rule_end(&n->batch, &r);
-	}
-	guard_begin(n, &r, protocol);
-	nfbatch_payload(&n->batch, 0, NFT_PAYLOAD_LL_HEADER, 0, ETH_ALEN);
-	nfbatch_compare(&n->batch, 0, NFT_CMP_NEQ, n->mac, ETH_ALEN);
-	guard_end(n, &r);
+	nfbatch_rule_end(&n->batch, &r);
 }
 
 static void guard(struct policy_nft *n)
 {
-	n->batch.family = NFPROTO_BRIDGE;
 	for (int f = 0; f < 2; f++)
 		add_set(n, &(struct policy_set){ .kind = SET_LINKS, .family = f });
-	nfbatch_hook(&n->batch, "prerouting", NF_BR_PRE_ROUTING, GUARD_PRIORITY);
-	own_address(n, ETH_P_IP, 12);
-	own_address(n, ETH_P_ARP, 14);
-	own_address6(n, 8, NFT_CMP_LT, 0xfe80);
-	own_address6(n, 8, NFT_CMP_GT, 0xfebf);
-	own_address6(n, 48, NFT_CMP_LT, 0xfe80);
-	by_routing(n, ETH_P_IP);
-	by_routing(n, ETH_P_IPV6);
-	n->batch.family = NFPROTO_INET;
+	nfbatch_hook(&n->batch, "guard", NF_INET_PRE_ROUTING, GUARD_PRIORITY);
+	link_local(n);
+	for (int f = 0; f < 2; f++)
+		own_address(n, f);
 }
 
-void policy_nft_tables(struct nfbatch *b, bool make)
+void policy_nft_table(struct nfbatch *b, bool make)
 {
-	static const uint8_t tables[] = { NFPROTO_BRIDGE, NFPROTO_INET };
-
-	for (unsigned i = 0; i < 2; i++) {
-		b->family = tables[i];
+	nfbatch_table(b, true);
+	nfbatch_table(b, false);
+	if (make)
 		nfbatch_table(b, true);
-		nfbatch_table(b, false);
-		if (make)
-			nfbatch_table(b, true);
-	}
 }
 
 static void sink_table(void *arg, bool make)
@@ -431,7 +378,7 @@ static void sink_table(void *arg, bool make)
 	struct policy_nft *n = arg;
 
 	n->any = true;
-	policy_nft_tables(&n->batch, make);
+	policy_nft_table(&n->batch, make);
 	if (!make)
 		return;
 	for (int k = 0; k < SET_LINKS; k++)
@@ -452,10 +399,9 @@ static void sink_table(void *arg, bool make)
 	guard(n);
 }
 
-void policy_nft_begin(struct policy_nft *n, const char *table, const uint8_t mac[6])
+void policy_nft_begin(struct policy_nft *n, const char *table)
 {
 	*n = (struct policy_nft){ 0 };
-	memcpy(n->mac, mac, sizeof(n->mac));
 	nfbatch_begin(&n->batch, table, NFPROTO_INET);
 }
 

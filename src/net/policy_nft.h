@@ -13,13 +13,11 @@ struct policy_nft {
 	unsigned count;
 	struct nfbatch_nest nest;
 	bool any;                      /* something is in it */
-	uint8_t mac[6];
 };
-/* mac: the bridge's. */
-void policy_nft_begin(struct policy_nft *n, const char *table, const uint8_t mac[6]);
+void policy_nft_begin(struct policy_nft *n, const char *table);
 struct policy_sink policy_nft_sink(struct policy_nft *n);
 void policy_nft_end(struct policy_nft *n);     /* before the batch is sent */
-/* Away with both tables; make: anew, and empty. */
-void policy_nft_tables(struct nfbatch *b, bool make);
+/* Away with the table; make: anew, and empty. */
+void policy_nft_table(struct nfbatch *b, bool make);
 
 #endif

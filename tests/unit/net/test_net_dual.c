@@ -9,12 +9,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "net/policy.h"
 #include "root_help.h"
 
 static const struct net_config dual = { .name = "sampan", .pod_cidr = "10.244.0.0/24,fd00:244::/64",
@@ -228,6 +230,103 @@ static void test_both_families(void **state)
 	no_pods();
 }
 
+/* ---- what pods send under ---- */
+
+static int udp_in(const char *ns, const char *ip, const char *port, struct sockaddr_in6 *ret)
+{
+	const struct addrinfo hints = { .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST };
+	const struct timeval patience = { .tv_usec = 400000 };
+	int own = open("/proc/thread-self/ns/net", O_RDONLY), there = ns ? open(ns, O_RDONLY) : own, on = 1, fd;
+	struct addrinfo *at;
+
+	assert_int_equal(setns(there, CLONE_NEWNET), 0);
+	fd = socket(AF_INET6, SOCK_DGRAM, 0);
+	assert_int_equal(getaddrinfo(ip, port, &hints, &at), 0);
+	memcpy(ret, at->ai_addr, sizeof(*ret));
+	freeaddrinfo(at);
+	assert_int_equal(setns(own, CLONE_NEWNET), 0);
+	setsockopt(fd, SOL_IPV6, IPV6_TRANSPARENT, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	close(own);
+	if (there != own)
+		close(there);
+	return fd;
+}
+
+/* Does a word from there, under this address (or as the kernel thinks fit), come to an address here? */
+static bool word_comes(const char *from, const char *as, const char *here, const char *ip)
+{
+	struct sockaddr_in6 source, to, any;
+	int sender = udp_in(from, as ? as : "::", "0", &source), unused = udp_in(from, ip, "5353", &to), at = udp_in(here, "::", "5353", &any);
+	char got_word[8];
+	bool comes;
+
+	assert_int_equal(bind(at, (struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(bind(sender, (struct sockaddr *)&source, sizeof(source)), 0);
+	comes = sendto(sender, "word", 4, 0, (struct sockaddr *)&to, sizeof(to)) == 4 && recv(at, got_word, sizeof(got_word), 0) == 4;
+	close(sender);
+	close(unused);
+	close(at);
+	return comes;
+}
+
+static void policies_synced(struct policy *p)
+{
+	assert_int_equal(policy_sync(p, synced, NULL), 0);
+	wait_got();
+}
+
+static void test_pods_send_under_their_own_addresses(void **state)
+{
+	const char *const ips[][2] = { { "10.244.0.2", "fd00:244::2" }, { "10.244.0.3", "fd00:244::3" } };
+	struct policy *p;
+	struct err e;
+
+	(void)state;
+	two_pods(&dual, ips[0][0], ips[0][1]);
+	assert_true(word_comes(ns_b, "fd00:244::99", ns_a, "fd00:244::2"));
+	assert_true(word_comes(ns_b, "::ffff:10.244.0.99", ns_a, "::ffff:10.244.0.2"));
+	assert_int_equal(policy_open(&p, loop, "sampan", &e), 0);
+	for (int i = 0; i < 2; i++)
+		policy_pod_set(p, &(struct policy_pod){ .ns = "n", .name = i ? "b" : "a", .local = true, .ips = ips[i], .ip_count = 2,
+			.link = i ? "sampan0af40003" : "sampan0af40002" });
+	policy_set(p, &(struct policy_told){ .ns = "other", .name = "p", .acts = { true } });
+	policy_hold(p, false);
+	policies_synced(p);
+	assert_true(word_comes(ns_b, "fd00:244::3", ns_a, "fd00:244::2"));
+	assert_true(word_comes(ns_b, "::ffff:10.244.0.3", ns_a, "::ffff:10.244.0.2"));
+	assert_false(word_comes(ns_b, "fd00:244::99", ns_a, "fd00:244::2"));
+	assert_false(word_comes(ns_b, "::ffff:10.244.0.99", ns_a, "::ffff:10.244.0.2"));
+	/* By what a link gives itself a pod is known to the machine, and to no other pod. */
+	assert_int_equal(system("ip -6 neigh flush dev sampan0af40003"), 0);
+	assert_true(word_comes(ns_b, NULL, NULL, "ff02::1%eth0"));
+	assert_false(word_comes(ns_b, NULL, ns_a, "ff02::1%eth0"));
+	assert_false(word_comes(ns_b, "fe80::99%eth0", ns_a, "fd00:244::2"));
+	starts_with(ask(ns_b, "fd00:244::2", 8080), "a fd00:244::3");
+	policy_del(p, "other", "p");
+	policies_synced(p);
+	policy_close(p);
+	no_pods();
+}
+
+/* An agent of before, to which pods' links were ports of the bridge. */
+static void test_links_leave_the_bridge(void **state)
+{
+	(void)state;
+	two_pods(&dual, "10.244.0.2", "fd00:244::2");
+	close_net();
+	assert_int_equal(system("ip link set sampan0af40002 master sampan0 && ip addr flush dev sampan0af40002 scope global"), 0);
+	open_net_as(&dual);
+	add_pod("pod-a", ns_a);
+	add_pod("pod-b", ns_b);
+	assert_int_not_equal(system("ip link show dev sampan0af40002 | grep -q master"), 0);
+	starts_with(ask(NULL, "fd00:244::2", 8080), "a fd00:244::1");
+	starts_with(ask(ns_b, "fd00:244::2", 8080), "a fd00:244::3");
+	starts_with(ask(ns_b, "10.244.0.2", 8080), "a ::ffff:10.244.0.3");
+	starts_with(ask(ns_a, "fd00:244::1", 8080), "refused");
+	no_pods();
+}
+
 static void test_ipv6_alone(void **state)
 {
 	(void)state;
@@ -359,6 +458,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_both_families, down),
+		cmocka_unit_test_teardown(test_pods_send_under_their_own_addresses, down),
+		cmocka_unit_test_teardown(test_links_leave_the_bridge, down),
 		cmocka_unit_test_teardown(test_ipv6_alone, down),
 		cmocka_unit_test(test_ways_to_other_nodes),
 		cmocka_unit_test(test_balancers_addresses),

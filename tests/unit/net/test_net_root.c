@@ -31,16 +31,6 @@
 #include "net/policy.h"
 #include "root_help.h"
 
-static void write_file(const char *path, const char *s)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd >= 0) {
-		(void)!write(fd, s, strlen(s));
-		close(fd);
-	}
-}
-
 /* A child of ours: without our sockets, in ns (NULL: here). keep: one descriptor it needs. */
 static void enter(const char *ns, int keep)
 {
@@ -257,14 +247,6 @@ static void test_services(void **state)
 	service_everywhere();
 }
 
-/* Kernels hand bridged frames to IP hooks or not; nothing of ours may depend on it. */
-static void test_services_without_bridge_hooks(void **state)
-{
-	write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
-	service_everywhere();
-	write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "1");
-}
-
 static void test_clients_stay_with_their_endpoint(void **state)
 {
 	struct net_endpoint eps[] = { { .ip = ip_b, .port_name = "http", .port = 8080, .ready = true, .local = true },
@@ -336,11 +318,15 @@ static void test_a_restart_finds_its_pods(void **state)
 
 	close_net();
 	starts_with(ask(NULL, ip_a, 8080), "a");
+	/* One whose links were ports of the bridge. */
+	assert_int_equal(system("ip link set sampan0af40002 master sampan0 && ip addr flush dev sampan0af40002 && ip link set sampan0af40002 address 02:00:00:00:00:09"), 0);
+	starts_with(ask(NULL, ip_a, 8080), "a 10.244.0.1");
 	open_net();
 	net_pods_keep(net, keep);
 	add_pod("pod-a", ns_a);
 	assert_string_equal(got_ip, ip_a);
-	starts_with(ask(NULL, ip_a, 8080), "a");
+	assert_int_not_equal(system("ip link show dev sampan0af40002 | grep -q master"), 0);
+	starts_with(ask(NULL, ip_a, 8080), "a 10.244.0.1");
 	for (int i = 0; i < 300 && if_nametoindex("sampan0af40003"); i++)
 		loop_turn(loop, 10);
 	assert_int_equal(if_nametoindex("sampan0af40003"), 0);
@@ -595,11 +581,9 @@ static void sync_policies(void)
 
 static void open_policies(void)
 {
-	uint8_t mac[6];
 	struct err e;
 
-	net_bridge_mac(net, mac);
-	if (policy_open(&policy, loop, "sampan", mac, &e))
+	if (policy_open(&policy, loop, "sampan", &e))
 		fail_msg("%s", e.msg);
 }
 
@@ -706,13 +690,6 @@ static void test_policies(void **state)
 	policies_everywhere();
 }
 
-static void test_policies_without_bridge_hooks(void **state)
-{
-	write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
-	policies_everywhere();
-	write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "1");
-}
-
 /* namespaces: each with two policies, a pod of this node and 50 of others. */
 static int64_t change_us(unsigned namespaces)
 {
@@ -788,7 +765,7 @@ static void test_down_leaves_nothing(void **state)
 	policy_hold(policy, false);
 	into_b(NULL, 0, NULL, 0);
 	policy_close(policy);
-	assert_int_equal(system("nft list table inet sampan >/dev/null && nft list table bridge sampan >/dev/null"), 0);
+	assert_int_equal(system("nft list table inet sampan >/dev/null"), 0);
 	close_net();
 	if (net_down("sampan", dir, &e))
 		fail_msg("%s", e.msg);
@@ -829,13 +806,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pods_get_addresses_and_reach_each_other),
 		cmocka_unit_test(test_services),
-		cmocka_unit_test(test_services_without_bridge_hooks),
 		cmocka_unit_test(test_clients_stay_with_their_endpoint),
 		cmocka_unit_test(test_two_services_of_one_port_take_turns),
 		cmocka_unit_test(test_udp_flows_follow_the_endpoints),
 		cmocka_unit_test(test_host_ports),
 		cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_policies_without_bridge_hooks),
 		cmocka_unit_test(test_a_change_costs_the_same_among_many),
 		cmocka_unit_test(test_localhost_of_the_machine_is_not_for_pods),
 		cmocka_unit_test(test_a_restart_finds_its_pods),
