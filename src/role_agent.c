@@ -77,6 +77,8 @@ static int run(int argc, char **argv)
 		{ "tls-key", "FILE", "its key", &cfg.serving_key, NULL },
 		{ "client-ca", "FILE", "who signs the server's client certificate", &cfg.client_ca, NULL },
 		{ "pod-cidr", "CIDR[,CIDR]", "this node's pod addresses, else what the cluster gives it", &cfg.pod_cidr, NULL },
+		{ "cluster-cidr", "CIDR[,CIDR]", "what pods' addresses are in, of whatever network: to Services they come as themselves, others as "
+			"the node (default 10.244.0.0/16)", &cfg.cluster_cidr, NULL },
 		{ "cni-dir", "DIR", "another network for pods, where a CNI configuration is in it (default /etc/cni/net.d; none: never)", &cfg.cni_dir, NULL },
 		{ "cni-bin-dir", "DIR:..", "where its plugins are (default /opt/cni/bin:/usr/lib/cni)", &cfg.cni_bin_dir, NULL },
 		{ "registry-mirror", "HOST", "asked before docker.io", &cfg.mirror, NULL },

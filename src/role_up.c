@@ -217,7 +217,7 @@ static int run(int argc, char **argv)
 		{ "listen", "ADDR:PORT", "where the API is served; with ranges of IPv6 it is [::]:6443 if nothing is said", &listen, NULL },
 		{ "advertise", "ADDR", "the address others reach this server at", &advertise, NULL },
 		{ "service-cidr", "CIDR[,CIDR]", "addresses of Services, a range or one of each family (default 10.96.0.0/16)", &services, NULL },
-		{ "cluster-cidr", "CIDR[,CIDR]", "addresses of pods, the same (default 10.244.0.0/16)", &pods, NULL },
+		{ "cluster-cidr", "CIDR[,CIDR]", "addresses of pods, of whatever network (default 10.244.0.0/16)", &pods, NULL },
 		{ "node-cidr-mask-size-ipv4", "BITS", "the prefix of a node's block of IPv4 pod addresses (default 24)", &mask4, NULL },
 		{ "node-cidr-mask-size-ipv6", "BITS", "the same of IPv6 (default 64)", &mask6, NULL },
 		{ "load-balancer-pool", "RANGES", "addresses for Services of type LoadBalancer, as 192.0.2.10-192.0.2.50,2001:db8::/120", &pool, NULL },
@@ -246,7 +246,7 @@ static int run(int argc, char **argv)
 	};
 	const struct role_option to_agent[] = {
 		{ "--kubeconfig", kubeconfig }, { "--data-dir", agent_data }, { "--node-name", node_name },
-		{ "--cni-dir", cni_dir }, { "--cni-bin-dir", cni_bin_dir }, { NULL, NULL },
+		{ "--cluster-cidr", pods }, { "--cni-dir", cni_dir }, { "--cni-bin-dir", cni_bin_dir }, { NULL, NULL },
 	};
 	const char *server_argv[CHILD_ARGS_MAX] = { "sampan", "server" }, *agent_argv[CHILD_ARGS_MAX] = { "sampan", "agent" };
 

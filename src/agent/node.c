@@ -156,16 +156,20 @@ static void add_conditions(struct buf *b, const struct node *n)
 		{ "PIDPressure", "KubeletHasInsufficientPID", "KubeletHasSufficientPID",
 			"kubelet has insufficient PID available", "kubelet has sufficient PID available" },
 	};
-	char now[TEXT_TIME_MAX], since[TEXT_TIME_MAX];
+	char now[TEXT_TIME_MAX], since[TEXT_TIME_MAX], ready[400];
 
+	/* Whoever wonders where pods get their addresses from sees it here. */
+	snprintf(ready, sizeof(ready), n->a->cni ? "%s; pods are on the network %.200s of a CNI configuration" : "%s",
+		table[NODE_READY].yes_message, n->a->cni ? cni_name(n->a->cni) : "");
 	text_time(now, env_wall_us());
 	buf_adds(b, "\"conditions\":[");
 	for (unsigned i = 0; i < NODE_CONDS; i++) {
 		text_time(since, n->since_us[i]);
-		buf_printf(b, "%s{\"type\":\"%s\",\"status\":\"%s\",\"reason\":\"%s\",\"message\":\"%s\","
-			"\"lastHeartbeatTime\":\"%s\",\"lastTransitionTime\":\"%s\"}", i ? "," : "", table[i].type,
-			n->value[i] ? "True" : "False", n->value[i] ? table[i].yes : table[i].no,
-			n->value[i] ? table[i].yes_message : table[i].no_message, now, since);
+		const char *message = !n->value[i] ? table[i].no_message : i == NODE_READY ? ready : table[i].yes_message;
+		buf_printf(b, "%s{\"type\":\"%s\",\"status\":\"%s\",\"reason\":\"%s\",\"message\":", i ? "," : "", table[i].type,
+			n->value[i] ? "True" : "False", n->value[i] ? table[i].yes : table[i].no);
+		buf_add_json(b, message, strlen(message));
+		buf_printf(b, ",\"lastHeartbeatTime\":\"%s\",\"lastTransitionTime\":\"%s\"}", now, since);
 	}
 	buf_addc(b, ']');
 }

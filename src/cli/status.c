@@ -8,12 +8,16 @@
 #include "base/loop.h"
 #include "client/client.h"
 
+#define REMARKS_MAX 10
+
 /* What is asked, each with the function that counts the answer. */
 struct status {
 	struct loop *loop;
 	unsigned waiting;
 	struct err err;
 	char version[64];
+	struct buf remarks;            /* what nodes say of themselves besides that they are ready */
+	unsigned remark_count;
 	unsigned nodes, nodes_ready, pods, pods_running, pods_pending, pods_failed, services, deployments,
 		deployments_available;
 };
@@ -31,10 +35,27 @@ static bool condition(yyjson_val *obj, const char *type)
 	return false;
 }
 
+/* Why a node is not ready, or whose network its pods are on. */
+static void remark(struct status *s, yyjson_val *node)
+{
+	const char *name = doc_str(node, "metadata.name");
+	yyjson_val *it;
+	size_t i, max;
+
+	yyjson_arr_foreach(doc_get(node, "status.conditions"), i, max, it) {
+		const char *type = doc_str(it, "type"), *message = doc_str(it, "message");
+
+		if (name && type && !strcmp(type, "Ready") && message && strcmp(message, "kubelet is posting ready status") &&
+		    s->remark_count++ < REMARKS_MAX)
+			buf_printf(&s->remarks, "  %s: %s\n", name, message);
+	}
+}
+
 static void count_node(struct status *s, yyjson_val *o)
 {
 	s->nodes++;
 	s->nodes_ready += condition(o, "Ready");
+	remark(s, o);
 }
 
 static void count_pod(struct status *s, yyjson_val *o)
@@ -90,6 +111,19 @@ static void answered(void *arg, const struct client_reply *r)
 		loop_stop(s->loop);
 }
 
+static void print(const struct status *s)
+{
+	printf("server       %s, ready\n", s->version);
+	printf("nodes        %u, %u ready\n", s->nodes, s->nodes_ready);
+	if (s->remarks.p && !s->remarks.failed)
+		fputs(s->remarks.p, stdout);
+	if (s->remark_count > REMARKS_MAX)
+		printf("  and %u more: kubectl describe nodes\n", s->remark_count - REMARKS_MAX);
+	printf("deployments  %u, %u available\n", s->deployments, s->deployments_available);
+	printf("pods         %u: %u running, %u pending, %u failed\n", s->pods, s->pods_running, s->pods_pending, s->pods_failed);
+	printf("services     %u\n", s->services);
+}
+
 int status_print(const char *kubeconfig, struct err *reterr)
 {
 	struct status s = { 0 };
@@ -112,16 +146,14 @@ int status_print(const char *kubeconfig, struct err *reterr)
 		loop_run(s.loop);
 	client_close(c);
 	loop_close(s.loop);
+	if (!rc && !s.err.code)
+		print(&s);
+	buf_finish(&s.remarks);
 	if (rc)
 		return rc;
 	if (s.err.code == ERR_UNAVAILABLE)
 		return err_set(reterr, ERR_UNAVAILABLE, "the server does not answer (%s); is `sampan up` running?", s.err.msg);
 	if (s.err.code)
 		return err_set(reterr, s.err.code, "%s", s.err.msg);
-	printf("server       %s, ready\n", s.version);
-	printf("nodes        %u, %u ready\n", s.nodes, s.nodes_ready);
-	printf("deployments  %u, %u available\n", s.deployments, s.deployments_available);
-	printf("pods         %u: %u running, %u pending, %u failed\n", s.pods, s.pods_running, s.pods_pending, s.pods_failed);
-	printf("services     %u\n", s.services);
 	return 0;
 }

@@ -31,7 +31,7 @@ echo '{"cniVersion":"1.0.0","name":"last","type":"nothing"}' >"$C/net.d/20-last.
 
 cloud_start() {
 	export KUBECONFIG=$DATA/admin.kubeconfig
-	"$SAMPAN" up --data-dir "$DATA" --listen "127.0.0.1:$PORT" --cni-dir "$C/net.d" --cni-bin-dir "$C/bin:/usr/lib/cni" >>"$WORK/log" 2>&1 &
+	"$SAMPAN" up --data-dir "$DATA" --listen "127.0.0.1:$PORT" --cluster-cidr 10.99.0.0/16 --cni-dir "$C/net.d" --cni-bin-dir "$C/bin:/usr/lib/cni" >>"$WORK/log" 2>&1 &
 	CLOUD=$!
 	server_ready
 }
@@ -57,6 +57,9 @@ until_ok "service account" default kubectl get sa default
 
 # ---- pods begin ----
 check "the log says whose network it is" "network othernet of .*/10-net.conflist" grep "pods are attached by" "$WORK/log"
+until_ok "the Node says so" "posting ready status; pods are on the network othernet of a CNI configuration" \
+	kubectl get nodes -o 'jsonpath={.items[0].status.conditions[?(@.type=="Ready")].message}'
+check "status says so" "nodes +1, 1 ready.*pods are on the network othernet" "$SAMPAN" status --data-dir "$DATA"
 check "and what was passed over" "05-broken.conf is passed over" grep "passed over" "$WORK/log"
 pod a ", hostPort: 8099"
 pod b
@@ -75,6 +78,7 @@ SVC=$(kubectl get service b -o 'jsonpath={.spec.clusterIP}')
 until_ok "Services are still ours, from the machine" "^b$" curl -s --max-time 3 "http://$SVC/me"
 check "and from pods" "^b$" in_pod curl -s --max-time 3 "http://$SVC/me"
 check "which find them by their names" "^$SVC$" in_pod dig +short +time=2 @10.96.0.10 b.default.svc.cluster.local
+until_ok "its pods are known to Services by the range that was given" "saddr != 10.99.0.0/16" nft list ruleset
 links() { ip -o link | grep -cE ': (sampan0|sampanx|sampan[0-9a-f]{8})[:@]'; echo; }
 check "no bridge and no link of our own" "^0" links
 
