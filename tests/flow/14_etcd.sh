@@ -48,7 +48,7 @@ check "two servers" "^[1-9][0-9]* checks passed, 0 failed" two at_once watches i
 
 # An Event ends by itself, whatever becomes of who wrote it, and who watches hears of it once.
 KUBECONFIG=$B/admin.kubeconfig kubectl get events -w --output-watch-events -o name >"$WORK/events" 2>/dev/null & watcher=$!
-check "an Event" "created" kubectl apply --server-side -f - <<<'{"apiVersion":"v1","kind":"Event","metadata":{"name":"brief","namespace":"default"},"involvedObject":{"kind":"Pod","namespace":"default","name":"p"}}'
+check "an Event" "serverside-applied" kubectl apply --server-side -f - <<<'{"apiVersion":"v1","kind":"Event","metadata":{"name":"brief","namespace":"default"},"involvedObject":{"kind":"Pod","namespace":"default","name":"p"}}'
 until_ok "it is seen" "brief" cat "$WORK/events"
 halt "$first"
 until_ok "it has ended" "DELETED.*brief" cat "$WORK/events"

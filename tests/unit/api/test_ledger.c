@@ -413,13 +413,16 @@ static void a_ledger_has_room_for_all_in_turn(void **state)
 static void who_finds_a_ledger_full_waits(void **state)
 {
 	BUF_AUTO struct buf holds = { 0 };
+	char pad[20000];
 
+	memset(pad, 'x', sizeof(pad) - 1);
+	pad[sizeof(pad) - 1] = 0;
 	assert_int_equal(ask(&t.a, "POST", QUOTAS, QUOTA("\"configmaps\":\"100000\"")), 201);
 	assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);
 	write_key(SESSION("busy"), "{\"metadata\":{}}");
 	for (unsigned i = 0; holds.len < LEDGER_BYTES_MAX - LEDGER_HOLD_MAX; i++)
 		buf_printf(&holds, "%s{\"by\":\"busy\",\"n\":\"%u\",\"of\":\"core/configmaps\",\"ns\":\"default\",\"name\":\"%u\",\"uid\":\"u\","
-			"\"from\":\"0\",\"quotas\":[[\"q\",\"configmaps\",\"1\"]]}", i ? "," : "", i, i);
+			"\"from\":\"0\",\"quotas\":[[\"q\",\"configmaps\",\"1\"]],\"pad\":\"%s\"}", i ? "," : "", i, i, pad);
 	write_ledger(LEDGER("quotas.default"), holds.p);
 	post(&t.a, CONFIG_MAPS, "{\"metadata\":{\"name\":\"a\"}}", &ones[0]);
 	post(&t.b, CONFIG_MAPS, "{\"metadata\":{\"name\":\"b\"}}", &ones[1]);
