@@ -476,6 +476,11 @@ const char *agent_listen(const struct agent *a)
 	return a->address2 || strchr(a->address, ':') ? ":10250" : "0.0.0.0:10250";
 }
 
+const char *agent_address2(const struct agent *a)
+{
+	return a->told_both || (a->pod_cidr && strchr(a->pod_cidr, ',')) ? a->address2 : NULL;
+}
+
 /* "a" or "a,b": the Node's, of different families. */
 static int set_addresses(struct agent *a, const char *told, struct err *reterr)
 {
@@ -494,6 +499,7 @@ static int set_addresses(struct agent *a, const char *told, struct err *reterr)
 	}
 	a->address = strdup(texts[0]);
 	a->address2 = *texts[1] ? strdup(texts[1]) : NULL;
+	a->told_both = told && *texts[1];
 	return a->address ? 0 : err_set(reterr, ERR_NOMEM, "out of memory");
 }
 

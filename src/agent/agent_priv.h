@@ -129,7 +129,8 @@ struct pod {
 struct agent {
 	struct loop *loop;
 	char *data_dir, *run_dir, *node_name, *address, *cluster_domain;
-	char *address2;                /* of the other family than address; or NULL */
+	char *address2;                /* of the other family than address; or NULL. Told by agent_address2() */
+	bool told_both;                /* by the operator */
 	char *cluster_cidr, *service_cidr, *dns_ip;    /* as this and pod_cidr: one, or one of each family with a comma */
 	char *labels;                  /* the operator's, as members of a JSON object; "": none */
 	char *pod_cidr;                /* NULL: not known yet */
@@ -173,6 +174,9 @@ struct adopted { char pod_id[CTR_ID_MAX]; struct runtime_status st; };
 void agent_network(struct agent *a, const char *pod_cidr, const char *service_cidr);
 /* Where the kubelet API is served by default. */
 const char *agent_listen(const struct agent *a);
+/* The second address of the Node and of pods on its network, or NULL. As with a kubelet nobody hears of one that was only
+ * found, unless pods have both families. */
+const char *agent_address2(const struct agent *a);
 void agent_remove_tree(struct agent *a, const char *path);   /* in the background */
 
 /* ---- pod.c: the one place of effects ---- */

@@ -216,8 +216,8 @@ void node_status_text(struct node *n, struct buf *b, bool patch)
 	buf_addc(b, ',');
 	add_conditions(b, n);
 	buf_printf(b, ",\"addresses\":[%s{\"type\":\"InternalIP\",\"address\":\"%s\"},", patch ? "{\"$patch\":\"replace\"}," : "", n->a->address);
-	if (n->a->address2)
-		buf_printf(b, "{\"type\":\"InternalIP\",\"address\":\"%s\"},", n->a->address2);
+	if (agent_address2(n->a))
+		buf_printf(b, "{\"type\":\"InternalIP\",\"address\":\"%s\"},", agent_address2(n->a));
 	buf_printf(b, "{\"type\":\"Hostname\",\"address\":\"%s\"}],"
 		"\"daemonEndpoints\":{\"kubeletEndpoint\":{\"Port\":%d}},\"nodeInfo\":{\"machineID\":\"%s\",\"systemUUID\":\"%s\","
 		"\"bootID\":\"%s\",\"kernelVersion\":\"%s\",\"osImage\":", n->a->node_name, n->a->kubelet_port,

@@ -519,7 +519,7 @@ static void sandbox_made(void *arg, int rc, const char *netns, const char *ipcns
 	p->ipcns = strdup(ipcns);
 	if (!netns || !p->a->net) {
 		if (!p->ip)
-			set_ips(p, p->a->address, p->a->address2);
+			set_ips(p, p->a->address, agent_address2(p->a));
 		sandbox_last(p);
 		pod_unhold(p);
 		return;

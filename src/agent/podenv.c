@@ -183,7 +183,7 @@ int env_field(struct pod *p, const char *path, struct buf *out)
 		second = p->ip6;
 	} else if (!strcmp(path, "status.hostIP") || !strcmp(path, "status.hostIPs")) {
 		s = p->a->address;
-		second = p->a->address2;
+		second = agent_address2(p->a);
 	} else if (!strcmp(path, "spec.nodeName")) {
 		s = p->a->node_name;
 	} else if (!strcmp(path, "metadata.name") || !strcmp(path, "metadata.namespace") || !strcmp(path, "metadata.uid") ||

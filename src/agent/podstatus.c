@@ -246,7 +246,7 @@ char *status_text(struct pod *p)
 		else
 			yyjson_mut_obj_add_null(d, o, "message");
 	}
-	add_ips(d, root, "hostIP", "hostIPs", p->a->address, p->a->address2);
+	add_ips(d, root, "hostIP", "hostIPs", p->a->address, agent_address2(p->a));
 	add_ips(d, root, "podIP", "podIPs", p->ip, p->ip6);
 	if (p->start_us)
 		add_time(d, root, "startTime", p->start_us);
