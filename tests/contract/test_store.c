@@ -693,27 +693,6 @@ static void test_sync_shows_what_was_acknowledged(void **state)
 	}
 }
 
-/* ... where several programs write. One alone removes what is its own. */
-static void test_what_is_kept_for_a_while_ends_by_itself(void **state)
-{
-	struct fixture *f = *state;
-	struct followed t = { .ordered = true };
-	BLOB_AUTO struct blob *b = blob_new("v", 1);
-	struct answer a = { 0 };
-
-	assert_int_equal(store_follow(f->store, &taker, &t, NULL), 0);
-	assert_int_equal(store_put_on(f->store, "a/1", b, 0, &(struct store_terms){ .keep_s = 2 }, take_answer, &a), 0);
-	wait_for(f, &a.came);
-	assert_int_equal(a.rc, 0);
-	for (int i = 0; i < (f->backend->shared ? 200 : 30) && t.events < 2; i++)
-		loop_turn(f->loop, 50);
-	assert_int_equal(t.events, f->backend->shared ? 2 : 1);
-	assert_int_equal(range(f, "a/", NULL, 0, 0).n, f->backend->shared ? 0 : 1);
-	if (f->backend->shared)
-		assert_true(strstr(t.text, " a/1!@") != NULL);
-	assert_true(t.ordered);
-}
-
 /* A backend that cannot begin above a revision counts from where it was told to. */
 static void test_revisions_begin_above_a_base(void **state)
 {
@@ -998,7 +977,6 @@ int main(void)
 		T(test_raised_revisions_are_never_given_again, sqlite),
 		ALL(test_what_a_conflict_was_with_is_seen_before_done),
 		ALL(test_sync_shows_what_was_acknowledged),
-		ALL(test_what_is_kept_for_a_while_ends_by_itself),
 		ALL(test_close_finishes_what_was_queued),
 		T(test_second_process_is_refused, sqlite),
 		T(test_damage_is_refused_with_the_way_out, sqlite),

@@ -84,6 +84,28 @@ static void a_write_ends_with_the_life_that_it_depends_on(void)
 	must("k", NULL, k, later);
 }
 
+/* ... where several programs write. One alone removes what is its own. */
+static void what_is_kept_for_a_while_ends_by_itself(void)
+{
+	BLOB_AUTO struct blob *b = blob_new("v", 1);
+	int shared = store_is_shared(store);
+	struct answer a = { 0 };
+
+	assert_int_equal(store_put_on(store, "brief", b, 0, &(struct store_terms){ .keep_s = 2 }, take_answer, &a), 0);
+	for (int i = 0; i < 10000 && !a.came; i++)
+		loop_turn(loop, 1000);
+	assert_int_equal(a.rc, 0);
+	assert_int_equal(write_key("brief", "w", 0, 0).rc, -ERR_CONFLICT);
+	for (int i = 0; i < (shared ? 100 : 5); i++) {
+		loop_turn(loop, 50);
+		usleep(50000);
+		if (shared && i % 10 == 0 && !write_key("brief", "w", 0, 0).rc)
+			return;
+	}
+	assert_false(shared);
+	assert_int_equal(write_key("brief", "w", 0, 0).rc, -ERR_CONFLICT);
+}
+
 static void over(const char *uri)
 {
 	struct err e;
@@ -92,6 +114,7 @@ static void over(const char *uri)
 	if (store_open(&store, loop, uri, NULL, &e))
 		fail_msg("%s", e.msg);
 	a_write_ends_with_the_life_that_it_depends_on();
+	what_is_kept_for_a_while_ends_by_itself();
 	store_close(store);
 	loop_close(loop);
 }
