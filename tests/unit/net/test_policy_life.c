@@ -50,7 +50,7 @@ static int open_all(void **state)
 	(void)state;
 	sent = kernel_says = answered = 0;
 	assert_int_equal(loop_open(&loop), 0);
-	assert_int_equal(policy_open(&policy, loop, "t", (const uint8_t[6]){ 2 }, &e), 0);
+	assert_int_equal(policy_open(&policy, loop, "t", &e), 0);
 	return 0;
 }
 
