@@ -31,7 +31,7 @@ echo '{"cniVersion":"1.0.0","name":"last","type":"nothing"}' >"$C/net.d/20-last.
 
 cloud_start() {
 	export KUBECONFIG=$DATA/admin.kubeconfig
-	"$SAMPAN" up --data-dir "$DATA" --listen "127.0.0.1:$PORT" --cluster-cidr 10.99.0.0/16 --cni-dir "$C/net.d" --cni-bin-dir "$C/bin:/usr/lib/cni" >>"$WORK/log" 2>&1 &
+	"$SAMPAN" up --data-dir "$DATA" --listen "127.0.0.1:$PORT" --cluster-cidr 10.98.0.0/15 --cni-dir "$C/net.d" --cni-bin-dir "$C/bin:/usr/lib/cni" >>"$WORK/log" 2>&1 &
 	CLOUD=$!
 	server_ready
 }
@@ -78,7 +78,7 @@ SVC=$(kubectl get service b -o 'jsonpath={.spec.clusterIP}')
 until_ok "Services are still ours, from the machine" "^b$" curl -s --max-time 3 "http://$SVC/me"
 check "and from pods" "^b$" in_pod curl -s --max-time 3 "http://$SVC/me"
 check "which find them by their names" "^$SVC$" in_pod dig +short +time=2 @10.96.0.10 b.default.svc.cluster.local
-until_ok "its pods are known to Services by the range that was given" "saddr != 10.99.0.0/16" nft list ruleset
+until_ok "its pods are known to Services by the range that was given" "saddr != 10.98.0.0/15" nft list ruleset
 links() { ip -o link | grep -cE ': (sampan0|sampanx|sampan[0-9a-f]{8})[:@]'; echo; }
 check "no bridge and no link of our own" "^0" links
 
@@ -121,7 +121,7 @@ mv "$C/net.d" "$C/away"; mkdir "$C/net.d"
 CLOUD=; cloud_start || exit 1
 node_ready
 pod own
-until_ok "without a configuration pods have our addresses" "^10.244." field own .status.podIP
+until_ok "without a configuration pods have our addresses" "^10.98." field own .status.podIP
 kill "$CLOUD"; wait "$CLOUD"; CLOUD=
 cp "$C/away"/* "$C/net.d"
 refuse "the other network does not take over beside them" "drain the node and run .sampan down." \
