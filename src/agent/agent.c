@@ -383,11 +383,12 @@ static int set_services(struct agent *a, const char *cidrs, size_t n)
 	if (!ip_parse_ranges(r, a->service_cidr, &first))
 		return -ERR_INVALID;
 	for (int i = 0; i < IP_FAMILIES; i++) {
-		int f = i ? !first : first;
-		struct ip dns = ip_add(&r[f].ip, DNS_NUMBER);
+		const struct ip_range *range = &r[i ? !first : first];
+		struct ip dns;
 
-		if (!r[f].ip.len)
+		if (!range->ip.len)
 			continue;
+		dns = ip_add(&range->ip, DNS_NUMBER);
 		ip_text(one, &dns);
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? "," : "", one);
 	}
