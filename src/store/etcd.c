@@ -2,8 +2,8 @@
 /*
  * etcd - the log in a cluster of etcd, for any number of servers. Beginning and end, and what
  * its parts share: etcd_write.c with etcd_txn.c, etcd_fence.c and etcd_lease.c; etcd_follow.c with etcd_load.c and
- * etcd_sync.c; etcd_range.c, etcd_compact.c; all over etcd_client.c, etcd_conn.c, etcd_pb.c. All of it runs on the loop, and nothing waits there but for opening,
- * the first listing and closing.
+ * etcd_sync.c; etcd_range.c, etcd_compact.c; all over etcd_client.c, etcd_conn.c, etcd_pb.c. All of it runs on the loop,
+ * and nothing waits there but for opening, the first listing and closing.
  */
 #include <stdio.h>
 #include <stdlib.h>

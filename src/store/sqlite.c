@@ -9,7 +9,8 @@
  * Whatever arrives while a group is being made durable is the next group, so that
  * groups grow with the load and one lone write waits for nobody. Between groups
  * the writer sweeps and shrinks, a few milliseconds at a time; while it has writes, sweeping
- * goes along in their transactions. The WAL is copied by a thread of its own. Ranges run on a reader thread with a connection of its own.
+ * goes along in their transactions. The WAL is copied by a thread of its own. Ranges run on a reader
+ * thread with a connection of its own.
  */
 #include <errno.h>
 #include <poll.h>

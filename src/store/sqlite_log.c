@@ -95,6 +95,8 @@ static void rollback(struct sqlite_log *g)
 {
 	if (!sqlite3_get_autocommit(g->db))
 		sqlite3_exec(g->db, "ROLLBACK", NULL, NULL, NULL);
+	if (sqlite3_get_autocommit(g->db))
+		sqlite_wal_forget(g->db);
 }
 
 /* Reads the key's present state; false on error. */

@@ -36,6 +36,8 @@ int sqlite_failed(sqlite3 *db, const char *path, const char *doing, struct err *
 
 /* The file layer to open stores with. */
 const char *sqlite_wal_layer(void);
+/* db has rolled back: nothing of it is handed on any more. */
+void sqlite_wal_forget(sqlite3 *db);
 
 /* ---- sqlite_log.c: one thread's prepared statements over the log ---- */
 

@@ -7,9 +7,11 @@
  * What follows on each other is gathered until it is synced, read, or does not go on where it
  * ended. Nobody else looks for it before: other connections read frames that the WAL's index
  * tells of, and with synchronous=FULL a commit is told of after its sync. An error comes out of
- * the call that had to write, at the latest the sync, and fails the commit as before.
+ * the call that had to write, at the latest the sync, and fails the commit as before. What pages that
+ * left a full cache have here is no commit's yet: when that is rolled back, it is forgotten, for
+ * by the next write another program may have written there.
  * Source: SQLite src/wal.c (walFrames), src/os.h; sqlite.org/vfs.html
- * Tests:  tests/crash/test_disk.c, on a disk of its own below
+ * Tests:  tests/crash/test_disk.c, on a disk of its own below; tests/contract/test_store_files.c
  */
 #include "store/sqlite_priv.h"
 
@@ -108,6 +110,14 @@ static const sqlite3_io_methods wal_methods = {
 	1, wal_close, wal_read, wal_write, wal_truncate, wal_sync, wal_size, wal_lock, wal_unlock, wal_reserved,
 	wal_control, wal_sector, wal_traits, NULL, NULL, NULL, NULL, NULL, NULL,
 };
+
+void sqlite_wal_forget(sqlite3 *db)
+{
+	sqlite3_file *f = NULL;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &f) == SQLITE_OK && f && f->pMethods == &wal_methods)
+		wal_of(f)->len = 0;
+}
 
 static int open_one(sqlite3_vfs *v, const char *path, sqlite3_file *f, int flags, int *ret_flags)
 {
