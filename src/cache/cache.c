@@ -186,7 +186,7 @@ static void applied(struct cache *c, struct resource *r, int64_t rev, enum cache
 
 static void removed(struct cache *c, struct resource *r, struct obj *old, int64_t rev)
 {
-	struct obj *o = obj_deleted(old, rev);
+	struct obj *o = obj_deleted(old, rev, !c->opening);
 
 	must(o);
 	erase(c, r, old);

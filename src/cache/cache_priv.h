@@ -51,13 +51,13 @@ const char *shared_intern(struct shared *s, const char *name);
 void shared_rest(struct shared *s);
 /* The cache is going: no task may be left behind. */
 void shared_detach(struct shared *s);
-/* One revision from the bytes that were stored. keep_tree: somebody will look soon. */
 /* Of all of its JSON, which it takes over; store is borrowed for its life. */
 struct obj *obj_made(struct shared *s, const char *store, const char *key, struct blob *json);
+/* One revision from the bytes that were stored. keep_tree: somebody will look soon. */
 struct obj *obj_new(struct shared *s, const char *store, const char *key, const struct blob *stored,
 	int64_t create_rev, int64_t rev, bool keep_tree);
 /* The last state of old, as of the revision that deleted it. */
-struct obj *obj_deleted(const struct obj *old, int64_t rev);
+struct obj *obj_deleted(const struct obj *old, int64_t rev, bool keep_tree);
 
 /* ---- order.c: the objects of one resource by key ---- */
 void order_insert(struct obj **root, struct obj *o);

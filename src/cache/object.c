@@ -404,7 +404,7 @@ struct obj *obj_new(struct shared *s, const char *store, const char *key, const 
 	return o;
 }
 
-struct obj *obj_deleted(const struct obj *old, int64_t rev)
+struct obj *obj_deleted(const struct obj *old, int64_t rev, bool keep_tree)
 {
 	const struct blob *was = old->pub.json;
 	const char *version = was->p + old->version_at;
@@ -415,7 +415,7 @@ struct obj *obj_deleted(const struct obj *old, int64_t rev)
 		version[old->version_len - 1] == ',' ? "," : "");
 	size_t tail = old->version_at + old->version_len;
 	struct obj *o = from_json(old->shared, old->pub.store, old->key,
-		join(was->p, old->version_at, text, (size_t)n, was->p + tail, was->len - tail), true);
+		join(was->p, old->version_at, text, (size_t)n, was->p + tail, was->len - tail), keep_tree);
 
 	if (!o)
 		return NULL;
