@@ -804,7 +804,6 @@ static void test_what_a_dead_server_wrote_ends_in_its_time(void **state)
 	s = serve(NULL);
 	for (int i = 0; i < 20; i++)
 		put_for(dead, i, 4, 0);
-	began = env_now_ms();
 	put_for(dead, 20, 0, put_for(dead, 20, 4, 0));         /* now it stays */
 	rev = put_for(dead, 21, 0, 0);
 	put_for(dead, 21, 4, rev);                             /* now it does not */
