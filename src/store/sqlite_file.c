@@ -12,7 +12,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -221,17 +223,37 @@ int sqlite_file_put_in_place(const char *path, const char *to, struct err *reter
 	return sqlite_file_sync(dirname(copy), reterr);
 }
 
+/* Where a link leads; the file is there then, an empty one. Else path itself. */
+static bool target_of(char ret[PATH_MAX], const char *path)
+{
+	struct stat st;
+	int fd;
+
+	snprintf(ret, PATH_MAX, "%s", path);
+	if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+		return true;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 && realpath(path, ret);
+}
+
 /* An empty store, made under another name: whole, or not there. */
 static int make(const char *path, struct err *reterr)
 {
-	char part[4200], wal[4200];
+	/* Of a start that was cut short; and what would be played into a file that it is not of. */
+	static const char *const old[] = { "-wal", "-journal", ".new" };
+	char part[4200], real[PATH_MAX];
 	sqlite3 *db;
 	int fd, r;
 
-	snprintf(part, sizeof(part), "%s.new", path);
-	snprintf(wal, sizeof(wal), "%s-wal", path);    /* without its file it is nobody's */
-	if ((unlink(part) < 0 && errno != ENOENT) || (unlink(wal) < 0 && errno != ENOENT))
-		return err_errno(reterr, "remove what is in the way of %s", path);
+	if (!target_of(real, path))
+		return err_errno(reterr, "make the store %s", path);
+	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++) {
+		snprintf(part, sizeof(part), "%s%s", real, old[i]);
+		if (unlink(part) < 0 && errno != ENOENT)
+			return err_errno(reterr, "remove %s, which is in the way", part);
+	}
 	/* Made here for its mode: secrets are in it, and the WAL takes after it. */
 	fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -241,7 +263,7 @@ static int make(const char *path, struct err *reterr)
 		return r;
 	r = run(db, part, schema, "create", reterr);
 	sqlite3_close(db);
-	return r < 0 ? r : sqlite_file_put_in_place(part, path, reterr);
+	return r < 0 ? r : sqlite_file_put_in_place(part, real, reterr);
 }
 
 static bool is_new(const char *path)

@@ -314,17 +314,17 @@ static int bump(sqlite3 *db, const char *path, int64_t old_rev, int64_t *ret_rev
 	return exec(db, path, "restore", sql, reterr);
 }
 
-/* What is in the way goes aside: the WAL first, also one without a store, so that it never
- * meets another file. */
+/* What is in the way goes aside: WAL and journal first, also those without a store, so that they
+ * never meet another file. */
 static int move_aside(const char *path, char ret_old[4200], struct err *reterr)
 {
-	static const char *const parts[] = { "-wal", "" };
+	static const char *const parts[] = { "-wal", "-journal", "" };
 	char from[4300], to[4300], stamp[TEXT_TIME_MAX], dir[4200];
 	bool there = file_exists(path);
 
 	text_time(stamp, env_wall_us());
 	snprintf(ret_old, 4200, "%s.before-%s", path, stamp);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		snprintf(from, sizeof(from), "%s%s", path, parts[i]);
 		snprintf(to, sizeof(to), "%s%s", ret_old, parts[i]);
 		if (rename(from, to) < 0 && errno != ENOENT)

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "store/files.h"
+#include "store/sqlite_priv.h"
 #include "store/store.h"
 
 struct fixture {
@@ -338,6 +339,132 @@ static void test_compacted_file_is_small_and_goes_on(void **state)
 	assert_int_equal(put(f, "a/things/x", "2", rev), 303);
 }
 
+/* ---- what came to nothing ---- */
+
+static void leave(const struct fixture *f, const char *end, const void *p, size_t n)
+{
+	char name[128];
+	FILE *to;
+
+	snprintf(name, sizeof(name), "%s%s", f->file, end);
+	to = fopen(name, "w");
+	assert_non_null(to);
+	assert_int_equal(fwrite(p, 1, n, to), n);
+	fclose(to);
+}
+
+/* A start that was cut short, of any version, may leave an empty file and a journal that says so. */
+static void test_a_store_is_made_over_what_a_first_start_left(void **state)
+{
+	/* Magic, no records, a nonce, no pages before, sectors of 512, pages of 4096. */
+	static const unsigned char journal[1024] = { 0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, [22] = 2, [26] = 0x10 };
+	struct fixture *f = *state;
+	struct err e = { 0 };
+
+	for (int forced = 0; forced < 2; forced++) {
+		close_store(f);
+		if (!forced) {
+			leave(f, "", "", 0);
+			leave(f, ".new", "half", 4);
+			leave(f, ".new-wal", "half", 4);
+		} else {
+			must(store_file_backup(f->file, f->backup, &e), &e);
+			assert_int_equal(unlink(f->file), 0);
+		}
+		leave(f, "-wal", "half", 4);
+		leave(f, "-journal", journal, sizeof(journal));
+		if (forced) {
+			char old[4200];
+			int64_t rev;
+
+			must(store_file_restore(f->file, f->backup, false, &rev, old, &e), &e);
+			assert_string_equal(old, "");
+		}
+		open_store(f);
+		put(f, forced ? "a/things/y" : "a/things/x", "1", 0);
+		close_store(f);
+		must(store_file_check(f->file, &e), &e);
+		open_store(f);
+		assert_int_equal(count_at(f, 0), forced + 1);
+	}
+}
+
+static void test_a_store_is_made_where_a_link_leads(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+	struct stat st;
+	char there[128];
+
+	close_store(f);
+	assert_int_equal(unlink(f->file), 0);
+	snprintf(there, sizeof(there), "%s/elsewhere.db", f->dir);
+	assert_int_equal(symlink("elsewhere.db", f->file), 0);
+	open_store(f);
+	put(f, "a/things/x", "1", 0);
+	close_store(f);
+	assert_int_equal(lstat(f->file, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	must(store_file_check(there, &e), &e);
+	open_store(f);
+	assert_int_equal(count_at(f, 0), 1);
+}
+
+static struct store_write *add_write(struct store_write *next, int number, size_t bytes)
+{
+	struct store_write *w = calloc(1, sizeof(*w) + 20);
+
+	assert_non_null(w);
+	w->next = next;
+	w->value = blob_alloc(bytes);
+	memset(w->value->p, 'x', bytes);
+	w->key_len = (uint16_t)sprintf(w->key, "a/things/%d", number);
+	return w;
+}
+
+static void drop_writes(struct store_write *w)
+{
+	for (struct store_write *next; w; w = next) {
+		next = w->next;
+		blob_unref(w->value);
+		free(w);
+	}
+}
+
+/* Pages of a group that was rolled back do not come over what another program wrote since. */
+static void test_a_group_that_came_to_nothing_writes_nothing_later(void **state)
+{
+	enum { GROUP = 300 };
+	struct store_write *first = add_write(NULL, 1000, 10), *many = NULL, *last = add_write(NULL, 1001, 10);
+	struct fixture *f = *state;
+	struct sqlite_meta meta;
+	struct sqlite_log g;
+	struct err e = { 0 };
+	int64_t rev = GROUP - 1, low = 0;
+	sqlite3 *db;
+
+	close_store(f);
+	must(sqlite_file_open(&db, f->file, &meta, &e), &e);
+	must(sqlite_log_open_writer(&g, db, f->file, &e), &e);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA cache_size=4", NULL, NULL, NULL), SQLITE_OK);
+	must(sqlite_log_commit(&g, first, &rev, NULL, &e), &e);
+	assert_int_equal(rev, GROUP);
+	for (int i = 0; i < GROUP; i++)
+		many = add_write(many, i, 5000);
+	/* Its last write would have the revision that is taken. */
+	assert_true(sqlite_log_commit(&g, many, &low, NULL, &e) < 0);
+	exec_sql(f->file, "CREATE TABLE other(v); INSERT INTO other VALUES(randomblob(2500000));");
+	must(sqlite_log_commit(&g, last, &rev, NULL, &e), &e);
+	assert_int_equal(rev, GROUP + 1);
+	exec_sql(f->file, "PRAGMA wal_checkpoint(TRUNCATE);");
+	sqlite_log_close(&g);
+	exec_sql(f->file, "DELETE FROM log; UPDATE meta SET value = 1000 WHERE name = 'compacted';");
+	must(store_file_check(f->file, &e), &e);
+	drop_writes(first);
+	drop_writes(many);
+	drop_writes(last);
+}
+
 int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -347,6 +474,9 @@ int main(void)
 		T(test_backup_beside_writes_is_one_revision),
 		T(test_broken_rules_are_found),
 		T(test_compacted_file_is_small_and_goes_on),
+		T(test_a_store_is_made_over_what_a_first_start_left),
+		T(test_a_store_is_made_where_a_link_leads),
+		T(test_a_group_that_came_to_nothing_writes_nothing_later),
 	};
 
 	log_init("test", 0);
