@@ -241,8 +241,9 @@ static bool target_of(char ret[PATH_MAX], const char *path)
 /* An empty store, made under another name: whole, or not there. */
 static int make(const char *path, struct err *reterr)
 {
-	/* Of a start that was cut short; and what would be played into a file that it is not of. */
-	static const char *const old[] = { "-wal", "-journal", ".new" };
+	/* Of a start or a restore that was cut short; and what would be played into a file that it is not of.
+	 * Not .new: that is what people salvage into. */
+	static const char *const old[] = { "-wal", "-journal", ".part" };
 	char part[4200], real[PATH_MAX];
 	sqlite3 *db;
 	int fd, r;

@@ -360,13 +360,15 @@ static void test_a_store_is_made_over_what_a_first_start_left(void **state)
 	static const unsigned char journal[1024] = { 0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, [22] = 2, [26] = 0x10 };
 	struct fixture *f = *state;
 	struct err e = { 0 };
+	char salvaged[128];
 
 	for (int forced = 0; forced < 2; forced++) {
 		close_store(f);
 		if (!forced) {
 			leave(f, "", "", 0);
-			leave(f, ".new", "half", 4);
-			leave(f, ".new-wal", "half", 4);
+			leave(f, ".part", "half", 4);
+			leave(f, ".part-wal", "half", 4);
+			leave(f, ".new", "salvaged", 8);
 		} else {
 			must(store_file_backup(f->file, f->backup, &e), &e);
 			assert_int_equal(unlink(f->file), 0);
@@ -387,6 +389,8 @@ static void test_a_store_is_made_over_what_a_first_start_left(void **state)
 		open_store(f);
 		assert_int_equal(count_at(f, 0), forced + 1);
 	}
+	snprintf(salvaged, sizeof(salvaged), "%s.new", f->file);
+	assert_true(file_exists(salvaged));
 }
 
 static void test_a_store_is_made_where_a_link_leads(void **state)

@@ -349,7 +349,7 @@ static void note_rename(int file, const char *path)
 	for (size_t i = 0; i < op_count; i++)
 		if (ops[i].file == file)
 			return;
-	snprintf(part, sizeof(part), "%s.new", path);
+	snprintf(part, sizeof(part), "%s.part", path);
 	for (int i = 0; i < FILES_MAX && names[i]; i++)
 		if (strcmp(names[i], part) == 0)
 			record((struct op){ .kind = OP_RENAME, .file = file, .from = i }, NULL);
