@@ -22,8 +22,9 @@ void election_observe(struct election *e, const struct election_lease *l, int64_
 		return;
 	e->seen = *l;
 	e->seen_ms = now_ms;
+	e->spent &= is_ours(e);
 	if (l->rev)
-		e->transitions = l->transitions + 1;
+		e->transitions = l->transitions + !is_ours(e);
 }
 
 /* When the holder that was seen counts as gone. */
@@ -53,7 +54,7 @@ enum election_step election_next(const struct election *e, int64_t now_ms, int64
 	if (now_ms >= at && e->until_ms)
 		return ELECTION_RENEW;
 	if (now_ms >= at)
-		return e->seen.rev && !is_ours(e) ? ELECTION_REMOVE : ELECTION_ACQUIRE;
+		return e->seen.rev && (e->spent || !is_ours(e)) ? ELECTION_REMOVE : ELECTION_ACQUIRE;
 	*ret_wait_ms = (e->until_ms && e->until_ms < at ? e->until_ms : at) - now_ms;
 	return ELECTION_WAIT;
 }
@@ -70,13 +71,14 @@ void election_answered(struct election *e, int rc, int64_t now_ms)
 	e->next_ms = rc ? now_ms + ELECTION_RETRY_MS : is_ours(e) ? e->sent_ms + ELECTION_RENEW_MS : now_ms;
 	/* One that was answered too late gives nothing: it is renewed at once. Who led before it
 	 * still has to stop. */
-	if (!rc && is_ours(e) && now_ms < e->sent_ms + ELECTION_LEAD_MS)
+	if (!rc && is_ours(e) && !e->spent && now_ms < e->sent_ms + ELECTION_LEAD_MS)
 		e->until_ms = e->sent_ms + ELECTION_LEAD_MS;
 }
 
 void election_stopped(struct election *e)
 {
 	e->until_ms = 0;
+	e->spent = is_ours(e);
 }
 
 bool election_leads(const struct election *e, int64_t now_ms)

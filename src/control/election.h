@@ -11,7 +11,8 @@
  * A renewal counts from when it was sent, and is seen by others later than that. So, with
  * ELECTION_LEAD_MS below the duration, who leads stops before another may begin, were it
  * cut off or held. And what it had on the way then is lost: each leader's Lease is a life of
- * its own, and writes can be made to depend on that (lead.h).
+ * its own, and writes can be made to depend on that (lead.h). Whoever stopped leads again by a new one, too: its
+ * controllers begin with what they see, and nothing that they sent before may come after that.
  * Thread: none; no I/O, no clock: now_ms is given.
  * Source: client-go tools/leaderelection (LeaderElector), with shorter times.
  * Tests:  tests/unit/control/test_election.c
@@ -43,6 +44,7 @@ struct election {
 	int64_t sent_ms;               /* the write under way */
 	int64_t next_ms;               /* no write before */
 	bool writing;
+	bool spent;                    /* the Lease is ours of before we stopped: it is removed, not renewed */
 };
 /* What to do now: nothing for *ret_wait_ms (-1: until something is seen or answered), to
  * remove the Lease at the revision seen, to write it as its holder (anew, or at that revision), or to stop leading. */

@@ -118,6 +118,39 @@ static void who_leads_is_sure_of_it_or_stops(void **state)
 	}
 }
 
+/* What the controllers sent before ends with the Lease they sent it under. */
+static void who_stopped_leads_again_by_a_new_lease(void **state)
+{
+	struct election_lease l = { .rev = 7, .holder = "a", .duration_s = 4, .transitions = 3 };
+	struct election e;
+	int64_t wait;
+
+	election_init(&e, "a");
+	election_sent(&e, 1000);
+	election_observe(&e, &l, 1005);
+	election_answered(&e, 0, 1010);
+	election_sent(&e, 2000);
+	assert_int_equal(election_next(&e, 4000, &wait), ELECTION_STOP);
+	election_stopped(&e);
+	assert_int_equal(election_next(&e, 4000, &wait), ELECTION_WAIT);
+	l.rev = 8;
+	election_observe(&e, &l, 4100);        /* the renewal was done, and answered in its time */
+	election_answered(&e, 0, 4100);
+	assert_false(election_leads(&e, 4100));
+	assert_int_equal(election_next(&e, 4100, &wait), ELECTION_REMOVE);
+	election_sent(&e, 4100);
+	election_observe(&e, &(struct election_lease){ 0 }, 4110);
+	election_answered(&e, 0, 4110);
+	assert_int_equal(election_next(&e, 4110, &wait), ELECTION_ACQUIRE);
+	assert_int_equal(e.transitions, 3);    /* no other led */
+	election_sent(&e, 4110);
+	l.rev = 10;
+	election_observe(&e, &l, 4120);
+	election_answered(&e, 0, 4120);
+	assert_true(election_leads(&e, 4120));
+	assert_int_equal(election_next(&e, 5110, &wait), ELECTION_RENEW);
+}
+
 static void the_answer_of_a_write_that_was_overwritten_gives_nothing(void **state)
 {
 	struct election_lease l = { .rev = 7, .holder = "a", .duration_s = 4 };
@@ -406,6 +439,7 @@ int main(void)
 		cmocka_unit_test(a_follower_waits_as_long_as_the_lease_says),
 		cmocka_unit_test(a_sign_of_life_begins_the_wait_anew),
 		cmocka_unit_test(who_leads_is_sure_of_it_or_stops),
+		cmocka_unit_test(who_stopped_leads_again_by_a_new_lease),
 		cmocka_unit_test(the_answer_of_a_write_that_was_overwritten_gives_nothing),
 		cmocka_unit_test(two_never_lead_at_once),
 		WORLD(one_of_two_leads_and_goes_on),
