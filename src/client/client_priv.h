@@ -103,8 +103,8 @@ void servers_doubt(struct client *c);
 void servers_probe(void *client);      /* its timer */
 /* Every one refused, or was not even reached. */
 void servers_away(struct client *c, bool unreached);
-/* One of them said something. */
-void servers_heard(struct client *c);
+/* This one said something: after all were not reached it is the one to use. */
+void servers_heard(struct client *c, const char *url);
 /* One of them did what was asked. */
 void servers_well(struct client *c);
 /* Go on at the server in use, if the watch hangs at url and has heard nothing there since then (INT64_MAX: whatever it

@@ -132,7 +132,7 @@ static size_t on_data(char *p, size_t size, size_t count, void *arg)
 	struct transfer *t = arg;
 	size_t n = size * count;
 
-	servers_heard(t->client);
+	servers_heard(t->client, t->server);
 	if (t->data)
 		return t->data(t, p, n) ? n : 0;
 	if (t->body.len + n > CLIENT_REPLY_MAX)
@@ -268,7 +268,7 @@ enum outcome transfer_outcome(struct transfer *t, CURLcode rc, int status)
 	curl_off_t begun = 0, retry_s = 0;
 
 	if (rc == CURLE_OK) {
-		servers_heard(t->client);
+		servers_heard(t->client, t->server);
 		curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_s);
 		return status == 401 || (status == 503 && retry_s) ? OUTCOME_REFUSED : OUTCOME_ANSWERED;
 	}

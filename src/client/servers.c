@@ -204,11 +204,17 @@ void servers_away(struct client *c, bool unreached)
 	loop_timer_set(&c->probe_timer, CLIENT_PROBE_MS + env_random_below(CLIENT_PROBE_MS));
 }
 
-void servers_heard(struct client *c)
+void servers_heard(struct client *c, const char *url)
 {
+	int at;
+
 	c->failed = 0;
-	if (c->unreached)
-		servers_well(c);
+	if (!c->unreached)
+		return;
+	at = find(c->servers, c->server_count, url, strlen(url));
+	if (at >= 0)
+		c->server_at = (unsigned)at;
+	servers_well(c);
 }
 
 void servers_well(struct client *c)

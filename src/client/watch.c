@@ -277,12 +277,18 @@ static void on_lines(void *arg)
 		stop_stream(r, true, 0);
 }
 
-/* libcurl must not be called from here: what is read is told in the next turn. */
+/* Readers call libcurl, which is not done from here: what is read is told in the next turn. */
 static bool on_data(struct transfer *t, const char *p, size_t n)
 {
 	struct watch_run *r = list_entry(t, struct watch_run, t);
 
+	long status = 0;
+
 	r->heard_ms = loop_now_ms(r->loop);
+	/* The text of a refusal, a proxy's page perhaps, is no event. */
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200)
+		return true;
 	buf_add(&r->lines, p, n);
 	loop_defer(r->loop, &r->task, on_lines, r);
 	return !r->lines.failed && r->lines.len <= CLIENT_REPLY_MAX;

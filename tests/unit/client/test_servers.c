@@ -22,7 +22,7 @@
 
 #define SERVERS 3
 
-enum how { GONE, GOOD, STOPPING, BROKEN, BUSY, CUTS, SILENT, CUTS_THE_SECOND, UNKNOWN_USER, READS_ONLY, ENDS, EXPIRES };
+enum how { GONE, GOOD, STOPPING, BROKEN, BUSY, CUTS, SILENT, CUTS_THE_SECOND, UNKNOWN_USER, READS_ONLY, ENDS, EXPIRES, PAGE };
 
 static struct server {
 	struct http_server *http;
@@ -67,6 +67,8 @@ static void has_body(void *arg, struct http_req *r, int rc, const char *p, size_
 		http_reply(r, 401, "{}", 2);
 	else if (s->how == EXPIRES && watch)
 		http_reply(r, 410, "{}", 2);
+	else if (s->how == PAGE && watch)
+		http_reply(r, 502, "<p>\nno\n", 7);
 	else if (s->how == BUSY)
 		http_reply(r, 429, "{}", 2);
 	else if (s->how == ENDS && watch) {
@@ -454,6 +456,43 @@ static void a_watch_that_fails_at_once_is_not_hurried(void **state)
 	}
 }
 
+/* What a proxy says in place of a server is no event: nothing is listed anew for it. */
+static void a_page_in_place_of_a_watch_lists_nothing(void **state)
+{
+	struct client_watch *w;
+	struct client *c;
+
+	serve(0, PAGE);
+	c = connect_to(1);
+	seen[0] = 0;
+	assert_int_equal(client_watch(&w, c, kinds_by_resource("", "v1", "nodes"), NULL, NULL, event, NULL), 0);
+	turn_for(3000);
+	assert_in_range(servers[0].watches, 2, 6);
+	assert_int_equal(servers[0].asked - servers[0].watches, 1);
+	client_watch_close(w);
+	leave(c);
+}
+
+static void after_all_were_unreached_the_one_that_speaks_is_used(void **state)
+{
+	struct client *c;
+
+	serve(0, CUTS);
+	serve(1, CUTS);
+	c = connect_to(2);
+	call(c, "PUT", 0);
+	assert_int_equal(got.rc, -ERR_UNAVAILABLE);
+	assert_string_equal(client_server(c), url(0));
+	servers[1].how = GOOD;
+	turn_for(6000);
+	assert_string_equal(client_server(c), url(1));
+	servers[0].asked = 0;
+	call(c, "POST", 0);
+	assert_int_equal(got.rc, 0);
+	assert_int_equal(servers[0].asked, 0);
+	leave(c);
+}
+
 /* It accepts and says nothing, not even who it is. */
 static void a_handshake_that_hangs_is_given_up(void **state)
 {
@@ -559,6 +598,8 @@ int main(void)
 		cmocka_unit_test(a_watch_leaves_a_server_that_is_worse_than_another),
 		cmocka_unit_test(a_refused_watch_finds_a_server),
 		cmocka_unit_test(a_watch_that_fails_at_once_is_not_hurried),
+		cmocka_unit_test(a_page_in_place_of_a_watch_lists_nothing),
+		cmocka_unit_test(after_all_were_unreached_the_one_that_speaks_is_used),
 		cmocka_unit_test(a_handshake_that_hangs_is_given_up),
 		cmocka_unit_test(servers_are_learned),
 		cmocka_unit_test(a_kubeconfig_names_several_servers),
