@@ -266,6 +266,24 @@ static void free_balanced(struct balanced *b)
 	free(b);
 }
 
+/* Sorted and each once: a node with two endpoints does not stand in for itself. */
+static void sort_nodes(struct balanced *b)
+{
+	size_t n = 0, kept = 0;
+
+	while (b->nodes[n])
+		n++;
+	qsort(b->nodes, n, sizeof(*b->nodes), by_name);
+	for (size_t i = 0; i < n; i++) {
+		if (kept && !strcmp(b->nodes[kept - 1], b->nodes[i]))
+			free(b->nodes[i]);
+		else
+			b->nodes[kept++] = b->nodes[i];
+	}
+	b->nodes[kept] = NULL;
+	b->node_count = kept;
+}
+
 static struct balanced *make(const char *key, const char *const *ips, const char *const *nodes)
 {
 	struct balanced *b = calloc(1, sizeof(*b));
@@ -286,10 +304,8 @@ static struct balanced *make(const char *key, const char *const *ips, const char
 		list_init(&b->v[i].at[FIRST]);
 		list_init(&b->v[i].at[SECOND]);
 	}
-	while (b->nodes && b->nodes[b->node_count])
-		b->node_count++;
 	if (b->nodes)
-		qsort(b->nodes, b->node_count, sizeof(*b->nodes), by_name);
+		sort_nodes(b);
 	return b;
 }
 

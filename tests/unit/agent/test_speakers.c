@@ -244,6 +244,19 @@ static void the_second_stands_in_for_a_silent_first(void **state)
 	assert_int_equal(who(0), first);
 }
 
+static void a_node_of_two_endpoints_does_not_stand_in_for_itself(void **state)
+{
+	const char *const where[] = { "n1", "n2", "n1", "n2", NULL };
+	int first;
+
+	(void)state;
+	all_known();
+	service_says("d/a", vips[0], where);
+	first = who(0);
+	assert_in_range(first, 0, 1);
+	assert_int_equal(watcher((unsigned)first), 1 - first);
+}
+
 static void three_are_asked_when_two_are_silent(void **state)
 {
 	char address[24];
@@ -381,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_node_that_goes_moves_its_own_share_only, open_all, close_all),
 		cmocka_unit_test_setup_teardown(where_addresses_are_kept_a_node_with_endpoints_speaks, open_all, close_all),
 		cmocka_unit_test_setup_teardown(the_second_stands_in_for_a_silent_first, open_all, close_all),
+		cmocka_unit_test_setup_teardown(a_node_of_two_endpoints_does_not_stand_in_for_itself, open_all, close_all),
 		cmocka_unit_test_setup_teardown(an_address_of_two_services_is_given_up_with_the_last, open_all, close_all),
 		cmocka_unit_test_setup_teardown(three_are_asked_when_two_are_silent, open_all, close_all),
 		cmocka_unit_test(a_change_costs_what_it_changes),
