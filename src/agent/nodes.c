@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "agent/agent_priv.h"
+#include "base/env.h"
 #include "doc/doc.h"
 #include "net/ip.h"
 
@@ -21,7 +22,7 @@ struct nodes {
 	struct agent *a;
 	struct client_watch *watch;
 	bool differs;                  /* told once */
-	bool asking;
+	bool asking, asked;            /* asked: and told in the log that there was no answer to go on with */
 	char *pod_cidr;                /* while asking */
 	struct loop_timer again;
 };
@@ -106,17 +107,22 @@ static void ask_services(void *arg);
 
 static void services_told(void *arg, const struct client_reply *r)
 {
-	struct nodes *ns = arg;
+	struct agent *a = arg;
+	struct nodes *ns = a->nodes;
 	char cidrs[2 * IP_RANGE_TEXT] = "";
 
-	ns->asking = false;
-	if (ns->a->closing)
+	if (a->closing)                        /* ns is gone */
 		return;
+	ns->asking = false;
 	if (!r->rc)
 		ranges_of(cidrs, doc_get(yyjson_arr_get_first(doc_get(r->obj, "items")), "spec.cidrs"));
 	/* Made by the server when it starts: a cloud without it is not ready. */
 	if (!*cidrs) {
-		loop_timer_set(&ns->again, AGAIN_MS);
+		if (!ns->asked)
+			log_warn("the ranges of Services: %s; pods get no network before they are known, asking on",
+				r->rc ? r->message : "the ServiceCIDR kubernetes is not there");
+		ns->asked = true;
+		loop_timer_set(&ns->again, AGAIN_MS + env_random_below(AGAIN_MS));
 		return;
 	}
 	agent_network(ns->a, ns->pod_cidr, cidrs);
@@ -133,9 +139,9 @@ static void ask_services(void *arg)
 	const struct client_req q = { .method = "GET", .path = "/apis/networking.k8s.io/v1/servicecidrs",
 		.query = "fieldSelector=metadata.name%3Dkubernetes" };
 
-	ns->asking = !client_call(ns->a->client, &q, services_told, ns);
+	ns->asking = !client_call(ns->a->client, &q, services_told, ns->a);
 	if (!ns->asking)
-		loop_timer_set(&ns->again, AGAIN_MS);
+		loop_timer_set(&ns->again, AGAIN_MS + env_random_below(AGAIN_MS));
 }
 
 static void own(struct nodes *ns, const char *cidr)
