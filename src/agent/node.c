@@ -384,8 +384,9 @@ static void status_write(struct node *n)
 	buf_addc(&b, '}');
 	q.body = b.p;
 	q.body_len = b.len;
-	if (!b.failed && !client_call(n->a->client, &q, status_done, n))
-		n->status_busy = true;
+	n->status_busy = !b.failed && !client_call(n->a->client, &q, status_done, n);
+	if (!n->status_busy)
+		n->status_at_ms = 0;           /* the next tick does */
 }
 
 static void lease_done(void *arg, const struct client_reply *r)
