@@ -42,7 +42,7 @@ static void from_kernel(void *p, size_t n)
 static _Thread_local struct { unsigned char bytes[512]; size_t left; } ahead;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void forget(void) { ahead.left = 0; }
+static void forget(void) { explicit_bzero(&ahead, sizeof(ahead)); }
 static void forget_in_children(void) { pthread_atfork(NULL, NULL, forget); }
 
 static void real_random(void *arg, void *p, size_t n)
