@@ -13,7 +13,18 @@ long=; [ "${1-}" = --long ] && long=1
 if [ -n "$long" ]; then export SAMPAN_LONG=1; else unset SAMPAN_LONG; fi
 passed=0 failed=0 skipped=0 broken=()
 log=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$log"' EXIT
+# Each of these and all that it started; timeout(1) ends its own, and those tidy up at the first signal.
+end() {
+	local pid kids
+	for pid; do
+		kids=
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = timeout ] || kids=$(pgrep -P "$pid")
+		kill "$pid" 2>/dev/null
+		# shellcheck disable=SC2086
+		end $kids
+	done
+}
+trap 'end $(jobs -p); rm -rf "$log"' EXIT
 trap 'exit 130' INT TERM
 tsan_tests=(tests/base_test_workers tests/contract/contract_test_store)
 # A version manager's stand-in for python3 takes longer than most of our scripts do.
