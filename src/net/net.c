@@ -378,6 +378,8 @@ int net_down(const char *name, const char *state_dir, struct err *reterr)
 	int rc, r;
 
 	rc = link_bridge_down(name, reterr);
+	r = ranges_down(reterr);
+	rc = r ? r : rc;
 	r = uplink_keep(NULL, 0, reterr);
 	rc = r ? r : rc;
 	r = direct_keep(NULL, 0, reterr);

@@ -150,6 +150,8 @@ void peers_mtu(struct net *n);         /* of the link below: it changed */
 int ranges_open(struct net *n);
 void ranges_stop(struct net *n);
 void ranges_close(struct net *n);
+/* Those on lo that have no source outlive all links. */
+int ranges_down(struct err *reterr);
 
 /* members.c: the nodes whose pods are of the cluster; ranges NULL: gone. */
 void members_tell(struct net *n, const char *node, const struct ip_range *ranges);

@@ -152,3 +152,8 @@ void ranges_close(struct net *n)
 	ranges_stop(n);
 	free(n->ranges);
 }
+
+int ranges_down(struct err *reterr)
+{
+	return netlink_routes_keep(&(struct netlink_routes){ .proto = OUR_PROTO }, NULL, 0, reterr);
+}
