@@ -64,7 +64,7 @@ static int64_t renew_s(const char *pem)
 /* A serving certificate is for the name and address that the node has now, or for the name alone. */
 static int64_t renew_serving_s(const struct certs *c)
 {
-	const char *dns[] = { c->a->node_name, NULL }, *ips[] = { pki_names_ip(c->serving.p) ? c->a->address : NULL, c->a->address2, NULL };
+	const char *dns[] = { c->a->node_name, NULL }, *ips[] = { pki_names_ip(c->serving.p) ? c->a->address : NULL, agent_address2(c->a), NULL };
 
 	return c->serving.p && pki_names_all(c->serving.p, dns, ips) ? renew_s(c->serving.p) : 0;
 }

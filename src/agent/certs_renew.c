@@ -60,7 +60,7 @@ static struct renewal_job *job_new(struct renewal *r, const char *path)
 	j->path = strdup(path);
 	j->name = strdup(r->a->node_name);
 	j->address = r->name_only ? NULL : strdup(r->a->address);
-	j->address2 = r->name_only || !r->a->address2 ? NULL : strdup(r->a->address2);
+	j->address2 = r->name_only || !agent_address2(r->a) ? NULL : strdup(agent_address2(r->a));
 	if (j->path && j->name && (j->address || r->name_only))
 		return j;
 	job_free(j);
