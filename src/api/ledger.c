@@ -450,8 +450,10 @@ static void on_ledger(void *arg, const struct cache_event *ev)
 	struct ledgers *ls = arg;
 	struct ledger *l = map_get(&ls->by_scope, ev->obj->name);
 
-	if (l && (!list_empty(&l->behind) || !list_empty(&l->waiting)))
+	if (l && (!list_empty(&l->behind) || !list_empty(&l->waiting))) {
+		l->expect_rev = -1;            /* what was faster is in sight, though it may be gone again */
 		schedule(l);
+	}
 }
 
 static void on_sessions(void *arg)

@@ -429,6 +429,7 @@ static void who_finds_a_ledger_full_waits(void **state)
 	rest();
 	assert_int_equal(left, 2);
 	write_ledger(LEDGER("quotas.default"), "");
+	assert_int_equal(ask(&t.b, "GET", QUOTAS "/q", NULL), 200);    /* a twin sees what is new when it asks */
 	all_answered();
 	assert_int_equal(count(2, 201), 2);
 	assert_true(largest(LEDGER("quotas.default")) <= LEDGER_BYTES_MAX);
