@@ -15,7 +15,7 @@ spent() { awk -v hz="$hz" '{ sub(/.*\) /, ""); printf "%d", ($12 + $13) / hz }' 
 one() {
 	local bin=$1 name corpus=$work/$(basename "$1") time=$seconds used=0 pid
 	name=$(basename "$bin")
-	case $name in fuzz_csr|fuzz_list|fuzz_token) time=$(((seconds + 2) / 3));; esac
+	case $name in fuzz_cni|fuzz_csr|fuzz_etcd|fuzz_list|fuzz_spdy|fuzz_token) time=$(((seconds + 2) / 3));; esac
 	mkdir -p "$corpus"
 	# The limit by the clock is for one that waits for ever; at SIGUSR1 a fuzzer ends in good order.
 	"$bin" -seed="${FUZZ_SEED:-1}" -max_total_time=$((time * 30)) -rss_limit_mb=2048 -timeout=30 -print_final_stats=1 \

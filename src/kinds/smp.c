@@ -229,8 +229,8 @@ static int merge_member(struct smp *c, struct shape s, struct doc_members *m, co
 			rc = smp_list_delete(c, old, v, &merged);
 		else if (how.merge)
 			rc = smp_list(c, how.element, how.key, old, v, &merged);
-		else
-			rc = (merged = yyjson_val_mut_copy(c->d, v)) ? 0 : smp_over(c);
+		else                           /* the same as where there was none */
+			rc = smp_clean(c, v, &merged);
 	} else {
 		rc = (merged = yyjson_val_mut_copy(c->d, v)) ? 0 : smp_over(c);
 	}
