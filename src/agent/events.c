@@ -151,45 +151,45 @@ static void record(struct recorder *r, const struct subject *s, const char *type
 	e->busy = true;
 }
 
+static void say(struct agent *a, const struct subject *s, const char *type, const char *reason, const char *fmt, va_list ap)
+{
+	char message[EVENT_MESSAGE_MAX];
+
+	vsnprintf(message, sizeof(message), fmt, ap);
+	if (a->recorder && !a->closing)
+		record(a->recorder, s, type, reason, message);
+}
+
 void event_pod(struct pod *p, const struct ctr *c, const char *type, const char *reason, const char *fmt, ...)
 {
 	static const char *const lists[] = { "initContainers", "initContainers", "containers", "ephemeralContainers" };
 	struct subject s = { "Pod", p->ns, p->name, p->uid, doc_str(p->obj, "metadata.resourceVersion"), "" };
-	char message[EVENT_MESSAGE_MAX];
 	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
-	va_end(ap);
 	if (c)
 		snprintf(s.path, sizeof(s.path), "spec.%s{%s}", lists[c->kind], c->name);
-	if (p->a->recorder && !p->a->closing)
-		record(p->a->recorder, &s, type, reason, message);
+	va_start(ap, fmt);
+	say(p->a, &s, type, reason, fmt, ap);
+	va_end(ap);
 }
 
 void event_node(struct agent *a, const char *type, const char *reason, const char *fmt, ...)
 {
 	struct subject s = { "Node", "", a->node_name, a->node_name, NULL, "" };
-	char message[EVENT_MESSAGE_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
+	say(a, &s, type, reason, fmt, ap);
 	va_end(ap);
-	if (a->recorder && !a->closing)
-		record(a->recorder, &s, type, reason, message);
 }
 
 void event_service(struct agent *a, const char *ns, const char *name, const char *uid, const char *type, const char *reason,
 	const char *fmt, ...)
 {
 	struct subject s = { "Service", ns ? ns : "", name ? name : "", uid ? uid : "", NULL, "" };
-	char message[EVENT_MESSAGE_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
+	say(a, &s, type, reason, fmt, ap);
 	va_end(ap);
-	if (a->recorder && !a->closing)
-		record(a->recorder, &s, type, reason, message);
 }
