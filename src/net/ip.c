@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/cidr.h"
 #include "base/text.h"
 
 const struct ip_family ip_families[IP_FAMILIES] = {
@@ -43,42 +44,34 @@ bool ip_parse(struct ip *ret, const char *s)
 	return true;
 }
 
+static struct ip_range range_of(const struct cidr *c)
+{
+	return (struct ip_range){ of(c->family, c->addr), (uint8_t)c->prefix };
+}
+
 bool ip_parse_range(struct ip_range *ret, const char *s)
 {
-	uint8_t b[16];
-	int number, prefix;
+	struct cidr c;
 
 	*ret = (struct ip_range){ 0 };
-	if (!s || text_parse_cidr(s, &number, b, &prefix))
+	if (cidr_parse(s, &c))
 		return false;
-	ret->ip = of(number, b);
-	ret->prefix = (uint8_t)prefix;
-	for (int i = ret->prefix; i < 8 * ret->ip.len; i++)
-		ret->ip.b[i / 8] &= (uint8_t)~(0x80u >> (i % 8));
+	*ret = range_of(&c);
 	return true;
 }
 
 bool ip_parse_ranges(struct ip_range ret[IP_FAMILIES], const char *s, int *ret_first)
 {
-	memset(ret, 0, IP_FAMILIES * sizeof(*ret));
-	for (int n = 0; s; n++) {
-		const char *comma = strchr(s, ',');
-		char one[IP_RANGE_TEXT];
-		struct ip_range r;
-		int f;
+	struct cidr_pair p;
 
-		snprintf(one, sizeof(one), "%.*s", (int)strcspn(s, ","), s);
-		f = ip_parse_range(&r, one) ? ip_family(&r.ip) : IP_FAMILIES;
-		if (f == IP_FAMILIES || ret[f].ip.len) {
-			memset(ret, 0, IP_FAMILIES * sizeof(*ret));
-			return false;
-		}
-		ret[f] = r;
-		if (!n && ret_first)
-			*ret_first = f;
-		s = comma ? comma + 1 : NULL;
-	}
-	return ret[IP4].ip.len || ret[IP6].ip.len;
+	memset(ret, 0, IP_FAMILIES * sizeof(*ret));
+	if (!s || cidr_pair_parse("", s, &p, NULL))
+		return false;
+	for (int i = 0; i < 2 && p.v[i].family; i++)
+		ret[p.v[i].family == 6 ? IP6 : IP4] = range_of(&p.v[i]);
+	if (ret_first)
+		*ret_first = p.v[0].family == 6 ? IP6 : IP4;
+	return true;
 }
 
 bool ip_parse_both(struct ip ret[IP_FAMILIES], const char *s, int *ret_first)
